@@ -115,6 +115,15 @@ export class IntervalSet {
     return gaps;
   }
 
+  /** The parts of [start, end) that are in the set, in order. */
+  within(start: number, end: number): ByteRange[] {
+    const parts: ByteRange[] = [];
+    for (let i = this.#firstEndingAfter(start); i < this.#starts.length && (this.#starts[i] as number) < end; i += 1) {
+      parts.push({ start: Math.max(this.#starts[i] as number, start), end: Math.min(this.#ends[i] as number, end) });
+    }
+    return parts;
+  }
+
   /** The intervals, in order. */
   *[Symbol.iterator](): Generator<ByteRange> {
     for (let i = 0; i < this.#starts.length; i += 1) {

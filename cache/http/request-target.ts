@@ -1,0 +1,91 @@
+// From the request line and Host to: which object, at which origin, under which name in the cache.
+//
+//   GET /path?P1=…&a=b&cacheHostOrigin=au.download.windowsupdate.com    Host: cache.corp
+//     origin    au.download.windowsupdate.com   (the last cacheHostOrigin counts, else Host)
+//     target    /path?P1=…&a=b                  (what the origin is asked; cacheHostOrigin never goes there)
+//     key       au.download.windowsupdate.com/path?a=b
+
+import type { KeyQuery } from '../settings.ts';
+import { canonicalHost, type Origin, type OriginTable } from './origin-table.ts';
+
+export type RequestTarget = {
+  readonly origin: Origin;
+  readonly key: string;
+  readonly target: string;
+  readonly namedOrigin: boolean;
+};
+
+/** Why a request is refused, with the status that says so. */
+export type Refusal = { readonly status: number; readonly reason: string };
+
+/** Arguments of signed URLs (seen on Delivery Optimization's content hosts): never part of an object's identity. */
+const signatureArguments: ReadonlySet<string> = new Set(['P1', 'P2', 'P3', 'P4']);
+
+export function readRequestTarget(
+  url: string,
+  hostHeader: string | undefined,
+  origins: OriginTable,
+  keyQuery: KeyQuery,
+): RequestTarget | Refusal {
+  const split = splitUrl(url);
+  if (split === undefined) return { status: 400, reason: 'the target is no path' };
+  const { path, query, authority } = split;
+  const { named, rest } = takeOrigin(query);
+  const namedOrigin = named !== undefined;
+  const host = canonicalHost(named ?? authority ?? hostHeader ?? '');
+  if (host === undefined) return { status: namedOrigin ? 403 : 400, reason: 'no origin is named' };
+  const origin = origins.find(host);
+  if (origin === undefined) return { status: 403, reason: `${host} is not an origin of this node` };
+  const keyArguments = rest.filter((argument) => isKeyArgument(argument, keyQuery));
+  const asQuery = (all: readonly string[]): string => (all.length === 0 ? '' : `?${all.join('&')}`);
+  return {
+    origin,
+    key: host + path + asQuery(keyArguments),
+    target: path + asQuery(rest),
+    namedOrigin,
+  };
+}
+
+function splitUrl(url: string): { path: string; query: string; authority: string | undefined } | undefined {
+  let rest = url;
+  let authority: string | undefined;
+  const absolute = /^http:\/\/([^/?#]*)/i.exec(url);
+  if (absolute?.[1] !== undefined) {
+    authority = absolute[1];
+    rest = url.slice(absolute[0].length);
+    if (!rest.startsWith('/')) rest = `/${rest}`;
+  }
+  if (!rest.startsWith('/')) return undefined;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\x00-\x20\x7f#\\]/.test(rest)) return undefined;
+  const mark = rest.indexOf('?');
+  const path = mark < 0 ? rest : rest.slice(0, mark);
+  if (path.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment))) return undefined;
+  return { path, query: mark < 0 ? '' : rest.slice(mark + 1), authority };
+}
+
+function takeOrigin(query: string): { named: string | undefined; rest: string[] } {
+  let named: string | undefined;
+  const rest: string[] = [];
+  for (const argument of query === '' ? [] : query.split('&')) {
+    const equals = argument.indexOf('=');
+    const name = equals < 0 ? argument : argument.slice(0, equals);
+    if (name.toLowerCase() === 'cachehostorigin') named = decode(equals < 0 ? '' : argument.slice(equals + 1));
+    else rest.push(argument);
+  }
+  return { named, rest };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
+function isKeyArgument(argument: string, keyQuery: KeyQuery): boolean {
+  const name = argument.split('=', 1)[0] ?? '';
+  if (signatureArguments.has(name) || keyQuery === 'none') return false;
+  return keyQuery === 'all' || !keyQuery.except.includes(name);
+}

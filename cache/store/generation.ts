@@ -1,0 +1,55 @@
+// One generation of an object: what its origin said it is, and which of its bytes are stored or on their way.
+//
+//   object   0 ─────────── 64 MiB ─────────── 128 MiB ──────── size
+//   extents  [ #12 drive 1 ][  none           ][ #31 drive 2 ]
+//   stored   ██  ████ █                         ███
+//   claimed            ▒▒                          ▒▒▒▒            (asked of upstream, not here yet)
+//
+// Invariant: a byte in `stored` is on its extent's file, and is a byte of this generation and no other.
+
+import { IntervalSet } from '../../common/interval-set.ts';
+import type { Freshness, GenerationMeta } from '../protocol.ts';
+import type { Drive } from './drive.ts';
+
+/** One sparse file that covers bytes [index × 64 MiB, (index + 1) × 64 MiB) of a generation. */
+export class Extent {
+  readonly id: number;
+  readonly index: number;
+  readonly drive: Drive;
+  /** Blocks reserved on the drive, as offsets of the object. */
+  readonly reserved = new IntervalSet();
+
+  constructor(id: number, index: number, drive: Drive) {
+    this.id = id;
+    this.index = index;
+    this.drive = drive;
+  }
+}
+
+export class Generation {
+  readonly meta: GenerationMeta;
+  /** The origin host that gave this generation: its gaps are filled from there. */
+  readonly host: string;
+  freshness: Freshness;
+  readonly stored = new IntervalSet();
+  readonly claimed = new IntervalSet();
+  readonly extents = new Map<number, Extent>();
+  /** Requests that wait for bytes of it; it is not evicted while there are any. */
+  askCount = 0;
+
+  constructor(from: GenerationMeta & { readonly host: string; readonly freshness: Freshness }) {
+    const { host, freshness, ...meta } = from;
+    this.meta = meta;
+    this.host = host;
+    this.freshness = freshness;
+  }
+
+  get isInUse(): boolean {
+    return this.askCount > 0 || this.claimed.bytes > 0;
+  }
+
+  /** The parts of [start, end) that are neither stored nor on their way. */
+  unclaimedGaps(start: number, end: number): { start: number; end: number }[] {
+    return this.stored.gaps(start, end).flatMap((gap) => this.claimed.gaps(gap.start, gap.end));
+  }
+}

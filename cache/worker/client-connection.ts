@@ -1,0 +1,33 @@
+// One client's connection at a worker: what was sent on it, for the books. The kernel's word counts: bytes handed to
+// the socket are counted when libuv reports them written; on a broken connection, what is still queued is not counted.
+// An upper bound that errs by at most the last write (256 KiB), and never the other way: the receiver cannot be ahead.
+
+import type { Socket } from 'node:net';
+import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
+
+export class ClientConnection {
+  readonly socket: Socket;
+  readonly peer: string;
+  bodyBytes = 0;
+  answerCount = 0;
+  cut = false;
+  /** Whether a body is being sent at present. */
+  sending = false;
+  readonly #handle: { readonly writeQueueSize?: number } | null;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    this.peer = peerKey(socket.remoteAddress, socket.remotePort);
+    this.#handle = (socket as unknown as { _handle: { readonly writeQueueSize?: number } | null })._handle;
+  }
+
+  /** Bytes given to the socket that the kernel has not taken. */
+  get queuedBytes(): number {
+    return this.#handle?.writeQueueSize ?? 0;
+  }
+
+  entry(): LedgerEntry {
+    const { peer, bodyBytes, answerCount, cut } = this;
+    return { peer, bodyBytes, answerCount, cut: cut || this.sending };
+  }
+}

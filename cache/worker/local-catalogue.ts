@@ -1,0 +1,84 @@
+// What a worker knows of the index. It can be out of date only by missing bytes: stored bytes of a generation never
+// change, and an extent's file name is never used again.
+
+import { IntervalSet } from '../../common/interval-set.ts';
+import { type ExtentPlace, extentBytes, type Freshness, type GenerationMeta, type OwnerMessage } from '../protocol.ts';
+
+/** A generation as a worker knows it. */
+export class LocalGeneration {
+  readonly meta: GenerationMeta;
+  freshness: Freshness;
+  readonly stored = new IntervalSet();
+  readonly extents = new Map<number, ExtentPlace>();
+  /** Answers that wait for bytes; called when some arrived. */
+  readonly waiting = new Set<() => void>();
+  superseded = false;
+
+  constructor(meta: GenerationMeta, freshness: Freshness) {
+    this.meta = meta;
+    this.freshness = freshness;
+  }
+
+  get mustRevalidate(): boolean {
+    const control = this.meta.fields.find(([name]) => name === 'Cache-Control')?.[1] ?? '';
+    return /\b(no-cache|must-revalidate|proxy-revalidate|s-maxage)\b/i.test(control);
+  }
+
+  /** Forgets an extent whose file is gone or cannot be read. */
+  lose(index: number): void {
+    this.extents.delete(index);
+    this.stored.remove(index * extentBytes, (index + 1) * extentBytes);
+  }
+
+  wake(): void {
+    for (const wake of [...this.waiting]) wake();
+  }
+}
+
+type Heard = Extract<OwnerMessage, { kind: 'object' | 'extent' | 'stored' | 'fresh' | 'evicted' | 'superseded' }>;
+
+export class LocalCatalogue {
+  readonly #byId = new Map<number, LocalGeneration>();
+  readonly #current = new Map<string, LocalGeneration>();
+
+  current(key: string): LocalGeneration | undefined {
+    return this.#current.get(key);
+  }
+
+  find(id: number): LocalGeneration | undefined {
+    return this.#byId.get(id);
+  }
+
+  hear(message: Heard): void {
+    if (message.kind === 'object') {
+      const generation = new LocalGeneration(message.meta, message.freshness);
+      for (const place of message.extents) generation.extents.set(place.index, place);
+      for (const [start, end] of message.stored) generation.stored.add(start, end);
+      this.#byId.set(message.meta.id, generation);
+      this.#current.set(message.meta.key, generation);
+      return;
+    }
+    const generation = this.#byId.get(message.generation);
+    if (generation === undefined) return;
+    switch (message.kind) {
+      case 'extent':
+        generation.extents.set(message.place.index, message.place);
+        return;
+      case 'stored':
+        generation.stored.add(message.start, message.end);
+        generation.wake();
+        return;
+      case 'fresh':
+        generation.freshness = message.freshness;
+        return;
+      case 'evicted':
+        if (generation.extents.get(message.index)?.id === message.extent) generation.lose(message.index);
+        generation.wake();
+        return;
+      case 'superseded':
+        generation.superseded = true;
+        if (this.#current.get(generation.meta.key) === generation) this.#current.delete(generation.meta.key);
+        return;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// What all requests of a worker share.
+
+import type { Books } from '../books.ts';
+import type { WorkerMessage } from '../protocol.ts';
+import type { Upstream } from '../upstream.ts';
+import type { ExtentFiles } from './extent-files.ts';
+import type { LocalCatalogue } from './local-catalogue.ts';
+import type { Pacer } from './pacer.ts';
+
+export interface WorkerState {
+  readonly name: string;
+  readonly via: string;
+  readonly catalogue: LocalCatalogue;
+  readonly files: ExtentFiles;
+  readonly books: Books;
+  readonly pacer: Pacer;
+  readonly upstream: Upstream;
+  readonly hideClientErrors: boolean;
+  send(message: WorkerMessage): void;
+  /** Notes that a generation was used, for eviction. */
+  touch(generation: number): void;
+  /** A request is over. */
+  forget(exchange: number): void;
+}
