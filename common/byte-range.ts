@@ -71,7 +71,10 @@ export function parseContentRange(value: string): ContentRange | undefined {
   const match = /^bytes\s+(?:([0-9]{1,15})-([0-9]{1,15})|\*)\/([0-9]{1,15}|\*)$/i.exec(value.trim());
   if (match === null) return undefined;
   const sizeBytes = match[3] === '*' || match[3] === undefined ? undefined : Number(match[3]);
-  if (match[1] === undefined || match[2] === undefined) return { range: undefined, sizeBytes };
+  // `bytes */*` says nothing at all: the grammar has no such form (RFC 9110, 14.4).
+  if (match[1] === undefined || match[2] === undefined) {
+    return sizeBytes === undefined ? undefined : { range: undefined, sizeBytes };
+  }
   const range = { start: Number(match[1]), end: Number(match[2]) + 1 };
   if (range.end <= range.start || (sizeBytes !== undefined && range.end > sizeBytes)) return undefined;
   return { range, sizeBytes };

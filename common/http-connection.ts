@@ -175,6 +175,8 @@ export class HttpConnection {
   }
 
   #body(buffer: Buffer, start: number, end: number): void {
+    // Whoever gave the answer up in `onHead` reads no more of it.
+    if (this.#state === 'closed') return;
     if (this.#countBody) this.bodyBytes += end - start;
     this.#sink?.onBody(buffer, start, end);
   }

@@ -122,24 +122,13 @@ export class ResponseParser {
 
   /** The connection has ended: completes a body that lasts until then, reports a broken one, ignores an idle one. */
   finish(): void {
-    switch (this.#state) {
-      case 'idle':
-      case 'failed':
-        return;
-      case 'head':
-        this.#fail(this.#textBytes === 0 && this.#interimAnswers === 0 ? 'CLOSED_BEFORE_HEAD' : 'CLOSED_IN_HEAD', 0);
-        return;
-      case 'bodyUntilClose':
-        this.#complete();
-        this.#state = 'failed';
-        return;
-      case 'bodyOfLength':
-      case 'chunkSize':
-      case 'chunkData':
-      case 'chunkDataEnd':
-      case 'trailer':
-        this.#fail('SHORT_BODY', 0);
-    }
+    if (this.#state === 'idle' || this.#state === 'failed') return;
+    if (this.#state === 'bodyUntilClose') {
+      this.#complete();
+      this.#state = 'failed';
+    } else if (this.#state === 'head') {
+      this.#fail(this.#textBytes === 0 && this.#interimAnswers === 0 ? 'CLOSED_BEFORE_HEAD' : 'CLOSED_IN_HEAD', 0);
+    } else this.#fail('SHORT_BODY', 0);
   }
 
   /** Gives the response up: nothing more is reported. Use it before closing the connection oneself. */
@@ -221,12 +210,7 @@ export class ResponseParser {
     }
     this.#keepAlive = head.keepAlive;
     this.#sink.onHead(head);
-    if (hasNoBody || head.contentLength === 0) this.#completeEmpty();
-  }
-
-  /** After a head without a body, unless the sink gave the response up. */
-  #completeEmpty(): void {
-    if (this.#state === 'bodyOfLength') this.#complete();
+    if ((hasNoBody || (head.contentLength === 0 && !head.chunked)) && this.#isAlive()) this.#complete();
   }
 
   /** `<hex digits>[;extensions] CR LF` */
@@ -288,20 +272,24 @@ export class ResponseParser {
     const isOneLine = this.#state === 'chunkSize';
     const scanEnd = Math.min(end, start + headBytesMax - this.#textBytes);
     this.#isTextComplete = false;
+    let previous = this.#previous;
+    let lineBytes = this.#lineBytes;
     for (let i = start; i < scanEnd; i += 1) {
-      const byte = buffer[i];
+      const byte = buffer[i] as number;
       if (byte === lineFeed) {
-        if (this.#previous !== carriageReturn) return this.#fail('BAD_LINE_END', i);
-        if (isOneLine || this.#lineBytes === 0) {
+        if (previous !== carriageReturn) return this.#fail('BAD_LINE_END', i);
+        if (isOneLine || lineBytes === 0) {
           this.#partial += buffer.toString('latin1', start, i + 1);
           this.#isTextComplete = true;
           return i + 1;
         }
-        this.#lineBytes = 0;
-      } else if (this.#previous === carriageReturn) return this.#fail('BAD_LINE_END', i);
-      else if (byte !== carriageReturn) this.#lineBytes += 1;
-      this.#previous = byte ?? 0;
+        lineBytes = 0;
+      } else if (previous === carriageReturn) return this.#fail('BAD_LINE_END', i);
+      else if (byte !== carriageReturn) lineBytes += 1;
+      previous = byte;
     }
+    this.#previous = previous;
+    this.#lineBytes = lineBytes;
     this.#textBytes += scanEnd - start;
     if (this.#textBytes >= headBytesMax) return this.#fail('HEAD_TOO_LARGE', scanEnd);
     this.#partial += buffer.toString('latin1', start, scanEnd);

@@ -1,7 +1,7 @@
 // The one file that converts what users write. Inside there is one unit system: ms, bytes, bytes/ms.
 // GB is 10^9 bytes, GiB 2^30; bit/s are decimal, as network people write them.
 
-const bytesPerUnit: Readonly<Record<string, number>> = {
+const bytesPerUnit: ReadonlyMap<string, number> = unitTable({
   B: 1,
   kB: 1e3,
   KB: 1e3,
@@ -13,24 +13,29 @@ const bytesPerUnit: Readonly<Record<string, number>> = {
   MiB: 2 ** 20,
   GiB: 2 ** 30,
   TiB: 2 ** 40,
-};
+});
 
-const msPerUnit: Readonly<Record<string, number>> = {
+const msPerUnit: ReadonlyMap<string, number> = unitTable({
   ms: 1,
   s: 1e3,
   min: 60e3,
   h: 3600e3,
   d: 86_400e3,
-};
+});
 
-const bitsPerUnit: Readonly<Record<string, number>> = {
+const bitsPerUnit: ReadonlyMap<string, number> = unitTable({
   bit: 1,
   kbit: 1e3,
   Kbit: 1e3,
   Mbit: 1e6,
   Gbit: 1e9,
   Tbit: 1e12,
-};
+});
+
+/** A map, not an object: `5 constructor` must not find what every object inherits. */
+function unitTable(factors: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  return new Map(Object.entries(factors));
+}
 
 /** What kind of quantity a value is. `rate` is bytes/ms inside, and bits or bytes per second outside. */
 export type Quantity = 'bytes' | 'duration' | 'rate';
@@ -54,18 +59,19 @@ export function parseQuantity(text: string, quantity: Quantity): number | undefi
   const number = Number(match[1].replaceAll('_', ''));
   const unit = match[2];
   const factor = unitFactor(unit, quantity);
-  if (factor === undefined || !Number.isFinite(number)) return undefined;
+  if (factor === undefined) return undefined;
   const value = number * factor;
+  if (!Number.isFinite(value)) return undefined;
   return quantity === 'bytes' ? Math.round(value) : value;
 }
 
 function unitFactor(unit: string, quantity: Quantity): number | undefined {
-  if (quantity === 'bytes') return bytesPerUnit[unit];
-  if (quantity === 'duration') return msPerUnit[unit];
+  if (quantity === 'bytes') return bytesPerUnit.get(unit);
+  if (quantity === 'duration') return msPerUnit.get(unit);
   if (!unit.endsWith('/s')) return undefined;
   const perSecond = unit.slice(0, -2);
-  const bits = bitsPerUnit[perSecond];
-  const bytes = bits === undefined ? bytesPerUnit[perSecond] : bits / 8;
+  const bits = bitsPerUnit.get(perSecond);
+  const bytes = bits === undefined ? bytesPerUnit.get(perSecond) : bits / 8;
   return bytes === undefined ? undefined : bytes / 1000;
 }
 
@@ -88,7 +94,7 @@ export function formatBitsPerSecond(value: number): string {
 /** Milliseconds → `12.3 ms`, `4.56 s`, `7 min 30 s`, `23 h 56 min`. */
 export function formatDuration(ms: number): string {
   const magnitude = Math.abs(ms);
-  if (magnitude < 1000) return `${significant(ms)} ms`;
+  if (magnitude < 999.5) return `${significant(ms)} ms`;
   if (magnitude < 120e3) return `${significant(ms / 1000)} s`;
   const sign = ms < 0 ? '-' : '';
   const seconds = Math.round(magnitude / 1000);
@@ -114,6 +120,8 @@ function scaled(value: number, units: readonly string[]): string {
 
 function significant(value: number): string {
   if (value === 0) return '0';
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  // The decade is that of the rounded value: 9.999 is shown as 10.0.
+  const rounded = Math.abs(Number(value.toPrecision(3)));
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(rounded)));
   return value.toFixed(Math.min(digits, 3));
 }
