@@ -1,0 +1,46 @@
+// The program `sim`: its commands, and what an error on the way ends in.
+
+import { Command, CommanderError } from 'commander';
+import { exitCodes, OperatorError } from '../common/errors.ts';
+import { addMetricsCommand } from './commands/metrics.ts';
+import { addSchemaCommand } from './commands/schema.ts';
+import { addValidateCommand } from './commands/validate.ts';
+
+/** `sim` with all its commands; never ends the process by itself. */
+export function buildProgram(): Command {
+  const program = new Command('sim')
+    .description('Load-test harness and simulator for Delivery Optimization with a cache node.')
+    .exitOverride()
+    .showHelpAfterError('(add --help for usage and examples)')
+    .addHelpText('after', '\nExamples:\n  sim validate scenarios/*.yaml\n  sim metrics');
+  addValidateCommand(program);
+  addSchemaCommand(program);
+  addMetricsCommand(program);
+  return program;
+}
+
+/**
+ * Runs a command line without its first two words (node, script) and gives the exit code. A command that ended well may
+ * have set another code in `process.exitCode`.
+ */
+export async function runProgram(words: readonly string[], program: Command = buildProgram()): Promise<number> {
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return typeof process.exitCode === 'number' ? process.exitCode : exitCodes.pass;
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+/** Says on standard error what happened, and gives the exit code for it. */
+function reportError(error: unknown): number {
+  // Commander has already printed the help or its own message.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.pass : exitCodes.badInput;
+  if (error instanceof OperatorError) {
+    process.stderr.write(`${error.message}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`sim: this is a bug, please report it with the lines below.\n${stack}\n`);
+  return exitCodes.cannotRun;
+}

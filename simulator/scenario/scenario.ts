@@ -1,0 +1,167 @@
+// A scenario as the code sees it: checked, with defaults, in the inner units (ms, bytes, bytes/ms). The words are those
+// of the file; a unit is added to the name where the file wrote one with the value.
+
+import type { Address } from '../../common/address.ts';
+import type { Expectation } from '../judge/expectation.ts';
+
+/** One question to the system, with what must hold. */
+export type Scenario = {
+  readonly name: string;
+  /** Where the claim comes from. */
+  readonly source?: string | undefined;
+  /** What the scenario is about, in prose. */
+  readonly description?: string | undefined;
+  /** The question that it answers. */
+  readonly question?: string | undefined;
+  /** Of every random stream; 0 to 2^53 - 1, default 1. */
+  readonly seed: number;
+  /** At least one. */
+  readonly content: readonly ContentSpec[];
+  readonly cdn: CdnSpec;
+  /** May be empty: devices then go straight to the CDN. */
+  readonly nodes: readonly NodeSpec[];
+  /** At least one group. */
+  readonly fleet: readonly FleetGroup[];
+  /** In order of time; those of the same instant in the order of the file. */
+  readonly events: readonly ScenarioEvent[];
+  /** What the live world samples of the claim; absent: it runs the scenario as it stands, in real time. */
+  readonly live?: LiveWindow | undefined;
+  readonly expect: readonly Expectation[];
+  /** `fail`: the scenario shows something that does not work. Default `pass`. */
+  readonly expected: 'pass' | 'fail';
+};
+
+/** A file that devices want. */
+export type ContentSpec = {
+  readonly id: string;
+  /** At least 1. */
+  readonly sizeBytes: number;
+  /** Host of its URL, lower case. Default `au.download.windowsupdate.com`. */
+  readonly host: string;
+  /** Path of its URL. Default `/filestreamingservice/files/<id>`. */
+  readonly path: string;
+};
+
+/** The content delivery network. */
+export type CdnSpec = {
+  /** Absent: not limited. */
+  readonly egressBytesPerMs?: number | undefined;
+  /** Added before the head of each answer. Default 0. */
+  readonly latencyMs: number;
+  /** Where it listens in the live world; absent: a free port. */
+  readonly listen?: Address | undefined;
+};
+
+/**
+ * A cache node. `profile`, egress, WAN, drives and cores describe a modelled machine and bind the virtual world only;
+ * `limit` binds both.
+ */
+export type NodeSpec = {
+  readonly id: string;
+  /** Name of a hardware profile. */
+  readonly profile?: string | undefined;
+  /** Body bytes to clients; absent: as the profile says, else not limited. */
+  readonly egressBytesPerMs?: number | undefined;
+  /** Body bytes from upstream; absent: as the profile says, else not limited. */
+  readonly wanBytesPerMs?: number | undefined;
+  /** One size per drive, one to nine. */
+  readonly drivesBytes?: readonly number[] | undefined;
+  readonly cores?: number | undefined;
+  readonly limit?: NodeLimit | undefined;
+  /** A node that we did not start: `http://host[:port]`, without a slash at the end. Live world only. */
+  readonly url?: string | undefined;
+  /** Id of the node that this one fetches from; absent: the CDN. */
+  readonly parent?: string | undefined;
+};
+
+/** What is enforced in both worlds. */
+export type NodeLimit = { readonly egressBytesPerMs?: number | undefined };
+
+/** Devices of one kind. */
+export type FleetGroup = {
+  readonly id: string;
+  /** How many; at least 1. */
+  readonly devices: number;
+  /** Which of the two real clients they behave like. Default `windows`. */
+  readonly client: 'windows' | 'linux';
+  /** Ids of nodes, in the order in which they are tried. Empty: straight to the CDN. */
+  readonly cacheHosts: readonly string[];
+  /** What one device can receive; binds the virtual world. Absent: not limited. */
+  readonly downlinkBytesPerMs?: number | undefined;
+  /** Ids of content, at least one. */
+  readonly wants: readonly string[];
+  readonly arrive: Arrival;
+  readonly policy: DownloadPolicySpec;
+  /** 1 to 16; absent: as the client profile has it. */
+  readonly connectionsPerFile?: number | undefined;
+};
+
+/** Devices arrive evenly at random from `atMs` to `atMs + overMs`; both default to 0. */
+export type Arrival = { readonly atMs: number; readonly overMs: number };
+
+/** The Delivery Optimization policies of a group (facts, section 2.4). */
+export type DownloadPolicySpec = {
+  /** Default `background`. */
+  readonly priority: 'foreground' | 'background';
+  /** DODelayCacheServerFallbackBackground; 0 to 30 d; absent: not configured, so the CDN follows at once. */
+  readonly fallbackDelayBackgroundMs?: number | undefined;
+  /** DODelayCacheServerFallbackForeground; as above. */
+  readonly fallbackDelayForegroundMs?: number | undefined;
+  /** DOMaxBackgroundDownloadBandwidth, over all downloads of one device; absent: not limited. */
+  readonly maxBackgroundDownloadBytesPerMs?: number | undefined;
+  /** DOMaxForegroundDownloadBandwidth; as above. */
+  readonly maxForegroundDownloadBytesPerMs?: number | undefined;
+};
+
+/** What the live world samples: the whole fleet connects, then asks for `demand` during `window`. */
+export type LiveWindow = {
+  readonly windowMs: number;
+  /** Of the whole fleet. `max`: each device asks for its next range when the last one has come. */
+  readonly demandBytesPerMs: number | 'max';
+};
+
+/** Something that happens `atMs` after the start of the run. */
+export type ScenarioEvent =
+  /** kill -9 of the node's owner and workers. */
+  | { readonly kind: 'kill'; readonly atMs: number; readonly node: string }
+  /** Starts a killed node again, on the same port and drives. */
+  | { readonly kind: 'restart'; readonly atMs: number; readonly node: string }
+  /** SIGSTOP: connections hang instead of being refused. */
+  | { readonly kind: 'freeze'; readonly atMs: number; readonly node: string }
+  /** SIGCONT. */
+  | { readonly kind: 'thaw'; readonly atMs: number; readonly node: string }
+  /** The node's WAN link goes down. */
+  | { readonly kind: 'cut'; readonly atMs: number; readonly node: string; readonly link: 'wan' }
+  /** It comes back. */
+  | { readonly kind: 'join'; readonly atMs: number; readonly node: string; readonly link: 'wan' }
+  | CdnFaultEvent
+  /** The content's bytes and validators change. */
+  | { readonly kind: 'version'; readonly atMs: number; readonly content: string };
+
+/** The CDN misbehaves. */
+export type CdnFaultEvent = {
+  readonly kind: 'cdn';
+  readonly atMs: number;
+  readonly fault: CdnFault;
+  /** Absent: until the end of the run. */
+  readonly forMs?: number | undefined;
+  /** Only requests for this content; absent: all. */
+  readonly content?: string | undefined;
+  /** Only the next so many requests; absent: all. */
+  readonly count?: number | undefined;
+};
+
+/** How the CDN misbehaves. */
+export type CdnFault =
+  /** Answers with this status, 400 to 599, and no content. */
+  | { readonly kind: 'status'; readonly status: number }
+  /** Waits before the head, beside `cdn.latency`. */
+  | { readonly kind: 'delay'; readonly delayMs: number }
+  /** Falls silent after so many body bytes and keeps the connection; absent: before the head. */
+  | { readonly kind: 'stall'; readonly afterBytes?: number | undefined }
+  /** Resets the connection after so many body bytes; absent: before the head. */
+  | { readonly kind: 'reset'; readonly afterBytes?: number | undefined }
+  /** Declares the full length and closes after so many body bytes; absent: after half of them. */
+  | { readonly kind: 'shortBody'; readonly afterBytes?: number | undefined }
+  /** A 206 names a range other than the one that it carries. */
+  | { readonly kind: 'wrongContentRange' };

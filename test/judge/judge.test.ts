@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Expectation, parseExpectation } from '../../simulator/judge/expectation.ts';
+import {
+  combinedVerdict,
+  type ExpectationVerdict,
+  type JudgedRun,
+  judgeRun,
+  overallVerdict,
+} from '../../simulator/judge/judge.ts';
+import type { WorldName } from '../../simulator/result/metrics.ts';
+
+function expectation(text: string, world?: WorldName): Expectation {
+  const parsed = parseExpectation(text, world);
+  if (parsed.kind === 'problem') throw new Error(parsed.problem.expected);
+  return parsed.expectation;
+}
+
+const run = (metrics: Record<string, number>, more: Partial<JudgedRun> = {}): JudgedRun => {
+  return { world: 'live', purpose: 'measurement', metrics, unavailable: {}, generatorSaturated: false, ...more };
+};
+
+/** The verdict on one text, with one value. */
+function judge(text: string, actual: number, more: Partial<JudgedRun> = {}): ExpectationVerdict {
+  const parsed = expectation(text);
+  const verdict = judgeRun([parsed], run({ [parsed.metric]: actual }, more))[0];
+  if (verdict === undefined) throw new Error('no verdict');
+  return verdict;
+}
+
+describe('a value and its limit', () => {
+  it.each([
+    // text, value, verdict
+    ['cdn.egressBytes == 2 GB', 2e9, 'pass'],
+    ['cdn.egressBytes == 2 GB', 2e9 + 1, 'fail'],
+    ['cdn.egressBytes <= 2 GB', 2e9 + 1, 'fail'],
+    ['cdn.egressBytes < 2 GB', 2e9, 'fail'],
+    ['cdn.egressBytes < 2 GB', 2e9 - 1, 'pass'],
+    ['cdn.egressBytes != 2 GB', 2e9 + 1, 'pass'],
+    ['devices.completedRatio == 1', 34_999_999_999 / 35_000_000_000, 'fail'],
+    ['fleet.finishMs <= 24 h', 86_400_000 * (1 + 5e-10), 'pass'],
+    ['fleet.finishMs <= 24 h', 86_400_000 * (1 + 2e-9), 'fail'],
+    ['fleet.finishMs < 24 h', 86_400_000 * (1 - 5e-10), 'fail'],
+    ['fleet.finishMs == 24 h', 86_400_000 * (1 - 5e-10), 'pass'],
+    ['node.hq.egressBitsPerSecond.mean >= 1 Gbit/s', 1e9 * (1 - 5e-10), 'pass'],
+    ['node.hq.egressBitsPerSecond.mean >= 1 Gbit/s', 1e9 * (1 - 2e-9), 'fail'],
+    ['node.hq.egressBitsPerSecond.mean > 1 Gbit/s', 1e9 * (1 + 5e-10), 'fail'],
+  ] as const)('%s, measured %d: %s', (text, actual, verdict) => {
+    expect(judge(text, actual).verdict).toBe(verdict);
+  });
+
+  it.each([
+    ['fleet.finishMs <= 24 h', 82_080_000, 0.05],
+    ['fleet.finishMs <= 24 h', 90_720_000, -0.05],
+    ['node.hq.egressBitsPerSecond.mean >= 1 Gbit/s', 1.25e9, 0.25],
+    ['integrity.corruptBytes <= 0 B', 5, undefined],
+    ['devices.completedRatio == 1', 0.5, undefined],
+  ])('%s, measured %d, has headroom %d', (text, actual, ratio) => {
+    const { headroomRatio } = judge(text, actual);
+    if (ratio === undefined) expect(headroomRatio).toBeUndefined();
+    else expect(headroomRatio).toBeCloseTo(ratio, 12);
+  });
+
+  it('contradict each other exactly when their operators do', () => {
+    const pairs = [
+      ['==', '!='],
+      ['<', '>='],
+      ['>', '<='],
+    ] as const;
+    fc.assert(
+      fc.property(fc.constantFrom(...pairs), fc.nat(), fc.nat(), fc.boolean(), (ops, limitMs, actual, near) => {
+        const value = near ? limitMs * (1 + 1e-10) : actual;
+        const verdicts = ops.map((op) => judge(`fleet.finishMs ${op} ${limitMs} ms`, value).verdict);
+        expect([...verdicts].sort()).toEqual(['fail', 'pass']);
+      }),
+    );
+  });
+});
+
+describe('an expectation in a run', () => {
+  it('carries what a report shows', () => {
+    expect(judge('fleet.finishMs <= 24 h', 43_200_000)).toEqual({
+      text: 'fleet.finishMs <= 24 h',
+      metric: 'fleet.finishMs',
+      actual: 43_200_000,
+      limit: 86_400_000,
+      unit: 'ms',
+      op: '<=',
+      verdict: 'pass',
+      headroomRatio: 0.5,
+    });
+  });
+
+  it('that the run could not measure is not judged, with the run’s reason', () => {
+    const text = 'node.hq.hitBytes > 1 MB';
+    const unavailable = { 'node.hq.hitBytes': 'we did not start that node' };
+    expect(judgeRun([expectation(text)], run({}, { unavailable }))).toMatchObject([
+      { verdict: 'notJudged', reason: 'we did not start that node' },
+    ]);
+    expect(judgeRun([expectation(text)], run({}))[0]).toMatchObject({ reason: 'the live run did not measure it' });
+    expect(judgeRun([expectation(text)], run({}))[0]).not.toHaveProperty('actual');
+  });
+
+  it('is not judged in the other world, nor in a prediction', () => {
+    const texts = [expectation('fleet.finishMs <= 24 h', 'virtual')];
+    const metrics = { 'fleet.finishMs': 1 };
+    expect(judgeRun(texts, run(metrics))).toMatchObject([{ verdict: 'notJudged' }]);
+    expect(judgeRun(texts, run(metrics, { world: 'virtual', purpose: 'claim' }))).toMatchObject([{ verdict: 'pass' }]);
+    expect(judgeRun(texts, run(metrics, { world: 'virtual', purpose: 'prediction' }))).toMatchObject([
+      { verdict: 'notJudged', reason: 'a prediction is compared with the measurement, not judged' },
+    ]);
+  });
+
+  it('refuses a metric that is no number: that is a bug of the run', () => {
+    expect(() => judge('fleet.finishMs <= 24 h', Number.NaN)).toThrow(/finite/);
+  });
+});
+
+describe('when the generator was the limit', () => {
+  it.each([
+    // text, value, verdict
+    ['node.hq.egressBitsPerSecond.sustained >= 6.5 Gbit/s', 6.4e9, 'inconclusive'], // missed: more might have come
+    ['node.hq.egressBitsPerSecond.sustained >= 6.5 Gbit/s', 6.6e9, 'pass'], // reached stays reached
+    ['cdn.egressBitsPerSecond.peak <= 1 Gbit/s', 2e9, 'fail'], // exceeded stays exceeded
+    ['cdn.egressBitsPerSecond.peak <= 1 Gbit/s', 0.5e9, 'inconclusive'], // not enough was asked for
+    ['range.latencyMs.p99 <= 20 ms', 10, 'inconclusive'],
+    ['range.latencyMs.p99 <= 20 ms', 30, 'inconclusive'],
+    ['integrity.corruptBytes == 0', 0, 'pass'],
+    ['integrity.corruptBytes == 0', 1, 'fail'],
+    ['accounting.imbalanceBytes == 0', 1, 'fail'],
+    ['devices.completedRatio == 1', 0.5, 'fail'],
+    ['cdn.requestCount <= 10', 11, 'fail'],
+    ['generator.saturated == 0', 1, 'fail'],
+    ['generator.latenessMs.p99 <= 5 ms', 9, 'fail'],
+  ] as const)('%s, measured %d: %s', (text, actual, verdict) => {
+    const judged = judge(text, actual, { generatorSaturated: true });
+    expect(judged.verdict).toBe(verdict);
+    expect(judged.reason !== undefined).toBe(verdict === 'inconclusive');
+  });
+});
+
+describe('the verdict over all runs', () => {
+  const of = (verdict: ExpectationVerdict['verdict']): ExpectationVerdict => {
+    return {
+      text: 't',
+      metric: 'fleet.finishMs',
+      limit: 1,
+      unit: 'ms',
+      op: '<=',
+      verdict,
+      reason: `because ${verdict}`,
+    };
+  };
+
+  it.each([
+    // verdicts, one run each; expected; verdict; exit code
+    [['pass'], 'pass', 'pass', 0],
+    [['pass', 'fail'], 'pass', 'fail', 1],
+    [['inconclusive', 'fail'], 'pass', 'fail', 1],
+    [['pass', 'inconclusive'], 'pass', 'inconclusive', 4],
+    [['notJudged', 'pass'], 'pass', 'pass', 0],
+    [['notJudged'], 'pass', 'inconclusive', 4],
+    [[], 'pass', 'inconclusive', 4],
+    [['fail', 'pass'], 'fail', 'fail', 0],
+    [['pass'], 'fail', 'pass', 1],
+    [['pass', 'inconclusive'], 'fail', 'inconclusive', 4],
+    [['notJudged'], 'fail', 'inconclusive', 4],
+  ] as const)('of %j, expected to %s, is %s with exit code %d', (verdicts, expected, verdict, exitCode) => {
+    const overall = overallVerdict(
+      verdicts.map((each) => [of(each)]),
+      expected,
+    );
+    expect(overall).toMatchObject({ verdict, exitCode, asExpected: exitCode === 0 });
+  });
+
+  it('says in a sentence what it rests on', () => {
+    expect(overallVerdict([[of('pass'), of('fail')]]).reason).toBe('1 of 2 judged expectations failed');
+    expect(overallVerdict([[of('fail')]], 'fail').reason).toBe('1 of 1 judged expectations failed, as expected');
+    expect(overallVerdict([]).reason).toBe('nothing was judged: no run could measure an expectation');
+  });
+
+  it('of one expectation is its worst, or why no run could judge it', () => {
+    expect(combinedVerdict([of('pass'), of('fail'), of('inconclusive')])?.verdict).toBe('fail');
+    expect(combinedVerdict([of('notJudged'), of('pass')])?.verdict).toBe('pass');
+    expect(
+      combinedVerdict([
+        { ...of('notJudged'), reason: 'a' },
+        { ...of('notJudged'), reason: 'b' },
+      ]),
+    ).toMatchObject({
+      verdict: 'notJudged',
+      reason: 'a; b',
+    });
+    expect(combinedVerdict([])).toBeUndefined();
+  });
+});

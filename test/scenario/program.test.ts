@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { buildProgram, runProgram } from '../../simulator/program.ts';
+import { allMetrics } from '../../simulator/result/metrics.ts';
+import { scenarioJsonSchema } from '../../simulator/scenario/schema.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sim-program-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => vi.restoreAllMocks());
+
+function scenarioFile(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const good = scenarioFile(
+  'good.yaml',
+  'name: Good\ncontent: [{ id: a, size: 1 MB }]\nfleet: [{ id: g, devices: 35000, wants: [a] }]\n',
+);
+
+/** Runs a command line in this process and collects what it printed. */
+async function sim(...words: string[]) {
+  let stdout = '';
+  let stderr = '';
+  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    stdout += String(chunk);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+    stderr += String(chunk);
+    return true;
+  });
+  const exitCode = await runProgram(words);
+  vi.restoreAllMocks();
+  return { exitCode, stdout, stderr };
+}
+
+describe('sim validate', () => {
+  it('prints a line for each good file and exits with 0', async () => {
+    expect(await sim('validate', good)).toEqual({
+      exitCode: 0,
+      stdout: `${good}: ok (35,000 devices, 0 nodes, 0 events, 0 expectations)\n`,
+      stderr: '',
+    });
+  });
+
+  it('prints the mistakes of all bad files beside, and exits with 2', async () => {
+    const bad = scenarioFile('bad.yaml', 'name: Bad\ncontent: [{ id: a, size: 1 }]\nfleet: []\n');
+    const { exitCode, stdout, stderr } = await sim('validate', bad, good, join(folder, 'gone.yaml'));
+    expect(exitCode).toBe(2);
+    expect(stdout).toContain(`${good}: ok`);
+    expect(stderr.replaceAll(folder, '')).toMatchInlineSnapshot(`
+      "/bad.yaml:2:26  content.0.size: expected a size above zero with a unit, such as 2 GB, 500 MB or 1 MiB, found the bare number 1
+      /bad.yaml:3:8  fleet: expected a list of groups of devices, at least 1, found an empty list
+      /bad.yaml: 2 mistakes, nothing was run
+      /gone.yaml: expected a scenario file that can be read, found ENOENT; did you mean /good.yaml?
+      "
+    `);
+  });
+});
+
+describe('sim schema', () => {
+  it('prints the JSON Schema', async () => {
+    expect(await sim('schema')).toEqual({ exitCode: 0, stdout: scenarioJsonSchema(), stderr: '' });
+  });
+});
+
+describe('sim metrics', () => {
+  it('prints a line for each metric', async () => {
+    const { exitCode, stdout } = await sim('metrics');
+    expect(exitCode).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(allMetrics().length + 1);
+    expect(stdout).toMatch(/^node\.<id>\.hitBytes +bytes +live, virtual +\S/m);
+  });
+
+  it('prints the registry with --json', async () => {
+    const { stdout } = await sim('metrics', '--json');
+    expect(JSON.parse(stdout)).toEqual(allMetrics());
+  });
+});
+
+describe('sim', () => {
+  it.each([
+    ['an unknown command', ['validat'], /unknown command 'validat'\n\(Did you mean validate\?\)/],
+    ['an unknown option', ['metrics', '--jsn'], /unknown option '--jsn'/],
+    ['a missing argument', ['validate'], /missing required argument 'scenario'/],
+    ['no command', [], /Usage: sim/],
+  ])('exits with 2 on %s', async (_what, words, message) => {
+    const { exitCode, stdout, stderr } = await sim(...words);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+
+  it.each([[['--help']], [['validate', '--help']], [['schema', '--help']], [['metrics', '--help']]])(
+    'shows help with examples: %s',
+    async (words) => {
+      const { exitCode, stdout } = await sim(...words);
+      expect(exitCode).toBe(0);
+      expect(stdout).toMatch(/Examples:\n {2}sim /);
+    },
+  );
+
+  it('says that an error of ours is a bug, with its stack, and exits with 3', async () => {
+    let stderr = '';
+    vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+      stderr += String(chunk);
+      return true;
+    });
+    const program = buildProgram();
+    program.command('broken').action(() => {
+      throw new TypeError('x is not a function');
+    });
+    expect(await runProgram(['broken'], program)).toBe(3);
+    expect(stderr).toMatch(/this is a bug[\s\S]*TypeError: x is not a function\n {4}at /);
+  });
+});
