@@ -71,12 +71,19 @@ export type OwnerMessage =
       readonly stored: readonly (readonly [number, number])[];
     }
   | { readonly kind: 'serve'; readonly ask: number; readonly generation: number }
-  | { readonly kind: 'claimed'; readonly ask: number; readonly start: number; readonly end: number }
+  | {
+      readonly kind: 'claimed';
+      readonly ask: number;
+      readonly generation: number;
+      readonly start: number;
+      readonly end: number;
+    }
   | { readonly kind: 'extent'; readonly generation: number; readonly place: ExtentPlace }
   | { readonly kind: 'stored'; readonly generation: number; readonly start: number; readonly end: number }
   | { readonly kind: 'fresh'; readonly generation: number; readonly freshness: Freshness }
   | { readonly kind: 'evicted'; readonly generation: number; readonly index: number; readonly extent: number }
   | { readonly kind: 'superseded'; readonly generation: number }
+  | { readonly kind: 'forgotten'; readonly generation: number }
   | {
       readonly kind: 'refused';
       readonly ask: number;

@@ -163,6 +163,8 @@ export class Upstream {
         },
         onEnd: () => {
           this.#jobs.delete(connection);
+          job.connection = undefined;
+          if (job.paused) connection.resume();
           this.#release(place, connection);
           if (job.ended) return;
           job.ended = true;

@@ -5,7 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const repositoryRoot = basename(dirname(here)) === 'dist' ? dirname(dirname(here)) : dirname(here);
+/** The folder of package.json. */
+export const repositoryRoot = basename(dirname(here)) === 'dist' ? dirname(dirname(here)) : dirname(here);
 
 /** The file of a built program, e.g. `cache/main`, whether we run from `dist/` or from the sources (tests). */
 export function programPath(name: string): string {

@@ -11,14 +11,17 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** What an operator can mend. `exitCode` is 2 when the input is wrong, 3 when the machine cannot carry the run out. */
+/** 2: the input is wrong. 3: the machine cannot carry the run out. 130: the operator interrupted it. */
+export type OperatorExitCode = 2 | 3 | 130;
+
+/** What an operator can mend. */
 export class OperatorError extends Error {
   override readonly name = 'OperatorError';
   /** Stable, for scripts and tests, e.g. `PORT_TAKEN`. */
   readonly code: string;
-  readonly exitCode: 2 | 3;
+  readonly exitCode: OperatorExitCode;
 
-  constructor(code: string, message: string, exitCode: 2 | 3 = exitCodes.badInput, options?: ErrorOptions) {
+  constructor(code: string, message: string, exitCode: OperatorExitCode = exitCodes.badInput, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
     this.exitCode = exitCode;

@@ -2,20 +2,31 @@
 
 import { Command, CommanderError } from 'commander';
 import { exitCodes, OperatorError } from '../common/errors.ts';
+import { addCdnCommand } from './commands/cdn.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
+import { addNodeCommand } from './commands/node.ts';
+import { addRunCommand } from './commands/run.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addValidateCommand } from './commands/validate.ts';
+import { toolVersion } from './result/tool-version.ts';
 
 /** `sim` with all its commands; never ends the process by itself. */
 export function buildProgram(): Command {
   const program = new Command('sim')
     .description('Load-test harness and simulator for Delivery Optimization with a cache node.')
+    .version(toolVersion)
     .exitOverride()
     .showHelpAfterError('(add --help for usage and examples)')
-    .addHelpText('after', '\nExamples:\n  sim validate scenarios/*.yaml\n  sim metrics');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml\n  sim metrics',
+    );
+  addRunCommand(program);
   addValidateCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
+  addNodeCommand(program);
+  addCdnCommand(program);
   return program;
 }
 

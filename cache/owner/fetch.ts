@@ -36,7 +36,8 @@ export interface FetchUser {
 }
 
 export type FetchFailure = {
-  readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed';
+  /** `denied`: a 3xx or 4xx, which is the asking client's own (its signature has expired …). */
+  readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed' | 'denied' | 'unavailable';
   readonly detail: string;
 };
 

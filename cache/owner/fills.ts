@@ -7,10 +7,11 @@
 //
 // A failure reaches all who wait for the bytes at once. A leader that goes leaves its fetch running: it is short.
 
-import { type ByteRange, rangeHeader, resolveRange } from '../../common/byte-range.ts';
+import { type ByteRange, parseContentRange, rangeHeader, resolveRange } from '../../common/byte-range.ts';
+import type { ResponseHead } from '../../common/http-response-parser.ts';
 import { freshnessOf } from '../http/freshness.ts';
 import type { OriginTable } from '../http/origin-table.ts';
-import { type AskRange, extentBytes, type OwnerMessage, type UpstreamTarget } from '../protocol.ts';
+import { type AskRange, extentBytes, type Freshness, type OwnerMessage, type UpstreamTarget } from '../protocol.ts';
 import type { Extent, Generation } from '../store/generation.ts';
 import type { Store } from '../store/store.ts';
 import type { Upstream } from '../upstream.ts';
@@ -55,6 +56,12 @@ const refreshIntervalMs = 5000;
 const generationsMax = 3;
 /** Broken connections, time-outs and short bodies are tried again this often for one request. */
 const failuresPerAskMax = 2;
+/** An object in more pieces than this is filled in steps of so many bytes: one-byte ranges must not grow the index. */
+const intervalsMax = 1024;
+const coarseBytes = 64 * 1024;
+const sweepCountMin = 10_000;
+/** An answer that is not stored is read to its end when it is this short, else its connection is reset. */
+const unwantedBytesMax = 16 * 1024;
 
 export class Fills {
   readonly #store: Store;
@@ -63,6 +70,7 @@ export class Fills {
   readonly #workers: ReadonlySet<WorkerLink>;
   readonly #objects = new Map<string, CachedObject>();
   readonly #asks = new Map<Generation, Set<Ask>>();
+  #sweepAtCount = sweepCountMin;
 
   constructor(store: Store, upstream: Upstream, origins: OriginTable, workers: ReadonlySet<WorkerLink>) {
     this.#store = store;
@@ -71,9 +79,15 @@ export class Fills {
     this.#workers = workers;
   }
 
-  /** Takes over what was on the drives: the last generation of a key is the current one. */
+  /** Takes over what was on the drives: of the generations of a key, what the origin said last is the current one. */
   adopt(generations: readonly Generation[]): void {
-    for (const generation of generations) this.#makeCurrent(this.#object(generation.meta.key), generation);
+    const byAge = (a: Generation, b: Generation): number =>
+      a.freshness.generatedAtMs - b.freshness.generatedAtMs || a.meta.id - b.meta.id;
+    for (const generation of [...generations].sort(byAge)) {
+      const object = this.#object(generation.meta.key);
+      if (object.current !== undefined) object.older.unshift(object.current);
+      object.current = generation;
+    }
   }
 
   ask(ask: Ask): void {
@@ -115,12 +129,36 @@ export class Fills {
       index: extent.index,
       extent: extent.id,
     });
-    queueMicrotask(() => this.#planAll(generation));
+    queueMicrotask(() => {
+      if (generation.extents.size === 0 && !generation.isInUse) this.#forget(generation);
+      else this.#planAll(generation);
+    });
+  }
+
+  /** Nothing is left of a generation: its name goes too, so that memory is bounded by what the drives hold. */
+  #forget(generation: Generation): void {
+    this.#store.drop(generation);
+    this.#tell(generation, { kind: 'forgotten', generation: generation.meta.id });
+    for (const worker of this.#workers) worker.known.delete(generation.meta.id);
+    const object = this.#objects.get(generation.meta.key);
+    if (object?.current === generation) object.current = undefined;
+    const index = object?.older.indexOf(generation) ?? -1;
+    if (index >= 0) object?.older.splice(index, 1);
+  }
+
+  /** Names of which nothing is known (a 404, an answer not to be stored) are swept out from time to time. */
+  #sweepObjects(): void {
+    for (const [key, { current, older, discovery, passThroughUntilMs }] of this.#objects) {
+      const isIdle = current === undefined && older.length === 0 && discovery === undefined;
+      if (isIdle && passThroughUntilMs < Date.now()) this.#objects.delete(key);
+    }
+    this.#sweepAtCount = Math.max(sweepCountMin, 2 * this.#objects.size);
   }
 
   #object(key: string): CachedObject {
     let object = this.#objects.get(key);
     if (object === undefined) {
+      if (this.#objects.size >= this.#sweepAtCount) this.#sweepObjects();
       object = {
         key,
         current: undefined,
@@ -141,7 +179,7 @@ export class Fills {
     object.discovery = discovery;
     const asked = firstClaim(leader.range);
     const fields: [string, string][] = [];
-    if (asked !== undefined) fields.push(['Range', typeof asked === 'number' ? `bytes=-${asked}` : rangeHeader(asked)]);
+    fields.push(['Range', typeof asked === 'number' ? `bytes=-${asked}` : rangeHeader(asked)]);
     if (known?.meta.etag !== undefined) fields.push(['If-None-Match', known.meta.etag]);
     else if (known?.meta.lastModified !== undefined) fields.push(['If-Modified-Since', known.meta.lastModified]);
     let generation: Generation | undefined;
@@ -150,7 +188,7 @@ export class Fills {
       if (object.discovery === discovery) object.discovery = undefined;
       for (const ask of discovery.waiting.splice(0)) then(ask);
     };
-    const fetch = new Fetch(
+    const fetch: Fetch = new Fetch(
       {
         answered: (answer) => {
           if (answer.kind === 'notModified' && known !== undefined) {
@@ -160,6 +198,7 @@ export class Fills {
           }
           const found = this.#generationOf(object, answer, leader.upstream.host);
           if (found === undefined) {
+            leave(fetch, answer);
             finishDiscovery((ask) => this.#turnAway(object, ask, answer));
             return 'discard';
           }
@@ -169,6 +208,7 @@ export class Fills {
           const whole = answer.kind === 'bytes' && sameRange(gap, answer.range);
           const reserved = whole && gap !== undefined && this.#claim(found, gap, discovery.waiting[0]);
           if (reserved) claim = gap;
+          else leave(fetch, answer);
           finishDiscovery((ask) => this.#attach(ask, found));
           return reserved ? 'store' : 'discard';
         },
@@ -177,7 +217,9 @@ export class Fills {
           if (generation === undefined) {
             const stale = known !== undefined && !mustRevalidate(known) ? known : undefined;
             finishDiscovery((ask) => {
+              ask.failureCount += 1;
               if (stale !== undefined) this.#attach(ask, stale);
+              else if (failure?.cause === 'timeout' && ask.failureCount <= failuresPerAskMax) this.ask(ask);
               else refuse(ask, failure);
             });
           } else if (claim !== undefined) this.#ended(generation, claim, undefined, failure);
@@ -199,7 +241,7 @@ export class Fills {
     if (generation === undefined) {
       const fields = storedFields(head);
       generation = this.#store.newGeneration({ key: object.key, host, sizeBytes, ...validator, fields, freshness });
-    } else generation.freshness = freshness;
+    } else this.#refreshed(generation, freshness);
     this.#makeCurrent(object, generation);
     return generation;
   }
@@ -216,11 +258,13 @@ export class Fills {
   #retire(object: CachedObject, generation: Generation): void {
     if (object.current === generation) object.current = undefined;
     object.older.unshift(generation);
+    // After a restart nobody may take it for the current one without asking.
+    generation.freshness = { ...generation.freshness, freshUntilMs: 0 };
+    this.#store.recordFreshness(generation);
     this.#tell(generation, { kind: 'superseded', generation: generation.meta.id });
     for (const old of object.older.slice(generationsMax - 1)) {
       if (old.isInUse) continue;
-      object.older.splice(object.older.indexOf(old), 1);
-      this.#store.drop(old);
+      this.#forget(old);
     }
   }
 
@@ -229,18 +273,20 @@ export class Fills {
     if (answer.kind === 'bytes' || (answer.kind === 'status' && answer.status === 200)) {
       object.passThroughUntilMs = Date.now() + passThroughMs;
       ask.worker.send({ kind: 'passThrough', ask: ask.id });
-    } else if (answer.kind === 'status' && answer.status < 500 && !this.#sharesStatus(ask, answer)) {
+      return;
+    }
+    const sizeBytes = answer.kind === 'status' && answer.status === 416 ? sizeOf416(answer.head) : undefined;
+    if (sizeBytes !== undefined && sizeBytes > 0) {
+      // The range that led was beyond the end; who asked for another one may be right.
+      if (rangeOf(ask.range, sizeBytes) === undefined) {
+        const fields = [['Content-Range', `bytes */${sizeBytes}`]] as const;
+        ask.worker.send({ kind: 'refused', ask: ask.id, status: 416, fields });
+      } else if (ask.failureCount++ < failuresPerAskMax) this.ask(ask);
+      else refuse(ask, unwanted(answer));
+    } else if (answer.kind === 'status' && answer.status < 500) {
+      // Any other 3xx or 4xx is the asking client's alone: each asks for itself.
       ask.worker.send({ kind: 'passThrough', ask: ask.id });
-    } else if (answer.kind === 'status' && answer.status === 416) {
-      const contentRange = answer.head.contentRange;
-      const fields: [string, string][] = contentRange === undefined ? [] : [['Content-Range', contentRange]];
-      ask.worker.send({ kind: 'refused', ask: ask.id, status: 416, fields });
-    } else refuse(ask, { cause: 'badResponse', detail: answer.kind === 'status' ? `${answer.status}` : answer.kind });
-  }
-
-  /** Only an unsatisfiable range is the same answer for all; any other 3xx or 4xx is the asking client's alone. */
-  #sharesStatus(ask: Ask, answer: Extract<Answer, { kind: 'status' }>): boolean {
-    return answer.status === 416 && ask.range.kind !== 'all' && answer.head.contentRange !== 'bytes */0';
+    } else refuse(ask, unwanted(answer));
   }
 
   #refresh(object: CachedObject, generation: Generation, upstream: UpstreamTarget): void {
@@ -273,9 +319,13 @@ export class Fills {
   #renew(generation: Generation, answer: Extract<Answer, { kind: 'notModified' | 'bytes' }>): void {
     const field = (name: string): string | undefined =>
       answer.head.header(name) ?? generation.meta.fields.find(([other]) => other.toLowerCase() === name)?.[1];
-    generation.freshness = freshnessOf(field, Date.now()) ?? generation.freshness;
+    this.#refreshed(generation, freshnessOf(field, Date.now()) ?? generation.freshness);
+  }
+
+  #refreshed(generation: Generation, freshness: Freshness): void {
+    generation.freshness = freshness;
     this.#store.recordFreshness(generation);
-    this.#tell(generation, { kind: 'fresh', generation: generation.meta.id, freshness: generation.freshness });
+    this.#tell(generation, { kind: 'fresh', generation: generation.meta.id, freshness });
   }
 
   // ---- The missing bytes of a known generation
@@ -325,7 +375,7 @@ export class Fills {
     while (ask.fetchCount < fetchesPerAskMax && this.#asks.get(generation)?.has(ask) === true) {
       const gap = generation.unclaimedGaps(range.start, range.end)[0];
       if (gap === undefined) return;
-      const claim = { start: gap.start, end: Math.min(gap.end, gap.start + claimBytesMax) };
+      const claim = claimFrom(generation, gap);
       if (!this.#claim(generation, claim, ask)) {
         this.#detach(ask, generation);
         ask.worker.send({ kind: 'passThrough', ask: ask.id });
@@ -336,9 +386,13 @@ export class Fills {
   }
 
   #claim(generation: Generation, claim: ByteRange, ask: Ask | undefined): boolean {
-    if (!this.#store.reserve(generation, claim.start, claim.end)) return false;
+    if (!this.#store.reserve(generation, claim.start, claim.end)) {
+      this.#store.unreserve(generation, claim.start, claim.end);
+      return false;
+    }
     generation.claimed.add(claim.start, claim.end);
-    ask?.worker.send({ kind: 'claimed', ask: ask.id, start: claim.start, end: claim.end });
+    const { start, end } = claim;
+    ask?.worker.send({ kind: 'claimed', ask: ask.id, generation: generation.meta.id, start, end });
     return true;
   }
 
@@ -379,10 +433,9 @@ export class Fills {
 
   /** What an answer that is not the bytes asked for means. */
   #unwelcome(generation: Generation, answer: Answer): FetchFailure {
-    const changed = answer.kind === 'bytes' || (answer.kind === 'status' && answer.status === 412);
-    if (!changed) {
-      return { cause: 'badResponse', detail: answer.kind === 'status' ? `${answer.status}` : answer.kind };
-    }
+    const changed =
+      answer.kind === 'bytes' || (answer.kind === 'status' && (answer.status === 412 || answer.status === 416));
+    if (!changed) return unwanted(answer);
     const object = this.#object(generation.meta.key);
     if (object.current === generation) this.#retire(object, generation);
     return { cause: 'changed', detail: 'the origin has another generation' };
@@ -436,18 +489,20 @@ export class Fills {
     generation.claimed.remove(claim.start, claim.end);
     if (failure !== undefined) {
       this.#store.unreserve(generation, claim.start, claim.end);
-      this.#spread(generation, claim, failure);
+      this.#spread(generation, claim, leader, failure);
     }
     if (leader !== undefined && failure === undefined) this.#plan(leader, generation);
     if (failure !== undefined || leader === undefined) this.#planAll(generation);
   }
 
   /** Tells all who still wait for bytes of a failed claim, at once, unless it is worth another try. */
-  #spread(generation: Generation, claim: ByteRange, failure: FetchFailure): void {
+  #spread(generation: Generation, claim: ByteRange, leader: Ask | undefined, failure: FetchFailure): void {
     const retried = failure.cause === 'reset' || failure.cause === 'short' || failure.cause === 'timeout';
     for (const ask of [...(this.#asks.get(generation) ?? [])]) {
       const range = rangeOf(ask.range, generation.meta.sizeBytes);
       if (range === undefined || range.end <= claim.start || range.start >= claim.end) continue;
+      // What the origin denied one client it may grant another, who asked with another signature.
+      if (failure.cause === 'denied' && ask.upstream.target !== leader?.upstream.target) continue;
       const from = Math.max(range.start, claim.start);
       const to = Math.min(range.end, claim.end);
       if (generation.stored.covers(from, to)) continue;
@@ -456,7 +511,8 @@ export class Fills {
       this.#detach(ask, generation);
       ask.generation = undefined;
       if (failure.cause === 'changed') ask.worker.send({ kind: 'again', ask: ask.id });
-      else if (failure.cause === 'drive') ask.worker.send({ kind: 'passThrough', ask: ask.id });
+      else if (failure.cause === 'drive' || failure.cause === 'denied')
+        ask.worker.send({ kind: 'passThrough', ask: ask.id });
       else refuse(ask, failure);
     }
   }
@@ -487,9 +543,43 @@ function mustRevalidate(generation: Generation): boolean {
   return /\b(no-cache|must-revalidate|proxy-revalidate|s-maxage)\b/i.test(control);
 }
 
-/** What a discovery asks for: the beginning of what was asked, or the last bytes; undefined for a whole small ask. */
-function firstClaim(range: AskRange): ByteRange | number | undefined {
-  if (range.kind === 'suffix') return range.suffixBytes;
+/** What is fetched next: the beginning of a gap. */
+function claimFrom(generation: Generation, gap: ByteRange): ByteRange {
+  let { start, end } = gap;
+  if (generation.stored.count + generation.claimed.count > intervalsMax) {
+    const from = Math.floor(start / coarseBytes) * coarseBytes;
+    const to = Math.min(Math.ceil(end / coarseBytes) * coarseBytes, generation.meta.sizeBytes);
+    const wider = generation.unclaimedGaps(from, to).find((other) => other.start <= start && other.end > start);
+    if (wider !== undefined) ({ start, end } = wider);
+  }
+  return { start, end: Math.min(end, start + claimBytesMax) };
+}
+
+/** The object's size by a 416; undefined when it does not say. */
+function sizeOf416(head: ResponseHead): number | undefined {
+  return head.contentRange === undefined ? undefined : parseContentRange(head.contentRange)?.sizeBytes;
+}
+
+/** What an answer without usable bytes is called. */
+function unwanted(answer: Answer): FetchFailure {
+  if (answer.kind !== 'status') {
+    return { cause: 'badResponse', detail: answer.kind === 'invalid' ? answer.reason : answer.kind };
+  }
+  const detail = `status ${answer.status}`;
+  if (answer.status >= 300 && answer.status < 500) return { cause: 'denied', detail };
+  return { cause: answer.status === 503 ? 'unavailable' : 'badResponse', detail };
+}
+
+/** Stops an answer whose body nobody wants; a short one may come, so that its connection can be used again. */
+function leave(fetch: Fetch, answer: Answer): void {
+  const bodyBytes = answer.kind === 'invalid' ? undefined : answer.head.contentLength;
+  if (answer.kind !== 'notModified' && (bodyBytes === undefined || bodyBytes > unwantedBytesMax))
+    fetch.exchange?.abort();
+}
+
+/** What a discovery asks for: the beginning of what was asked, or (a number) the last bytes. */
+function firstClaim(range: AskRange): ByteRange | number {
+  if (range.kind === 'suffix') return Math.min(range.suffixBytes, claimBytesMax);
   const start = range.kind === 'all' ? 0 : range.start;
   const end = range.kind === 'all' ? undefined : range.end;
   return { start, end: Math.min(end ?? Number.MAX_SAFE_INTEGER, start + claimBytesMax) };

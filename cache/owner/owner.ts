@@ -3,9 +3,10 @@
 
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
+import net from 'node:net';
 import { formatAddress } from '../../common/address.ts';
 import { printReady, watchParent } from '../../common/child-program.ts';
-import { assertNever, OperatorError } from '../../common/errors.ts';
+import { assertNever, errorCode, OperatorError } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
 import { type Books, emptyBooks, sumBooks } from '../books.ts';
 import { OriginTable } from '../http/origin-table.ts';
@@ -55,8 +56,8 @@ class Owner {
     const settings = this.#settings;
     this.#fills.adopt(await this.#store.load());
     cluster.schedulingPolicy = cluster.SCHED_RR;
-    const ports = await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
-    this.#port = ports[0] ?? 0;
+    this.#port = settings.listen.port === 0 ? await freePort(settings.listen.host) : settings.listen.port;
+    await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
     const admin = await serveAdmin(settings.admin, {
       books: () => this.books(),
       ledger: () => this.ledger(),
@@ -64,7 +65,7 @@ class Owner {
     });
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
-    if (settings.exitWithParent) watchParent(() => void this.stop());
+    if (settings.exitWithParent) watchParent(() => (this.#stopping ? undefined : void this.stop()));
     printReady(formatAddress({ host: settings.listen.host, port: this.#port }), formatAddress(admin));
   }
 
@@ -104,18 +105,19 @@ class Owner {
     process.exit(0);
   }
 
-  /** Forks a worker; resolves to the port it listens on. */
-  #startWorker(): Promise<number> {
-    const port = this.#port === 0 ? this.#settings.listen.port : this.#port;
-    const worker = cluster.fork({ CACHE_NODE_PORT: String(port), [viaVariable]: this.#via });
+  /** Forks a worker; resolves once it listens. */
+  #startWorker(): Promise<void> {
+    const worker = cluster.fork({ CACHE_NODE_PORT: String(this.#port), [viaVariable]: this.#via });
     const link = new OwnerLink(worker);
     this.#links.add(link);
     const startedAtMs = Date.now();
     return new Promise((resolve, reject) => {
       worker.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'ready') resolve(message.port);
-        else if (message.kind === 'cannotListen') reject(this.#cannotListen(message.code));
-        else this.#hear(link, message);
+        if (message.kind === 'ready') resolve();
+        else if (message.kind === 'cannotListen') {
+          reject(this.#cannotListen(message.code));
+          worker.process.kill('SIGKILL'); // its end is what starts the next try
+        } else this.#hear(link, message);
       });
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
@@ -213,6 +215,20 @@ class Owner {
     query.left -= 1;
     if (query.left <= 0) query.done();
   }
+}
+
+/** All workers must name the same port, also those that start later: 0 would give each start another one. */
+function freePort(host: string): Promise<number> {
+  const server = net.createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(new OperatorError('CANNOT_LISTEN', `--listen ${host}: cannot listen there (${errorCode(error)}).`, 3));
+    });
+    server.listen(0, host, () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 class OwnerLink implements WorkerLink {

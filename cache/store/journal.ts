@@ -26,45 +26,60 @@ export type JournalRecord =
   | { readonly t: 'fresh'; readonly g: number; readonly at: number; readonly fresh: number };
 
 const flushDelayMs = 20;
+/** A journal is compacted when it has grown to four times its size, and to no less than this. */
+const compactBytesMin = 4 * 2 ** 20;
+const compactFrom = (bytes: number): number => Math.max(compactBytesMin, 4 * bytes);
 
 export class Journal {
   readonly #path: string;
-  readonly #file: FileHandle;
+  #file: FileHandle;
   readonly #onError: (error: unknown) => void;
   #pending: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #bytes: number;
+  #compactAtBytes: number;
 
   private constructor(path: string, file: FileHandle, bytes: number, onError: (error: unknown) => void) {
     this.#path = path;
     this.#file = file;
     this.#bytes = bytes;
+    this.#compactAtBytes = compactFrom(bytes);
     this.#onError = onError;
   }
 
   /** Replaces the journal at `path` by `records`, atomically, and opens it for appending. */
   static async create(path: string, records: Iterable<JournalRecord>, onError: (e: unknown) => void): Promise<Journal> {
-    const fresh = `${path}.new`;
-    const file = await open(fresh, 'w');
-    let bytes = 0;
-    let batch = '';
-    for (const record of records) {
-      batch += line(record);
-      if (batch.length > 2 ** 20) {
-        bytes += (await file.write(batch)).bytesWritten;
-        batch = '';
-      }
-    }
-    bytes += (await file.write(batch)).bytesWritten;
-    await file.close();
-    await rename(fresh, path);
+    const bytes = await replace(path, records);
     return new Journal(path, await open(path, 'a'), bytes, onError);
   }
 
-  /** Size of the file, appended lines included. */
+  /** Size of the file, appended lines included, also those that are still to be written. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** The size from which on `compact` is worth its while. */
+  get compactAtBytes(): number {
+    return this.#compactAtBytes;
+  }
+
+  /** Replaces everything up to now by `records`, atomically; what is appended from now on follows them. */
+  compact(records: readonly JournalRecord[]): void {
+    this.#pending = [];
+    this.#compactAtBytes = Number.POSITIVE_INFINITY;
+    const before = this.#bytes;
+    this.#flushing = this.#flushing.then(async () => {
+      try {
+        const bytes = await replace(this.#path, records);
+        await this.#file.close();
+        this.#file = await open(this.#path, 'a');
+        this.#bytes += bytes - before;
+        this.#compactAtBytes = compactFrom(bytes);
+      } catch (error) {
+        this.#onError(error);
+      }
+    });
   }
 
   get path(): string {
@@ -73,7 +88,9 @@ export class Journal {
 
   /** Appends soon (within 20 ms): a crash before that loses the record, and so the bytes it would have kept. */
   append(record: JournalRecord): void {
-    this.#pending.push(line(record));
+    const text = line(record);
+    this.#pending.push(text);
+    this.#bytes += Buffer.byteLength(text);
     this.#timer ??= setTimeout(() => void this.flush(), flushDelayMs);
   }
 
@@ -86,7 +103,7 @@ export class Journal {
     this.#flushing = this.#flushing.then(async () => {
       if (text === '') return;
       try {
-        this.#bytes += (await this.#file.write(text)).bytesWritten;
+        await this.#file.appendFile(text);
       } catch (error) {
         this.#onError(error);
       }
@@ -112,6 +129,32 @@ export async function* readJournal(path: string): AsyncGenerator<JournalRecord> 
     }
   } finally {
     await file.close();
+  }
+}
+
+/** Writes a whole journal beside the old one and puts it in its place; returns its size. */
+async function replace(path: string, records: Iterable<JournalRecord>): Promise<number> {
+  const fresh = `${path}.new`;
+  const file = await open(fresh, 'w');
+  try {
+    let bytes = 0;
+    let batch = '';
+    const write = async (): Promise<void> => {
+      await file.appendFile(batch);
+      bytes += Buffer.byteLength(batch);
+      batch = '';
+    };
+    for (const record of records) {
+      batch += line(record);
+      if (batch.length > 2 ** 20) await write();
+    }
+    await write();
+    await file.close();
+    await rename(fresh, path);
+    return bytes;
+  } catch (error) {
+    await file.close().catch(() => undefined); // it may be closed already; what matters is the error before
+    throw error;
   }
 }
 

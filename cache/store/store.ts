@@ -1,12 +1,11 @@
 // All drives together: where an extent goes, how much may be written, what is evicted when room is needed, and what was
 // there before the start. Space is reserved, in blocks, before a byte is written.
 
-import type { FileHandle } from 'node:fs/promises';
 import { errorCode } from '../../common/errors.ts';
 import { extentBytes } from '../protocol.ts';
 import type { DriveSetting } from '../settings.ts';
 import { bootTime } from './boot-time.ts';
-import { blockBytes, Drive } from './drive.ts';
+import { blockBytes, Drive, unusable } from './drive.ts';
 import { Extent, Generation } from './generation.ts';
 import { Journal, type JournalRecord, readJournal } from './journal.ts';
 
@@ -41,9 +40,14 @@ export class Store {
       for (const generation of this.#generations.values()) {
         for (const extent of generation.extents.values()) if (extent.drive === drive) extents.add(extent.id);
       }
-      drive.removeOrphans(extents);
-      const records = this.#records(drive);
-      this.#journals.set(drive, await Journal.create(drive.journalPath, records, (e) => this.#fail(drive, e)));
+      try {
+        drive.removeOrphans(extents);
+        const records = this.#records(drive);
+        this.#journals.set(drive, await Journal.create(drive.journalPath, records, (e) => this.#fail(drive, e)));
+      } catch (error) {
+        throw unusable(drive.path, error);
+      }
+      this.#makeRoom(drive, undefined, 0); // the drive may be smaller than it was
     }
     return [...this.#generations.values()];
   }
@@ -76,6 +80,7 @@ export class Store {
       if (extent === undefined || extent.drive.failure !== undefined) {
         const drive = this.#driveWithRoom(generation, blocksEnd(to) - blocksStart(from) + extentOverheadBytes);
         if (drive === undefined) return false;
+        drive.noteFolder(this.#nextExtent);
         extent = new Extent(this.#nextExtent++, index, drive);
         drive.reservedBytes += extentOverheadBytes;
         generation.extents.set(index, extent);
@@ -104,16 +109,7 @@ export class Store {
 
   /** Writes bytes at an offset of the object; they are within one extent and reserved. Throws what the drive says. */
   async write(extent: Extent, offset: number, buffers: readonly Buffer[]): Promise<void> {
-    const file: FileHandle = await extent.drive.writer(extent.id);
-    let position = offset - extent.index * extentBytes;
-    for (const buffer of buffers) {
-      let written = 0;
-      while (written < buffer.length) {
-        const { bytesWritten } = await file.write(buffer, written, buffer.length - written, position + written);
-        written += bytesWritten;
-      }
-      position += buffer.length;
-    }
+    await extent.drive.write(extent.id, offset - extent.index * extentBytes, buffers);
   }
 
   /** Records that [start, end) is on its drive. */
@@ -123,14 +119,14 @@ export class Store {
       if (extent === undefined) continue;
       const from = Math.max(start, index * extentBytes);
       const to = Math.min(end, (index + 1) * extentBytes);
-      this.#journals.get(extent.drive)?.append({ t: 'iv', e: extent.id, s: from, n: to });
+      this.#append(extent.drive, { t: 'iv', e: extent.id, s: from, n: to });
     }
   }
 
   recordFreshness(generation: Generation): void {
     const { generatedAtMs, freshUntilMs } = generation.freshness;
     for (const drive of new Set([...generation.extents.values()].map((extent) => extent.drive))) {
-      this.#journals.get(drive)?.append({ t: 'fresh', g: generation.meta.id, at: generatedAtMs, fresh: freshUntilMs });
+      this.#append(drive, { t: 'fresh', g: generation.meta.id, at: generatedAtMs, fresh: freshUntilMs });
     }
   }
 
@@ -146,7 +142,7 @@ export class Store {
     extent.drive.reservedBytes -= extent.reserved.bytes + extentOverheadBytes;
     this.listener?.evicted(generation, extent);
     if (extent.drive.failure !== undefined) return;
-    this.#journals.get(extent.drive)?.append({ t: 'del', e: extent.id });
+    this.#append(extent.drive, { t: 'del', e: extent.id });
     void extent.drive.removeExtent(extent.id);
   }
 
@@ -174,7 +170,15 @@ export class Store {
   }
 
   #usedBytes(drive: Drive): number {
-    return drive.reservedBytes + (this.#journals.get(drive)?.bytes ?? 0);
+    return drive.reservedBytes + drive.folderBytes + blocksEnd(this.#journals.get(drive)?.bytes ?? 0);
+  }
+
+  /** A journal only grows: once most of it is history it is written anew. */
+  #append(drive: Drive, record: JournalRecord): void {
+    const journal = this.#journals.get(drive);
+    if (journal === undefined || drive.failure !== undefined) return;
+    journal.append(record);
+    if (journal.bytes > journal.compactAtBytes) journal.compact([...this.#records(drive)]);
   }
 
   #driveWithRoom(generation: Generation, neededBytes: number): Drive | undefined {
@@ -183,8 +187,9 @@ export class Store {
     return usable.find((drive) => this.#makeRoom(drive, generation, neededBytes));
   }
 
-  #makeRoom(drive: Drive, wantedFor: Generation, neededBytes: number): boolean {
+  #makeRoom(drive: Drive, wantedFor: Generation | undefined, neededBytes: number): boolean {
     if (neededBytes > drive.sizeBytes) return false;
+    if (this.#usedBytes(drive) + neededBytes <= drive.sizeBytes) return true;
     for (const generation of [...this.#generations.values()]) {
       if (this.#usedBytes(drive) + neededBytes <= drive.sizeBytes) return true;
       if (generation === wantedFor || generation.isInUse) continue;
@@ -207,10 +212,9 @@ export class Store {
   }
 
   #journalExtent(generation: Generation, extent: Extent): void {
-    const journal = this.#journals.get(extent.drive);
     const first = [...generation.extents.values()].filter((other) => other.drive === extent.drive).length === 1;
-    if (first) journal?.append(generationRecord(generation));
-    journal?.append({ t: 'ext', e: extent.id, g: generation.meta.id, i: extent.index });
+    if (first) this.#append(extent.drive, generationRecord(generation));
+    this.#append(extent.drive, { t: 'ext', e: extent.id, g: generation.meta.id, i: extent.index });
   }
 
   *#records(drive: Drive): Generator<JournalRecord> {
@@ -245,7 +249,8 @@ export class Store {
       switch (record.t) {
         case 'gen': {
           const known = this.#generations.get(record.g);
-          const generation = known?.meta.key === record.key ? known : fromRecord(record, this.#freeId(record.g));
+          const generation =
+            known !== undefined && isRecordOf(record, known) ? known : fromRecord(record, this.#freeId(record.g));
           this.#generations.set(generation.meta.id, generation);
           loaded.set(record.g, generation);
           this.#nextGeneration = Math.max(this.#nextGeneration, record.g + 1);
@@ -254,10 +259,12 @@ export class Store {
         case 'ext': {
           const generation = loaded.get(record.g);
           this.#nextExtent = Math.max(this.#nextExtent, record.e + 1);
-          if (generation === undefined) break;
+          // A drive that failed once may hold what another drive holds since: one of them is enough, the other an orphan.
+          if (generation === undefined || generation.extents.has(record.i)) break;
           const extent = new Extent(record.e, record.i, drive);
           drive.reservedBytes += extentOverheadBytes;
           generation.extents.set(record.i, extent);
+          drive.noteFolder(record.e);
           extents.set(record.e, { generation, extent });
           break;
         }
@@ -307,6 +314,16 @@ function generationRecord(generation: Generation): JournalRecord {
     at: generation.freshness.generatedAtMs,
     fresh: generation.freshness.freshUntilMs,
   };
+}
+
+/** Whether a record speaks of a generation that is known (from another drive, or an earlier line). */
+function isRecordOf(record: Extract<JournalRecord, { t: 'gen' }>, { meta }: Generation): boolean {
+  return (
+    meta.key === record.key &&
+    meta.sizeBytes === record.size &&
+    meta.etag === record.etag &&
+    meta.lastModified === record.modified
+  );
 }
 
 function fromRecord(record: Extract<JournalRecord, { t: 'gen' }>, id: number): Generation {

@@ -9,9 +9,10 @@ import type { IntervalSet } from '../../common/interval-set.ts';
 import type { Books } from '../books.ts';
 import { extentBytes } from '../protocol.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { type ExtentFiles, readAt, readBuffer, recycle } from './extent-files.ts';
+import { type ExtentFiles, readAt } from './extent-files.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
+import { chunkBytesMax, readBuffer, recycle } from './read-buffers.ts';
 
 /** What an answer needs of its worker. */
 export interface AnswerHost {
@@ -24,8 +25,6 @@ export interface AnswerHost {
   unreadable(generation: LocalGeneration, extent: number): void;
   ended(answer: FileAnswer): void;
 }
-
-const chunkBytes = 256 * 1024;
 
 export class FileAnswer {
   readonly generation: LocalGeneration;
@@ -43,7 +42,6 @@ export class FileAnswer {
   #missedBytes = 0;
   #busy = false;
   #over = false;
-  readonly #wake = (): void => void this.send();
 
   constructor(
     host: AnswerHost,
@@ -75,21 +73,26 @@ export class FileAnswer {
     return this.#over;
   }
 
+  /** Bytes that were waited for have come. */
+  wake(): void {
+    void this.send();
+  }
+
   /** Sends what is stored from the cursor on; goes on by itself when more arrives, until the range is sent. */
   async send(): Promise<void> {
     if (this.#busy || this.#over) return;
     this.#busy = true;
-    this.generation.waiting.delete(this.#wake);
+    this.generation.waiting.delete(this);
     while (!this.#over && this.#cursor < this.range.end) {
       const runEnd = Math.min(this.generation.stored.endOfRunAt(this.#cursor), this.range.end);
       const extent = this.generation.extents.get(Math.floor(this.#cursor / extentBytes));
       if (runEnd === this.#cursor || extent === undefined) {
-        this.generation.waiting.add(this.#wake);
+        this.generation.waiting.add(this);
         this.#busy = false;
         this.#host.want(this);
         return;
       }
-      const chunkEnd = Math.min(runEnd, this.#cursor + chunkBytes, (extent.index + 1) * extentBytes);
+      const chunkEnd = Math.min(runEnd, this.#cursor + chunkBytesMax(), (extent.index + 1) * extentBytes);
       await this.#sendChunk(extent, chunkEnd);
     }
     this.#busy = false;
@@ -104,9 +107,9 @@ export class FileAnswer {
     this.#end();
   }
 
-  /** Somebody else sends the rest of the body (pass-through); the answer's books are closed at the cursor. */
+  /** Somebody else answers, or sends the rest of the body; the exchange goes on, so the host is not told of an end. */
   handOver(): void {
-    this.#end();
+    this.#stop();
   }
 
   async #sendChunk(
@@ -114,7 +117,7 @@ export class FileAnswer {
     end: number,
   ): Promise<void> {
     const start = this.#cursor;
-    const buffer = readBuffer();
+    const buffer = readBuffer(end - start);
     let count = 0;
     try {
       const file = await this.#host.files.borrow(extent.path);
@@ -130,6 +133,7 @@ export class FileAnswer {
       recycle(buffer);
       if (count === 0 && this.generation.extents.get(extent.index)?.id === extent.id) {
         this.generation.lose(extent.index);
+        this.#host.files.forget(extent.path);
         this.#host.unreadable(this.generation, extent.id);
       }
       return;
@@ -201,9 +205,13 @@ export class FileAnswer {
   }
 
   #end(): void {
+    this.#stop();
+    this.#host.ended(this);
+  }
+
+  #stop(): void {
     this.#over = true;
     this.connection.sending = false;
-    this.generation.waiting.delete(this.#wake);
-    this.#host.ended(this);
+    this.generation.waiting.delete(this);
   }
 }

@@ -16,15 +16,8 @@ import type { WorkerState } from './worker-state.ts';
 
 /** The test object by which clients and operators see whether a node serves content (Microsoft, "Verify cache node"). */
 const healthPath = '/mscomtest/wuidt.gif';
-const clientFields = [
-  'range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'if-range',
-  'authorization',
-] as const;
+const conditionFields = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range'] as const;
+const clientFields = ['range', ...conditionFields, 'authorization'] as const;
 
 export type OwnerAnswer = Extract<OwnerMessage, { kind: 'serve' | 'claimed' | 'refused' | 'again' | 'passThrough' }>;
 
@@ -37,7 +30,9 @@ export class Exchange {
   readonly #target: RequestTarget;
   readonly #spec: RangeSpec | undefined;
   readonly #isHealth: boolean;
+  /** Bytes of generation `#claimedOf` that were fetched because of this request. */
   readonly #claimed = new IntervalSet();
+  #claimedOf = 0;
   #asked: AskRange | undefined;
   #askedBefore = false;
   #answer: FileAnswer | undefined;
@@ -82,6 +77,8 @@ export class Exchange {
   hear(message: OwnerAnswer): void {
     switch (message.kind) {
       case 'claimed':
+        if (message.generation !== this.#claimedOf) this.#claimed.remove(0, Number.MAX_SAFE_INTEGER);
+        this.#claimedOf = message.generation;
         this.#claimed.add(message.start, message.end);
         return;
       case 'serve': {
@@ -95,12 +92,12 @@ export class Exchange {
         return;
       }
       case 'refused':
-        this.#asked = undefined;
         if (this.#answer?.headSent === true) this.#answer.cut();
+        // Other conditions come before the range: only the origin knows what they say of an object unknown here.
+        else if (message.status === 416 && this.#hasConditions()) this.#passThrough();
         else this.#refuse(message.status, Object.fromEntries(message.fields));
         return;
       case 'again':
-        this.#asked = undefined;
         if (this.#answer?.headSent === true) this.#answer.cut();
         else if (this.#askedBefore) this.#refuse(503, { 'Retry-After': '5' });
         else {
@@ -111,7 +108,6 @@ export class Exchange {
         }
         return;
       case 'passThrough':
-        this.#asked = undefined;
         this.#passThrough();
         return;
     }
@@ -193,6 +189,10 @@ export class Exchange {
     this.#state.send({ kind: 'ask', ask: this.id, upstream: this.#upstream(), range });
   }
 
+  #hasConditions(): boolean {
+    return conditionFields.some((name) => this.#request.headers[name] !== undefined);
+  }
+
   #upstream(): UpstreamTarget {
     const { origin, key, target, namedOrigin } = this.#target;
     return { key, host: origin.host, target, namedOrigin };
@@ -203,7 +203,7 @@ export class Exchange {
     if (answer?.isOver === true || this.#response.destroyed) return;
     const sent =
       answer?.headSent === true
-        ? { range: { start: answer.cursor, end: answer.range.end }, etag: answer.generation.meta.etag }
+        ? { range: { start: answer.cursor, end: answer.range.end }, of: answer.generation.meta }
         : undefined;
     answer?.handOver();
     const { headers, method } = this.#request;
@@ -211,8 +211,7 @@ export class Exchange {
       const value = name === 'range' ? lastRangeLine(this.#request) : single(headers[name]);
       return value === undefined ? [] : [[name, value] as const];
     });
-    if (sent === undefined) this.#connection.answerCount += 1;
-    else this.#connection.sending = true;
+    if (sent !== undefined) this.#connection.sending = true;
     passThrough(
       {
         method: method === 'HEAD' ? 'HEAD' : 'GET',
@@ -225,6 +224,7 @@ export class Exchange {
         isHealth: this.#isHealth,
       },
       this.#state.upstream,
+      this.#state.pacer,
       this.#state.books,
       this.#response,
       this.#connection,
@@ -244,11 +244,15 @@ export class Exchange {
   }
 
   #finish(status: number, fields: Record<string, string>): void {
-    if (!this.#response.headersSent && !this.#response.destroyed) this.#response.writeHead(status, fields).end();
+    if (!this.#response.headersSent && !this.#response.destroyed) {
+      this.#connection.answerCount += 1;
+      this.#response.writeHead(status, fields).end();
+    }
     this.#release();
   }
 
   #closed(): void {
+    if (!this.#response.writableFinished) this.#connection.cut = true;
     if (this.#answer !== undefined && !this.#answer.isOver) {
       this.#state.books.abortedCount += 1;
       this.#answer.cut();

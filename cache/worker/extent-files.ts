@@ -38,7 +38,13 @@ export class ExtentFiles {
   /** Closes the file of an evicted extent once nobody reads it, so that its blocks are free. */
   forget(path: string): void {
     const file = this.#files.get(path);
-    if (file === undefined) return;
+    if (file === undefined) {
+      this.#opening.get(path)?.then(
+        () => this.forget(path),
+        () => undefined,
+      );
+      return;
+    }
     this.#files.delete(path);
     file.doomed = true;
     if (file.users === 0) close(file.fd, () => undefined);
@@ -62,17 +68,6 @@ export class ExtentFiles {
       });
     });
   }
-}
-
-const chunkBytes = 256 * 1024;
-const pooledMax = 64;
-const pool: Buffer[] = [];
-
-/** A buffer of 256 KiB for reading; give it back by `recycle`. */
-export const readBuffer = (): Buffer => pool.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
-
-export function recycle(buffer: Buffer): void {
-  if (pool.length < pooledMax) pool.push(buffer);
 }
 
 /** Reads up to `bytes` at a position; resolves to how many there were. */

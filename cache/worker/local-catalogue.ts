@@ -3,6 +3,7 @@
 
 import { IntervalSet } from '../../common/interval-set.ts';
 import { type ExtentPlace, extentBytes, type Freshness, type GenerationMeta, type OwnerMessage } from '../protocol.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** A generation as a worker knows it. */
 export class LocalGeneration {
@@ -10,9 +11,8 @@ export class LocalGeneration {
   freshness: Freshness;
   readonly stored = new IntervalSet();
   readonly extents = new Map<number, ExtentPlace>();
-  /** Answers that wait for bytes; called when some arrived. */
-  readonly waiting = new Set<() => void>();
-  superseded = false;
+  /** Answers that wait for bytes of it. */
+  readonly waiting = new WaitingRoom();
 
   constructor(meta: GenerationMeta, freshness: Freshness) {
     this.meta = meta;
@@ -29,13 +29,12 @@ export class LocalGeneration {
     this.extents.delete(index);
     this.stored.remove(index * extentBytes, (index + 1) * extentBytes);
   }
-
-  wake(): void {
-    for (const wake of [...this.waiting]) wake();
-  }
 }
 
-type Heard = Extract<OwnerMessage, { kind: 'object' | 'extent' | 'stored' | 'fresh' | 'evicted' | 'superseded' }>;
+type Heard = Extract<
+  OwnerMessage,
+  { kind: 'object' | 'extent' | 'stored' | 'fresh' | 'evicted' | 'superseded' | 'forgotten' }
+>;
 
 export class LocalCatalogue {
   readonly #byId = new Map<number, LocalGeneration>();
@@ -66,19 +65,27 @@ export class LocalCatalogue {
         return;
       case 'stored':
         generation.stored.add(message.start, message.end);
-        generation.wake();
+        generation.waiting.wake(message.start, message.end);
         return;
       case 'fresh':
         generation.freshness = message.freshness;
         return;
       case 'evicted':
         if (generation.extents.get(message.index)?.id === message.extent) generation.lose(message.index);
-        generation.wake();
+        generation.waiting.wakeAll();
+        return;
+      case 'forgotten':
+        this.#byId.delete(message.generation);
+        this.#retire(generation);
+        generation.waiting.wakeAll();
         return;
       case 'superseded':
-        generation.superseded = true;
-        if (this.#current.get(generation.meta.key) === generation) this.#current.delete(generation.meta.key);
+        this.#retire(generation);
         return;
     }
+  }
+
+  #retire(generation: LocalGeneration): void {
+    if (this.#current.get(generation.meta.key) === generation) this.#current.delete(generation.meta.key);
   }
 }

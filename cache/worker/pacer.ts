@@ -16,6 +16,10 @@ export class Pacer {
     this.#bytesPerMs = bytesPerMs;
   }
 
+  get isLimited(): boolean {
+    return this.#bytesPerMs !== undefined;
+  }
+
   /** Resolves when the bytes may go. */
   async take(bytes: number): Promise<void> {
     if (this.#bytesPerMs === undefined) return;

@@ -5,8 +5,10 @@ import { type ByteRange, parseContentRange, rangeHeader } from '../../common/byt
 import type { ResponseHead } from '../../common/http-response-parser.ts';
 import type { Books } from '../books.ts';
 import type { Origin } from '../http/origin-table.ts';
+import type { GenerationMeta } from '../protocol.ts';
 import type { Upstream, UpstreamExchange } from '../upstream.ts';
 import type { ClientConnection } from './client-connection.ts';
+import type { Pacer } from './pacer.ts';
 
 export type PassThrough = {
   readonly method: 'GET' | 'HEAD';
@@ -15,7 +17,7 @@ export type PassThrough = {
   /** The client's own fields that the origin shall see (Range, conditions, Authorization). */
   readonly fields: readonly (readonly [string, string])[];
   /** Set when the head has been sent already: these bytes of this generation are still to come. */
-  readonly rest: { readonly range: ByteRange; readonly etag: string | undefined } | undefined;
+  readonly rest: { readonly range: ByteRange; readonly of: GenerationMeta } | undefined;
   /** An origin's 4xx becomes 502 (a 4xx would ban the node on the device that sees it). */
   readonly hideClientErrors: boolean;
   readonly statusFields: Readonly<Record<string, string>>;
@@ -51,6 +53,7 @@ const passedFields = [
 export function passThrough(
   what: PassThrough,
   upstream: Upstream,
+  pacer: Pacer,
   books: Books,
   response: ServerResponse,
   connection: ClientConnection,
@@ -73,6 +76,16 @@ export function passThrough(
     exchange.abort();
     response.destroy();
   };
+  /** Does what sends `bytes` when the pacer allows it, after what was to be sent before. */
+  let turn: Promise<void> | undefined;
+  const inTurn = (send: () => void, bytes: number): void => {
+    if (!pacer.isLimited) send();
+    else {
+      turn = (turn ?? Promise.resolve())
+        .then(() => pacer.take(bytes))
+        .then(() => (response.destroyed ? undefined : send()));
+    }
+  };
   const account = (bytes: number): void => {
     if (counted === 'other') return;
     connection.bodyBytes += bytes;
@@ -94,7 +107,7 @@ export function passThrough(
           return;
         }
         const status = head.statusCode;
-        if (status >= 500 || (what.hideClientErrors && status >= 400 && status !== 412 && status !== 416)) {
+        if (status >= 500 || (what.hideClientErrors && status >= 400 && !isAboutRequest(head))) {
           finish();
           exchange.abort();
           refuse(502);
@@ -102,6 +115,7 @@ export function passThrough(
         }
         started = true;
         connection.sending = true;
+        connection.answerCount += 1;
         counted = status < 300 ? 'content' : 'other';
         response.writeHead(status, { ...pick(head), ...what.statusFields });
         response.flushHeaders();
@@ -111,22 +125,28 @@ export function passThrough(
         const bytes = end - start;
         unsentBytes += bytes;
         if (unsentBytes > pauseAtBytes) exchange.pause();
-        response.write(Buffer.from(buffer.subarray(start, end)), (error) => {
-          unsentBytes -= bytes;
-          if (error === null || error === undefined) account(bytes);
-          else account(Math.max(0, bytes - connection.queuedBytes));
-          if (!over && unsentBytes <= pauseAtBytes / 2) exchange.resume();
-        });
+        const copy = Buffer.from(buffer.subarray(start, end));
+        inTurn(() => {
+          response.write(copy, (error) => {
+            unsentBytes -= bytes;
+            if (error === null || error === undefined) account(bytes);
+            else account(Math.max(0, bytes - connection.queuedBytes));
+            if (!over && unsentBytes <= pauseAtBytes / 2) exchange.resume();
+          });
+        }, bytes);
       },
       onEnd: () => {
         if (over) return;
-        finish();
-        if (counted === 'content' && !what.isHealth && what.method === 'GET') books.missRequestCount += 1;
-        response.end();
+        inTurn(() => {
+          if (over) return;
+          finish();
+          if (counted === 'content' && !what.isHealth && what.method === 'GET') books.missRequestCount += 1;
+          response.end();
+        }, 0);
       },
       onFailure: (failure) => {
         if (over) return;
-        if (started) cut();
+        if (started) inTurn(cut, 0);
         else {
           finish();
           refuse(failure.cause === 'timeout' ? 504 : failure.cause === 'badResponse' ? 502 : 503);
@@ -140,16 +160,26 @@ export function passThrough(
 }
 
 function restFields(rest: NonNullable<PassThrough['rest']>): (readonly [string, string])[] {
+  const { etag, lastModified } = rest.of;
   const fields: [string, string][] = [['Range', rangeHeader(rest.range)]];
-  if (rest.etag !== undefined) fields.push(['If-Match', rest.etag]);
+  if (etag !== undefined) fields.push(['If-Match', etag]);
+  else if (lastModified !== undefined) fields.push(['If-Unmodified-Since', lastModified]);
   return fields;
 }
 
 /** Whether an answer is exactly the rest of a body whose beginning was sent. */
 function continues(head: ResponseHead, rest: NonNullable<PassThrough['rest']>): boolean {
-  const range = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange)?.range;
-  if (head.statusCode !== 206 || range === undefined) return false;
-  return range.start === rest.range.start && range.end === rest.range.end && head.etag === rest.etag;
+  const found = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
+  const range = found?.range;
+  const { etag, lastModified, sizeBytes } = rest.of;
+  if (head.statusCode !== 206 || range === undefined || found?.sizeBytes !== sizeBytes) return false;
+  if (range.start !== rest.range.start || range.end !== rest.range.end) return false;
+  return etag === undefined ? head.header('last-modified') === lastModified : head.etag === etag;
+}
+
+/** A 412, or a 416 that names the size: what the client itself asked for, and no trouble of the origin. */
+function isAboutRequest(head: ResponseHead): boolean {
+  return head.statusCode === 412 || (head.statusCode === 416 && head.contentRange !== undefined);
 }
 
 function pick(head: ResponseHead): Record<string, string> {

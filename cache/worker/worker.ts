@@ -125,6 +125,7 @@ class NodeWorker implements WorkerState {
     if (connection === undefined) return;
     const refuse = (status: number, fields: Record<string, string> = {}): void => {
       this.books.errorCount += 1;
+      connection.answerCount += 1;
       response.writeHead(status, { 'Content-Length': '0', ...fields }).end();
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -163,7 +164,8 @@ class NodeWorker implements WorkerState {
       case 'stored':
       case 'fresh':
       case 'evicted':
-      case 'superseded': {
+      case 'superseded':
+      case 'forgotten': {
         const lost =
           message.kind === 'evicted' ? this.catalogue.find(message.generation)?.extents.get(message.index) : undefined;
         this.catalogue.hear(message);

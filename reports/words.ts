@@ -1,0 +1,102 @@
+// How values and verdicts are said, the same in the console, in Markdown and in pages.
+
+import { formatBitsPerSecond, formatBytes, formatCount, formatDuration } from '../common/units.ts';
+import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
+import type { MetricUnit } from '../simulator/result/metrics.ts';
+import type { Result } from '../simulator/result/result.ts';
+
+/** A value in its metric's unit, for people. */
+export function valueText(value: number, unit: MetricUnit): string {
+  switch (unit) {
+    case 'bytes':
+      return formatBytes(value);
+    case 'ms':
+      return formatDuration(value);
+    case 'bitsPerSecond':
+      return formatBitsPerSecond(value);
+    case 'ratio':
+      return `${(value * 100).toFixed(value === 1 || value === 0 ? 0 : 2)} %`;
+    case 'count':
+      return formatCount(value);
+    case 'boolean':
+      return value === 1 ? 'yes' : 'no';
+  }
+}
+
+/** `actual` of an expectation, or why there is none. */
+export function actualText(verdict: ExpectationVerdict): string {
+  return verdict.actual === undefined ? '–' : valueText(verdict.actual, verdict.unit);
+}
+
+/** `+7.7 %` of room to the limit; empty where that has no meaning. */
+export function headroomText({ headroomRatio }: ExpectationVerdict): string {
+  if (headroomRatio === undefined) return '';
+  const percent = headroomRatio * 100;
+  return `${percent >= 0 ? '+' : ''}${percent.toFixed(Math.abs(percent) < 100 ? 1 : 0)} %`;
+}
+
+export const verdictWords: Readonly<Record<ExpectationVerdict['verdict'], string>> = {
+  pass: 'pass',
+  fail: 'FAIL',
+  inconclusive: 'inconclusive',
+  notJudged: 'not judged',
+};
+
+export const resultWords: Readonly<Record<Result['verdict'], string>> = {
+  pass: 'PASS',
+  fail: 'FAIL',
+  inconclusive: 'INCONCLUSIVE',
+  interrupted: 'INTERRUPTED',
+};
+
+/** A line of the summary: what, and its value. */
+export type Fact = readonly [what: string, value: string];
+
+/** What a manager asks first, from the metrics that there are. */
+export function keyFacts(metrics: Readonly<Record<string, number>>): Fact[] {
+  const facts: Fact[] = [];
+  const value = (name: string, unit: MetricUnit): string | undefined => {
+    const number = metrics[name];
+    return number === undefined ? undefined : valueText(number, unit);
+  };
+  const add = (what: string, text: string | undefined): void => {
+    if (text !== undefined) facts.push([what, text]);
+  };
+  const completed = value('devices.completedCount', 'count');
+  add('devices completed', completed === undefined ? undefined : `${completed} of ${value('devices.count', 'count')}`);
+  add('most devices connected', value('devices.connectedCountMax', 'count'));
+  add('time to complete, median', value('devices.completionMs.p50', 'ms'));
+  add('time to complete, slowest', value('devices.completionMs.max', 'ms'));
+  add('whole fleet finished after', value('fleet.finishMs', 'ms'));
+  add('bytes from cache nodes', value('fleet.bytesFromCacheServer', 'bytes'));
+  add('bytes from the CDN directly', value('fleet.bytesFromCdn', 'bytes'));
+  add('bytes that the CDN sent in all', value('cdn.egressBytes', 'bytes'));
+  for (const name of Object.keys(metrics)) {
+    const id = /^node\.([^.]+)\.egressBitsPerSecond\.mean$/.exec(name)?.[1];
+    if (id === undefined) continue;
+    const rates = (['sustained', 'mean', 'peak'] as const).flatMap((which) => {
+      const rate = value(`node.${id}.egressBitsPerSecond.${which}`, 'bitsPerSecond');
+      return rate === undefined ? [] : [`${rate} ${which}`];
+    });
+    add(`node ${id}, egress`, rates.join(', '));
+    const ratios = [value(`node.${id}.hitRatioBytes`, 'ratio'), value(`node.${id}.hitRatioRequests`, 'ratio')];
+    if (ratios[0] !== undefined) {
+      const ofRequests = ratios[1] === undefined ? '' : `, ${ratios[1]} of the requests`;
+      add(`node ${id}, from cache`, `${ratios[0]} of the bytes${ofRequests}`);
+    }
+  }
+  const p99 = value('range.latencyMs.p99', 'ms');
+  add('a range, median and 99 %', p99 === undefined ? undefined : `${value('range.latencyMs.p50', 'ms')}, ${p99}`);
+  const fellBack = metrics['fallback.deviceCount'] ?? 0;
+  if (fellBack > 0) {
+    add('devices that fell back to the CDN', value('fallback.deviceCount', 'count'));
+    add(
+      'time to fall back, median and most',
+      `${value('fallback.timeMs.p50', 'ms')}, ${value('fallback.timeMs.max', 'ms')}`,
+    );
+    add('share of bytes from the CDN', value('fallback.cdnByteRatio', 'ratio'));
+  }
+  add('bytes checked', value('integrity.verifiedBytes', 'bytes'));
+  add('load generator, busiest process', value('generator.cpuRatio', 'ratio'));
+  return facts;
+}

@@ -1,0 +1,58 @@
+// The course of a live run on standard error: one line, redrawn on a terminal; elsewhere a line every ten seconds.
+
+import { formatBitsPerSecond, formatCount } from '../../common/units.ts';
+import type { LiveProgress } from '../world/live/live-world.ts';
+
+const plainIntervalMs = 10_000;
+
+export class ProgressLine {
+  readonly #stream: NodeJS.WriteStream | undefined;
+  #shownAtMs = Number.NEGATIVE_INFINITY;
+  #phase = '';
+  #isOpen = false;
+
+  /** Without a stream nothing is shown. */
+  constructor(stream: NodeJS.WriteStream | undefined) {
+    this.#stream = stream;
+  }
+
+  show(progress: LiveProgress): void {
+    if (this.#stream === undefined) return;
+    const line = progressText(progress);
+    if (this.#stream.isTTY) {
+      this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 80) - 1)}\x1b[K`);
+      this.#isOpen = true;
+      return;
+    }
+    const nowMs = performance.now();
+    if (progress.phase === this.#phase && nowMs - this.#shownAtMs < plainIntervalMs) return;
+    this.#phase = progress.phase;
+    this.#shownAtMs = nowMs;
+    this.#stream.write(`${line}\n`);
+  }
+
+  /** Takes the line away: what follows starts on a clean one. */
+  end(): void {
+    if (this.#isOpen) this.#stream?.write('\r\x1b[K');
+    this.#isOpen = false;
+  }
+}
+
+export function progressText({ phase, elapsedMs, devices, egressBitsPerSecond, hitRatioBytes }: LiveProgress): string {
+  const seconds = Math.floor(elapsedMs / 1000);
+  const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  if (phase === 'starting') return 'starting';
+  if (phase === 'connecting') return `connecting  ${formatCount(devices.connected)} devices`;
+  const parts = [
+    `${phase} ${clock}`,
+    `waiting ${formatCount(devices.waiting + devices.connected)}`,
+    `downloading ${formatCount(devices.downloading)}`,
+    `done ${formatCount(devices.completed)}`,
+    `on CDN ${formatCount(devices.onCdn)}`,
+    formatBitsPerSecond(egressBitsPerSecond),
+  ];
+  if (hitRatioBytes !== undefined) parts.push(`hit ${(hitRatioBytes * 100).toFixed(1)} %`);
+  if (devices.failed > 0) parts.push(`failed ${formatCount(devices.failed)}`);
+  if (devices.failedRanges > 0) parts.push(`errors ${formatCount(devices.failedRanges)}`);
+  return parts.join('  ');
+}

@@ -1,0 +1,18 @@
+// What must hold in every run, whether its scenario says so or not: the books balance, and no byte is wrong.
+
+import { assert } from '../../common/errors.ts';
+import { type Expectation, parseExpectation } from './expectation.ts';
+
+export const invariants: readonly string[] = ['accounting.imbalanceBytes == 0', 'integrity.corruptBytes == 0'];
+
+/** The scenario's expectations, and the invariants that it does not name itself. */
+export function withInvariants(expectations: readonly Expectation[]): readonly Expectation[] {
+  const missing = invariants.flatMap((text) => {
+    const parsed = parseExpectation(text);
+    assert(parsed.kind === 'expectation', `${text} is an expectation`);
+    const { metric } = parsed.expectation;
+    const named = expectations.some((other) => other.metric === metric && other.world === undefined);
+    return named ? [] : [parsed.expectation];
+  });
+  return [...expectations, ...missing];
+}

@@ -1,0 +1,72 @@
+// The one result type: complete, so that every report, comparison and plan can be made from it later, elsewhere. Written
+// as `result.json`; numbers are in the unit that the name says.
+
+import type { ExpectationVerdict, RunPurpose } from '../judge/judge.ts';
+import type { WorldName } from './metrics.ts';
+
+/** Version of the file's form. */
+export const resultSchema = 1;
+
+export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'interrupted';
+
+export type Result = {
+  readonly schema: typeof resultSchema;
+  readonly tool: { readonly name: string; readonly version: string };
+  readonly scenario: ScenarioSource;
+  /** `--set path=value`, as given. */
+  readonly overrides: Readonly<Record<string, string>>;
+  readonly seed: number;
+  /** The command that repeats the run. */
+  readonly command: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly machine: Machine;
+  readonly verdict: Verdict;
+  /** One sentence: what the verdict rests on. */
+  readonly reason: string;
+  readonly runs: readonly Run[];
+};
+
+export type ScenarioSource = {
+  readonly name: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly text: string;
+};
+
+export type Machine = {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly os: string;
+  readonly node: string;
+  readonly openFilesMax: number | undefined;
+};
+
+/** One world's run. */
+export type Run = {
+  readonly world: WorldName;
+  readonly purpose: RunPurpose;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Why a metric is absent. */
+  readonly unavailable: Readonly<Record<string, string>>;
+  readonly series: Series;
+  /** Times in µs, encoded by HdrHistogram (compressed, base64): they merge over runs. */
+  readonly histograms: Readonly<Record<string, string>>;
+  readonly expectations: readonly ExpectationVerdict[];
+  /** What happened when, by the scenario. */
+  readonly timeline: readonly { readonly atMs: number; readonly what: string }[];
+  /** What a reader must know to read the numbers right. */
+  readonly notes: readonly string[];
+  /** What went wrong: wrong bytes, books that do not balance, failures by kind. */
+  readonly problems: readonly string[];
+  readonly durationMs: number;
+};
+
+/** Values second by second; all columns are of one length. */
+export type Series = {
+  /** Second of the epoch (live) or of the run (virtual) of the first value. */
+  readonly startSecond: number;
+  /** By name, e.g. `node.hq.egressBitsPerSecond`. */
+  readonly columns: Readonly<Record<string, readonly number[]>>;
+};

@@ -1,0 +1,44 @@
+// Who arrives when: the devices of a scenario, each with its number, group, arrival and seed. The same in both worlds
+// and in every process that runs a part of the fleet.
+
+import { mix32, randomStream } from '../../common/random.ts';
+import { permute } from '../device/permutation.ts';
+import type { FleetGroup, Scenario } from '../scenario/scenario.ts';
+
+export type PlannedDevice = {
+  /** 0 … number of devices - 1, over all groups. */
+  readonly index: number;
+  readonly group: FleetGroup;
+  readonly groupIndex: number;
+  /** Since the start of the run. */
+  readonly arriveAtMs: number;
+  /** Of the order of its pieces. */
+  readonly seed: number;
+  /** 0 ≤ phase < 1: where in the interval of a live window its ranges are due; evenly spread over the fleet. */
+  readonly phase: number;
+};
+
+/** Part `index` of `count` equal parts of the fleet: every count-th device. */
+export type FleetPart = { readonly index: number; readonly count: number };
+
+export const deviceCount = (scenario: Scenario): number =>
+  scenario.fleet.reduce((sum, group) => sum + group.devices, 0);
+
+/** The devices of a part, in the order of their numbers. */
+export function* plannedDevices(scenario: Scenario, part: FleetPart): Generator<PlannedDevice> {
+  const total = deviceCount(scenario);
+  const phaseSeed = mix32(scenario.seed ^ 0x70686173);
+  let index = 0;
+  for (const [groupIndex, group] of scenario.fleet.entries()) {
+    const arrivals = randomStream(scenario.seed, `arrivals/${group.id}`);
+    const orders = randomStream(scenario.seed, `piece order/${group.id}`);
+    for (let i = 0; i < group.devices; i += 1) {
+      const arriveAtMs = group.arrive.atMs + arrivals() * group.arrive.overMs;
+      const seed = Math.floor(orders() * 2 ** 32);
+      if (index % part.count === part.index) {
+        yield { index, group, groupIndex, arriveAtMs, seed, phase: permute(index, total, phaseSeed) / total };
+      }
+      index += 1;
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// What the run and its device processes say to each other.
+
+import type { Address } from '../../../common/address.ts';
+import type { LedgerEntry } from '../../../common/ledger.ts';
+import type { DeviceRow } from '../../result/device-row.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
+import type { FleetPart } from '../fleet-plan.ts';
+import type { MeterReading } from './meter.ts';
+
+/** All that a device process needs to know. */
+export type DeviceOrder = {
+  readonly scenario: Scenario;
+  readonly part: FleetPart;
+  /** Where the nodes are, by id. */
+  readonly nodes: Readonly<Record<string, Address>>;
+  /** Where the CDN is; device i uses the (i mod length)-th. */
+  readonly cdns: readonly Address[];
+  /** First two numbers of the source addresses to use (`127.16`); undefined: the system chooses. */
+  readonly sourceNetwork: string | undefined;
+  /** Whether a row per device is wanted. */
+  readonly deviceRows: boolean;
+};
+
+export type ToDeviceProcess =
+  | { readonly kind: 'order'; readonly order: DeviceOrder }
+  /** The run starts at this time (epoch ms). */
+  | { readonly kind: 'start'; readonly atEpochMs: number }
+  /** Stop asking, let what is under way finish for `graceMs`, then report. */
+  | { readonly kind: 'stop'; readonly graceMs: number };
+
+export type FromDeviceProcess =
+  | { readonly kind: 'connected'; readonly problem: string | undefined }
+  | { readonly kind: 'progress'; readonly progress: DeviceProgress }
+  /** All devices of this part have completed or failed. */
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'report'; readonly report: DeviceReport };
+
+/** Counts of one part of the fleet at one moment; they add up over parts. */
+export type DeviceProgress = {
+  readonly waiting: number;
+  readonly connected: number;
+  readonly downloading: number;
+  readonly onCdn: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly bytesFromCacheServer: number;
+  readonly bytesFromCdn: number;
+  readonly failedRanges: number;
+};
+
+export type DeviceReport = {
+  readonly reading: MeterReading;
+  readonly groups: readonly GroupReport[];
+  /** Connections by the name of the server: a node's id, or `cdn`. */
+  readonly ledgers: Readonly<Record<string, readonly LedgerEntry[]>>;
+  readonly rows: readonly DeviceRow[];
+  /** The first few wrong bytes, described. */
+  readonly corruption: readonly string[];
+  readonly cpuMs: number;
+  readonly wallMs: number;
+};
+
+export type GroupReport = {
+  readonly id: string;
+  readonly count: number;
+  readonly connectedCount: number;
+  readonly completedCount: number;
+  readonly failedCount: number;
+  readonly firstArrivalMs: number;
+  readonly lastCompletionMs: number;
+  readonly bytesFromCacheServer: number;
+  readonly bytesFromCdn: number;
+  readonly rangeCount: number;
+  readonly wantedBytes: number;
+  readonly usefulBytes: number;
+  readonly refetchedBytes: number;
+  /** Completion times from arrival, an encoded histogram in µs. */
+  readonly completion: string;
+};

@@ -1,0 +1,34 @@
+// Times as histograms of a fixed relative error (three digits), which merge exactly over processes.
+
+import * as hdr from 'hdr-histogram-js';
+
+export type Histogram = hdr.Histogram;
+
+/** Records whole µs, up to ten days. */
+export function newHistogram(): Histogram {
+  return hdr.build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 864_000_000_000,
+    numberOfSignificantValueDigits: 3,
+    bitBucketSize: 32,
+    autoResize: true,
+  });
+}
+
+/** Records a time in ms. */
+export function recordMs(histogram: Histogram, ms: number): void {
+  histogram.recordValue(Math.max(0, Math.round(ms * 1000)));
+}
+
+export const encodeHistogram = (histogram: Histogram): string => hdr.encodeIntoCompressedBase64(histogram);
+
+export function mergeHistograms(encoded: readonly string[]): Histogram {
+  const merged = newHistogram();
+  for (const text of encoded) merged.add(hdr.decodeFromCompressedBase64(text, 32, false) as Histogram);
+  return merged;
+}
+
+/** A percentile (0 to 100) in ms; undefined when nothing was recorded. */
+export function percentileMs(histogram: Histogram, percentile: number): number | undefined {
+  return histogram.totalCount === 0 ? undefined : histogram.getValueAtPercentile(percentile) / 1000;
+}

@@ -1,0 +1,176 @@
+// One device of the fleet: its downloads, its arrival, and what it got from where.
+
+import { hashText } from '../../../common/random.ts';
+import type { SourceFailureCause } from '../../device/download-policy.ts';
+import type { DeviceRow } from '../../result/device-row.ts';
+import type { PlannedDevice } from '../fleet-plan.ts';
+import { LiveDownload } from './live-download.ts';
+import type { LiveFleet } from './live-fleet.ts';
+import type { Endpoint } from './range-transfer.ts';
+
+export type DeviceState = 'waiting' | 'connected' | 'downloading' | 'completed' | 'failed';
+
+export class LiveDevice {
+  readonly fleet: LiveFleet;
+  readonly plan: PlannedDevice;
+  readonly downloads: readonly LiveDownload[];
+  /** Of the MS-CV header: shared by all requests of a device. */
+  readonly correlationVector: string;
+  state: DeviceState = 'waiting';
+  onCdn = false;
+  openConnections = 0;
+  connectionCount = 0;
+  hasConnected = false;
+  bytesFromCacheServer = 0;
+  bytesFromCdn = 0;
+  refetchedBytes = 0;
+  rangeCount = 0;
+  completedAtMs: number | undefined;
+  fallbackCause: SourceFailureCause | undefined;
+  /** When the last byte from a cache host came, until the first one from the CDN has. */
+  #leftCacheHostAtMs: number | undefined;
+  /** Ranges that became due while every connection was busy: when they were due. */
+  readonly #overdue: number[] = [];
+
+  constructor(fleet: LiveFleet, plan: PlannedDevice) {
+    this.fleet = fleet;
+    this.plan = plan;
+    this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
+    this.downloads = plan.group.wants.flatMap((id, number) => {
+      const content = fleet.content(id);
+      // File numbers 2, 5, 8, 11 as captured.
+      return [new LiveDownload(this, content, 2 + 3 * number, plan.seed + number)];
+    });
+  }
+
+  get wantedBytes(): number {
+    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, 0);
+  }
+
+  get usefulBytes(): number {
+    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, 0);
+  }
+
+  /** Opens the connections, and asks for nothing until ranges are due (live window). */
+  connect(): void {
+    this.state = 'connected';
+    const first = this.downloads[0];
+    if (first !== undefined) {
+      first.paced = true;
+      this.fleet.begin(first);
+    }
+  }
+
+  /** Arrives: all files at once, as fast as they come. */
+  arrive(): void {
+    this.state = 'downloading';
+    this.fleet.meter.started();
+    for (const download of this.downloads) {
+      download.lastByteMs = performance.now();
+      if (download.runner === undefined) this.fleet.begin(download);
+    }
+  }
+
+  /** In a live window with `demand: max`: go on without waiting for a due time. */
+  release(): void {
+    this.state = 'downloading';
+    for (const download of this.downloads) download.release();
+  }
+
+  /** A range is due. It belongs to the first file that is not complete. */
+  due(intendedMs: number): void {
+    if (this.state === 'completed' || this.state === 'failed') return;
+    this.state = 'downloading';
+    const download = this.#current();
+    if (download === undefined || !download.due(intendedMs)) this.#overdue.push(intendedMs);
+  }
+
+  /** A connection has become free: ranges that wait go out on it. */
+  connectionFree(): void {
+    const intendedMs = this.#overdue.shift();
+    if (intendedMs !== undefined) this.due(intendedMs);
+  }
+
+  /** A range that was under way has to be asked for again: it was due then, and is late. */
+  isOverdue(intendedMs: number): void {
+    this.#overdue.unshift(intendedMs);
+  }
+
+  received(bytes: number, endpoint: Endpoint, nowMs: number): void {
+    if (endpoint.server !== this.fleet.cdnServer) {
+      this.bytesFromCacheServer += bytes;
+      return;
+    }
+    this.bytesFromCdn += bytes;
+    if (this.#leftCacheHostAtMs === undefined) return;
+    this.fleet.meter.fallbackTime(nowMs - this.#leftCacheHostAtMs);
+    this.#leftCacheHostAtMs = undefined;
+  }
+
+  /** A download goes on at the CDN because its cache host failed. */
+  fellBack(cause: SourceFailureCause, download: LiveDownload): void {
+    this.onCdn = true;
+    this.#leftCacheHostAtMs ??= download.lastByteMs;
+    if (this.fallbackCause !== undefined) return;
+    this.fallbackCause = cause;
+    this.fleet.meter.fellBack(cause);
+  }
+
+  /** One of its downloads has ended; in a window the next one begins. */
+  downloadEnded(failed: boolean): void {
+    if (failed) {
+      this.fleet.ended(this, 'failed');
+      return;
+    }
+    const next = this.downloads.find((download) => download.runner === undefined);
+    if (next !== undefined) {
+      next.paced = this.downloads[0]?.paced ?? false;
+      this.fleet.begin(next);
+    } else if (this.downloads.every((download) => download.isComplete)) {
+      this.completedAtMs = this.fleet.now();
+      this.fleet.ended(this, 'completed');
+    }
+  }
+
+  connectionOpened(): void {
+    this.openConnections += 1;
+    this.connectionCount += 1;
+    if (this.openConnections > 1) return;
+    this.hasConnected = true;
+    this.fleet.meter.connectedDevices += 1;
+  }
+
+  connectionClosed(): void {
+    this.openConnections -= 1;
+    if (this.openConnections === 0) this.fleet.meter.connectedDevices -= 1;
+  }
+
+  row(): DeviceRow {
+    const cacheHost = this.plan.group.cacheHosts[0] ?? '';
+    const status = {
+      waiting: 'Waiting',
+      connected: 'Waiting',
+      downloading: 'Downloading',
+      completed: 'Complete',
+      failed: 'Failed',
+    } as const;
+    return {
+      Device: this.plan.index,
+      Group: this.plan.group.id,
+      FileSize: this.wantedBytes,
+      TotalBytesDownloaded: this.bytesFromCacheServer + this.bytesFromCdn,
+      BytesFromCacheServer: this.bytesFromCacheServer,
+      BytesFromHttp: this.bytesFromCacheServer + this.bytesFromCdn,
+      BytesFromCdn: this.bytesFromCdn,
+      DownloadDuration: this.completedAtMs === undefined ? '' : (this.completedAtMs - this.plan.arriveAtMs) / 1000,
+      CacheHost: cacheHost,
+      HttpConnectionCount: this.connectionCount,
+      Status: status[this.state],
+      FallbackCause: this.fallbackCause ?? '',
+    };
+  }
+
+  #current(): LiveDownload | undefined {
+    return this.downloads.find((download) => download.runner !== undefined && !download.isComplete);
+  }
+}

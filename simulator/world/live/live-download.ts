@@ -1,0 +1,198 @@
+// One file on its way to one device: which pieces are left, over which connections they come, and what the policy says
+// when a source fails. The policy and the order of pieces are `simulator/device`; here is what moves the bytes.
+
+import type { Buffer } from 'node:buffer';
+import { type ByteRange, rangeHeader } from '../../../common/byte-range.ts';
+import { type ContentFunction, versionOfEtag } from '../../../common/content.ts';
+import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
+import { RangePlan, windowsConnectionsPerFile } from '../../device/range-plan.ts';
+import type { WindowsState } from '../../device/windows-policy.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import type { DownloadRunner } from '../world.ts';
+import type { LiveDevice } from './live-device.ts';
+import type { RefetchCause } from './meter.ts';
+import { type Endpoint, RangeTransfer } from './range-transfer.ts';
+
+export class LiveDownload {
+  readonly device: LiveDevice;
+  readonly content: ContentSpec;
+  readonly plan: RangePlan;
+  readonly #fileNumber: number;
+  runner: DownloadRunner<WindowsState, LiveDownload> | undefined;
+  #transfers: RangeTransfer[] = [];
+  #content: ContentFunction | undefined;
+  /** Bytes of pieces that came whole, and of pieces that were under way when the run ended. */
+  usefulBytes = 0;
+  #pieces = 0;
+  #progressed = false;
+  #requestCount = 0;
+  /** Whether it asks for the next piece by itself (closed loop), or waits until one is due. */
+  paced = false;
+  lastByteMs = 0;
+
+  constructor(device: LiveDevice, content: ContentSpec, fileNumber: number, seed: number) {
+    this.device = device;
+    this.content = content;
+    this.#fileNumber = fileNumber;
+    this.plan = new RangePlan(content.sizeBytes, seed);
+  }
+
+  get isComplete(): boolean {
+    return this.#pieces === this.plan.pieceCount;
+  }
+
+  get connectionCount(): number {
+    return this.#transfers.length;
+  }
+
+  // ---- What the world is told to do
+
+  /** Moves what remains from this source; what was under way with another is given up. */
+  transfer(source: Source): void {
+    this.#dropTransfers('reset');
+    const endpoint = this.device.fleet.endpointOf(source, this.device);
+    const wanted = this.device.plan.group.connectionsPerFile ?? windowsConnectionsPerFile(this.plan.pieceCount);
+    this.#transfers = Array.from({ length: wanted }, () => new RangeTransfer(this, endpoint));
+    this.#progressed = false;
+    if (this.paced) {
+      for (const transfer of this.#transfers) transfer.connect();
+      for (const _ of this.#transfers) this.device.connectionFree();
+    } else for (const transfer of [...this.#transfers]) this.#askNext(transfer, performance.now());
+  }
+
+  /** From now on the next piece is asked for when the last one has come. */
+  release(): void {
+    this.paced = false;
+    for (const transfer of [...this.#transfers]) if (!transfer.isBusy) this.#askNext(transfer, performance.now());
+  }
+
+  /** A piece is due (open model): it goes out on a free connection, or as soon as one is free. */
+  due(intendedMs: number): boolean {
+    const free = this.#transfers.find((transfer) => !transfer.isBusy);
+    if (free === undefined) return false;
+    this.#askNext(free, intendedMs);
+    return true;
+  }
+
+  /** The run is over: what was under way stays as far as it came. */
+  stop(): void {
+    this.runner?.stop();
+    for (const transfer of this.#transfers.splice(0)) this.usefulBytes += transfer.stop()?.receivedBytes ?? 0;
+  }
+
+  closeIdle(): void {
+    for (const transfer of this.#transfers) if (!transfer.isBusy) transfer.stop();
+  }
+
+  get isBusy(): boolean {
+    return this.#transfers.some((transfer) => transfer.isBusy);
+  }
+
+  // ---- What its transfers report
+
+  requestHead(range: ByteRange, endpoint: Endpoint): string {
+    const { device, content } = this;
+    const isCdn = endpoint.server === device.fleet.cdnServer;
+    const target = isCdn ? content.path : `${content.path}?cacheHostOrigin=${content.host}`;
+    const host = isCdn ? content.host : endpoint.port === 80 ? endpoint.host : `${endpoint.host}:${endpoint.port}`;
+    this.#requestCount += 1;
+    // Order and case of the fields as captured from Windows 11 (facts, 2.1).
+    return (
+      `GET ${target} HTTP/1.1\r\nConnection: Keep-Alive\r\nAccept: */*\r\nRange: ${rangeHeader(range)}\r\n` +
+      `User-Agent: Microsoft-Delivery-Optimization/10.1\r\nMS-CV: ${device.correlationVector}.${this.#fileNumber}.` +
+      `${this.#requestCount}\r\nContent-Length: 0\r\nHost: ${host}\r\n\r\n`
+    );
+  }
+
+  /** Whether an answer's version is the one that this download has; a newer one makes it begin again. */
+  acceptsVersion(etag: string | undefined, transfer: RangeTransfer, piece: number | undefined): boolean {
+    const named = etag === undefined ? undefined : versionOfEtag(etag, this.content.id);
+    const version = named ?? this.#content?.version ?? 1;
+    if (this.#content === undefined) this.#content = this.device.fleet.contentFunction(this.content.id, version);
+    if (version === this.#content.version) return true;
+    if (version < this.#content.version) return false;
+    this.#begin(version, transfer, piece);
+    return true;
+  }
+
+  firstDifference(buffer: Buffer, start: number, offset: number, length: number): number {
+    return this.#content?.firstDifference(buffer, start, offset, length) ?? 0;
+  }
+
+  get version(): number {
+    return this.#content?.version ?? 1;
+  }
+
+  received(bytes: number, endpoint: Endpoint, nowMs: number): void {
+    this.device.received(bytes, endpoint, nowMs);
+    this.lastByteMs = nowMs;
+  }
+
+  pieceCame(transfer: RangeTransfer, bytes: number, nowMs: number): void {
+    this.usefulBytes += bytes;
+    this.#pieces += 1;
+    this.#progressed = true;
+    this.device.rangeCount += 1;
+    if (this.isComplete) this.runner?.sourceFinished();
+    else if (!this.paced) this.#askNext(transfer, nowMs);
+    else this.device.connectionFree();
+  }
+
+  transferFailed(
+    failed: RangeTransfer,
+    piece: number | undefined,
+    cause: SourceFailureCause,
+    discardedBytes: number,
+    detail: string,
+  ): void {
+    if (piece !== undefined) {
+      this.plan.giveBack(piece);
+      if (this.paced) this.device.isOverdue(failed.intendedMs);
+      this.#discard(discardedBytes, cause);
+    }
+    this.device.fleet.meter.rangeFailed(cause, detail);
+    const progressed = this.#progressed;
+    this.#transfers = this.#transfers.filter((transfer) => transfer !== failed);
+    this.#dropTransfers(cause);
+    this.runner?.sourceFailed(cause, progressed);
+  }
+
+  #askNext(transfer: RangeTransfer, intendedMs: number): void {
+    if (this.device.fleet.isEnding) return;
+    const piece = this.plan.next();
+    if (piece !== undefined) transfer.ask(piece, intendedMs);
+  }
+
+  /** Leaves all connections; the pieces under way are asked for again, what came of them was for nothing. */
+  #dropTransfers(because: RefetchCause): void {
+    for (const transfer of this.#transfers.splice(0)) this.#giveBack(transfer, because);
+  }
+
+  #giveBack(transfer: RangeTransfer, because: RefetchCause): void {
+    const given = transfer.stop();
+    if (given === undefined) return;
+    this.plan.giveBack(given.piece);
+    if (this.paced) this.device.isOverdue(given.intendedMs);
+    this.#discard(given.receivedBytes, because);
+  }
+
+  #discard(bytes: number, because: RefetchCause): void {
+    this.device.refetchedBytes += bytes;
+    this.device.fleet.meter.discarded(because, bytes);
+  }
+
+  /** The object changed at its origin: what came of the old version is of no use. */
+  #begin(version: number, first: RangeTransfer, piece: number | undefined): void {
+    const others = this.#transfers.filter((transfer) => transfer !== first);
+    for (const other of others) this.#giveBack(other, 'version');
+    this.#discard(this.usefulBytes, 'version');
+    this.usefulBytes = 0;
+    this.#pieces = 0;
+    this.#content = this.device.fleet.contentFunction(this.content.id, version);
+    this.plan.restart(piece);
+    for (const other of others) {
+      other.revive();
+      if (!this.paced) this.#askNext(other, performance.now());
+    }
+  }
+}

@@ -1,0 +1,391 @@
+// A part of the fleet in one process, and the live world its downloads run in: real sockets, the clock on the wall.
+
+import type { Address } from '../../../common/address.ts';
+import { ContentFunction, describeDifference } from '../../../common/content.ts';
+import { assert } from '../../../common/errors.ts';
+import { type Failure, HttpConnection } from '../../../common/http-connection.ts';
+import type { LedgerEntry } from '../../../common/ledger.ts';
+import type { Source } from '../../device/download-policy.ts';
+import { type WindowsState, windowsAssumptions, windowsPolicy } from '../../device/windows-policy.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import { plannedDevices } from '../fleet-plan.ts';
+import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
+import type { DeviceOrder, DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
+import { encodeHistogram, newHistogram, recordMs } from './histogram.ts';
+import { LiveDevice } from './live-device.ts';
+import type { LiveDownload } from './live-download.ts';
+import { Meter } from './meter.ts';
+import type { Endpoint, RangeTransfer } from './range-transfer.ts';
+
+/** Read buffer that all connections of the process share. */
+const readBufferBytes = 256 * 1024;
+/** Connections being opened at once before a window: more would overflow the listeners' queues. */
+const connectingMax = 128;
+const devicesPerSourceAddress = 1000;
+const sweepMs = 250;
+const corruptionExamplesMax = 10;
+/** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
+const idleCloseMs = 28_500;
+
+export class LiveFleet implements World<LiveDownload> {
+  readonly meter: Meter;
+  readonly devices: readonly LiveDevice[];
+  /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
+  readonly cdnServer: number;
+  readonly busy = new Set<RangeTransfer>();
+  isEnding = false;
+  readonly #order: DeviceOrder;
+  readonly #contents: ReadonlyMap<string, ContentSpec>;
+  readonly #functions = new Map<string, ContentFunction>();
+  readonly #servers: readonly string[];
+  readonly #connections = new Map<HttpConnection, string>();
+  readonly #ledgers: Record<string, LedgerEntry[]> = {};
+  readonly #corruption: string[] = [];
+  readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  #whenOpened: (() => void) | undefined;
+  readonly #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
+  readonly #onIdle: () => void;
+  readonly #cpuAtStart = process.cpuUsage();
+  #startedAtMs = 0;
+  #connecting = 0;
+  #endedDevices = 0;
+  #sweeper: NodeJS.Timeout | undefined;
+  #connectProblem: string | undefined;
+
+  constructor(order: DeviceOrder, onIdle: () => void) {
+    this.#order = order;
+    this.#onIdle = onIdle;
+    this.#contents = new Map(order.scenario.content.map((content) => [content.id, content]));
+    this.#servers = [...order.scenario.nodes.map((node) => node.id), 'cdn'];
+    this.cdnServer = this.#servers.length - 1;
+    this.meter = new Meter(this.#servers);
+    this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
+  }
+
+  // ---- The course of a run
+
+  /** Live window: every device opens its connections; resolves when all are open, or with the first problem. */
+  async connectAll(): Promise<string | undefined> {
+    this.#startSweeping();
+    this.#startedAtMs = performance.now();
+    for (const device of this.devices) {
+      while (this.#connecting >= connectingMax) await this.#oneOpened();
+      device.connect();
+    }
+    while (this.#connecting > 0) await this.#oneOpened();
+    return this.#connectProblem;
+  }
+
+  /** The run starts at this time: devices arrive, or ranges of the window become due. */
+  start(atEpochMs: number): void {
+    this.#startSweeping();
+    this.#startedAtMs = performance.now() + atEpochMs - Date.now();
+    const { live } = this.#order.scenario;
+    if (live === undefined) this.#scheduleArrivals();
+    else if (live.demandBytesPerMs === 'max') this.schedule(0, () => this.#releaseAll());
+    else this.#scheduleRanges(live.demandBytesPerMs, live.windowMs);
+  }
+
+  /** Asks for nothing more; what is under way may finish for `graceMs`. */
+  async stop(graceMs: number): Promise<DeviceReport> {
+    this.isEnding = true;
+    const until = performance.now() + graceMs;
+    while (this.busy.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+    clearInterval(this.#sweeper);
+    this.meter.tick();
+    const wallMs = performance.now() - this.#startedAtMs;
+    for (const device of this.devices) for (const download of device.downloads) download.stop();
+    return this.#report(wallMs);
+  }
+
+  progress(): DeviceProgress {
+    this.meter.tick();
+    const counts = { waiting: 0, connected: 0, downloading: 0, completed: 0, failed: 0 };
+    let onCdn = 0;
+    let bytesFromCacheServer = 0;
+    let bytesFromCdn = 0;
+    for (const device of this.devices) {
+      counts[device.state] += 1;
+      if (device.onCdn && device.state === 'downloading') onCdn += 1;
+      bytesFromCacheServer += device.bytesFromCacheServer;
+      bytesFromCdn += device.bytesFromCdn;
+    }
+    return { ...counts, onCdn, bytesFromCacheServer, bytesFromCdn, failedRanges: this.meter.failedRangeCount };
+  }
+
+  begin(download: LiveDownload): void {
+    const { group } = download.device.plan;
+    const { priority, fallbackDelayBackgroundMs, fallbackDelayForegroundMs } = group.policy;
+    const settings = {
+      cacheHostCount: group.cacheHosts.length,
+      fallbackDelayMs: priority === 'foreground' ? fallbackDelayForegroundMs : fallbackDelayBackgroundMs,
+    };
+    download.runner = new DownloadRunner<WindowsState, LiveDownload>(this, windowsPolicy, settings, download);
+    download.runner.start();
+  }
+
+  ended(device: LiveDevice, how: 'completed' | 'failed'): void {
+    if (device.state === 'completed' || device.state === 'failed') return;
+    device.state = how;
+    if (how === 'completed') this.meter.completed();
+    this.#endedDevices += 1;
+    if (this.#endedDevices === this.devices.length) this.#onIdle();
+  }
+
+  // ---- World
+
+  now(): number {
+    return performance.now() - this.#startedAtMs;
+  }
+
+  schedule(atMs: number, run: () => void): Cancel {
+    const timer = setTimeout(run, Math.max(0, atMs - this.now()));
+    return () => clearTimeout(timer);
+  }
+
+  transfer(download: LiveDownload, source: Source): void {
+    download.transfer(source);
+  }
+
+  observe(download: LiveDownload, what: Observation): void {
+    if (what.kind !== 'source') {
+      this.#finished.push({ download, atMs: performance.now() });
+      download.device.downloadEnded(what.kind === 'failed');
+    } else if (
+      what.source.kind === 'cdn' &&
+      what.because !== undefined &&
+      download.device.plan.group.cacheHosts.length > 0
+    ) {
+      download.device.fellBack(what.because, download);
+    }
+  }
+
+  // ---- What downloads need
+
+  content(id: string): ContentSpec {
+    const content = this.#contents.get(id);
+    assert(content !== undefined, `content ${id} is in the scenario`);
+    return content;
+  }
+
+  contentFunction(id: string, version: number): ContentFunction {
+    const key = `${id} ${version}`;
+    let found = this.#functions.get(key);
+    if (found === undefined) {
+      found = new ContentFunction(id, version);
+      this.#functions.set(key, found);
+    }
+    return found;
+  }
+
+  endpointOf(source: Source, device: LiveDevice): Endpoint {
+    if (source.kind === 'cdn') {
+      const cdn = this.#order.cdns[device.plan.index % this.#order.cdns.length];
+      assert(cdn !== undefined, 'there is a CDN');
+      return { ...cdn, server: this.cdnServer };
+    }
+    const id = device.plan.group.cacheHosts[source.index] ?? '';
+    const node: Address | undefined = this.#order.nodes[id];
+    assert(node !== undefined, `node ${id} is there`);
+    return { ...node, server: this.#servers.indexOf(id) };
+  }
+
+  /** Opens a connection, or queues it while many others are being opened. */
+  connect(endpoint: Endpoint, device: LiveDevice, onConnect: (failure: Failure | undefined) => void): HttpConnection {
+    this.#connecting += 1;
+    let opened = false;
+    const server = this.#servers[endpoint.server] ?? '';
+    const connection: HttpConnection = new HttpConnection(
+      {
+        host: endpoint.host,
+        port: endpoint.port,
+        localAddress: this.#sourceAddress(device),
+        readBuffer: this.#readBuffer,
+        onClose: (closed) => {
+          this.#connections.delete(closed);
+          if (!opened) this.#connected();
+          else device.connectionClosed();
+          if (closed.peer !== '') this.#note(server, closed);
+        },
+      },
+      (failure) => {
+        if (failure === undefined) {
+          opened = true;
+          this.#connections.set(connection, server);
+          device.connectionOpened();
+          this.#connected();
+        } else this.#connectProblem ??= `${server}: ${failure.detail}`;
+        onConnect(failure);
+      },
+    );
+    return connection;
+  }
+
+  /** Counts wrong bytes, and describes the first few. */
+  corrupt(download: LiveDownload, buffer: Buffer, start: number, offset: number, length: number): void {
+    const { content, version } = download;
+    const truth = Buffer.allocUnsafe(length);
+    this.contentFunction(content.id, version).fill(truth, 0, offset, length);
+    for (let i = 0; i < length; i += 1) if (buffer[start + i] !== truth[i]) this.meter.corruptBytes += 1;
+    if (this.#corruption.length >= corruptionExamplesMax) return;
+    this.#corruption.push(
+      `device ${download.device.plan.index}, ${content.id} version ${version}: ` +
+        describeDifference(this.contentFunction(content.id, version), buffer, start, offset, length),
+    );
+  }
+
+  // ---- Arrivals and due ranges
+
+  #scheduleArrivals(): void {
+    const byArrival = [...this.devices].sort((a, b) => a.plan.arriveAtMs - b.plan.arriveAtMs);
+    let next = 0;
+    const arriveDue = (): void => {
+      for (; next < byArrival.length; next += 1) {
+        const device = byArrival[next];
+        if (device === undefined || this.isEnding) return;
+        const lateMs = this.now() - device.plan.arriveAtMs;
+        if (lateMs < 0) {
+          this.schedule(device.plan.arriveAtMs, arriveDue);
+          return;
+        }
+        this.meter.lateness(lateMs);
+        device.arrive();
+      }
+    };
+    this.schedule(byArrival[0]?.plan.arriveAtMs ?? 0, arriveDue);
+  }
+
+  /** Range k of device d is due at phase(d) × interval + k × interval: evenly spread, so that the fleet asks for `demand`. */
+  #scheduleRanges(demandBytesPerMs: number, windowMs: number): void {
+    const { scenario, part } = this.#order;
+    const total = scenario.fleet.reduce((sum, group) => sum + group.devices, 0);
+    const meanBytes = this.#meanRangeBytes();
+    const intervalMs = (total * meanBytes) / demandBytesPerMs;
+    const byPhase = [...this.devices].sort((a, b) => a.plan.phase - b.plan.phase);
+    assert(part.count > 0 && intervalMs > 0, 'a window has devices and demand');
+    let next = 0;
+    const sendDue = (): void => {
+      while (!this.isEnding && byPhase.length > 0) {
+        const device = byPhase[next % byPhase.length];
+        if (device === undefined) return;
+        const dueMs = (device.plan.phase + Math.floor(next / byPhase.length)) * intervalMs;
+        if (dueMs >= windowMs) return;
+        const lateMs = this.now() - dueMs;
+        if (lateMs < 0) {
+          this.schedule(dueMs, sendDue);
+          return;
+        }
+        this.meter.lateness(lateMs);
+        device.due(this.#startedAtMs + dueMs);
+        next += 1;
+      }
+    };
+    this.schedule(0, sendDue);
+  }
+
+  /** Mean bytes of a range of the fleet: 1 MiB, or less for small files. */
+  #meanRangeBytes(): number {
+    let bytes = 0;
+    let ranges = 0;
+    for (const group of this.#order.scenario.fleet) {
+      for (const id of group.wants) {
+        const { sizeBytes } = this.content(id);
+        bytes += group.devices * sizeBytes;
+        ranges += group.devices * Math.ceil(sizeBytes / 2 ** 20);
+      }
+    }
+    return bytes / ranges;
+  }
+
+  #releaseAll(): void {
+    for (const device of this.devices) device.release();
+  }
+
+  // ---- Connections
+
+  #sourceAddress(device: LiveDevice): string | undefined {
+    const { sourceNetwork } = this.#order;
+    if (sourceNetwork === undefined) return undefined;
+    const number = Math.floor(device.plan.index / devicesPerSourceAddress);
+    return `${sourceNetwork}.${number >> 8}.${1 + (number & 0xff)}`;
+  }
+
+  #connected(): void {
+    this.#connecting -= 1;
+    this.#whenOpened?.();
+  }
+
+  #oneOpened(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenOpened = resolve;
+    });
+  }
+
+  #note(server: string, connection: HttpConnection): void {
+    const { peer, bodyBytes, answerCount, cut } = connection;
+    const entries = this.#ledgers[server] ?? [];
+    this.#ledgers[server] = entries;
+    entries.push({ peer, bodyBytes, answerCount, cut });
+  }
+
+  #startSweeping(): void {
+    this.#sweeper ??= setInterval(() => {
+      const nowMs = performance.now();
+      this.meter.tick();
+      const { connectTimeoutMs, stallTimeoutMs } = windowsAssumptions;
+      for (const transfer of [...this.busy]) transfer.checkSilence(nowMs, connectTimeoutMs, stallTimeoutMs);
+      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
+        this.#finished.shift()?.download.closeIdle();
+      }
+    }, sweepMs);
+  }
+
+  // ---- Report
+
+  #report(wallMs: number): DeviceReport {
+    for (const [connection, server] of this.#connections) this.#note(server, connection);
+    const cpu = process.cpuUsage(this.#cpuAtStart);
+    return {
+      reading: this.meter.read(),
+      groups: this.#order.scenario.fleet.map((_, index) => this.#groupReport(index)),
+      ledgers: this.#ledgers,
+      rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
+      corruption: this.#corruption,
+      cpuMs: (cpu.user + cpu.system) / 1000,
+      wallMs,
+    };
+  }
+
+  #groupReport(groupIndex: number): GroupReport {
+    const group = this.#order.scenario.fleet[groupIndex];
+    assert(group !== undefined, `group ${groupIndex} is in the scenario`);
+    const devices = this.devices.filter((device) => device.plan.groupIndex === groupIndex);
+    const completion = newHistogram();
+    let lastCompletionMs = 0;
+    let firstArrivalMs = Number.POSITIVE_INFINITY;
+    for (const { completedAtMs, plan } of devices) {
+      firstArrivalMs = Math.min(firstArrivalMs, plan.arriveAtMs);
+      if (completedAtMs === undefined) continue;
+      lastCompletionMs = Math.max(lastCompletionMs, completedAtMs);
+      recordMs(completion, completedAtMs - plan.arriveAtMs);
+    }
+    const sum = (of: (device: LiveDevice) => number): number =>
+      devices.reduce((total, device) => total + of(device), 0);
+    return {
+      id: group.id,
+      count: devices.length,
+      connectedCount: sum((device) => (device.hasConnected ? 1 : 0)),
+      completedCount: sum((device) => (device.state === 'completed' ? 1 : 0)),
+      failedCount: sum((device) => (device.state === 'failed' ? 1 : 0)),
+      firstArrivalMs: devices.length === 0 ? 0 : firstArrivalMs,
+      lastCompletionMs,
+      bytesFromCacheServer: sum((device) => device.bytesFromCacheServer),
+      bytesFromCdn: sum((device) => device.bytesFromCdn),
+      rangeCount: sum((device) => device.rangeCount),
+      wantedBytes: sum((device) => device.wantedBytes),
+      usefulBytes: sum((device) => device.usefulBytes),
+      refetchedBytes: sum((device) => device.refetchedBytes),
+      completion: encodeHistogram(completion),
+    };
+  }
+}

@@ -1,0 +1,148 @@
+// Whether this machine can carry a live run: looked at before anything is started, so that a limit is told with what to
+// change, and not found out by a run that looks like the node's failure.
+
+import { readFileSync, statfsSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { OperatorError } from '../../../common/errors.ts';
+import { openFileLimit } from '../../../common/open-file-limit.ts';
+import { formatBytes, formatCount } from '../../../common/units.ts';
+import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
+import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
+import { deviceCount } from '../fleet-plan.ts';
+
+/** Share of a process's open files that a run uses for connections. */
+const connectionShare = 0.7;
+/** More processes than this are not started for one side of a run. */
+const processesMax = 24;
+/** Ephemeral ports that a run may use of one source address: the rest is in TIME_WAIT or somebody else's. */
+const portShare = 0.8;
+/** Kernel memory of both ends of a loopback connection that is being filled (measured; see docs/performance.md). */
+const kernelBytesBusy = 64 * 1024;
+const kernelBytesIdle = 4 * 1024;
+
+/** How a run uses the machine. */
+export type LiveResources = {
+  /** Connections that the fleet may hold at once. */
+  readonly connections: number;
+  readonly deviceProcesses: number;
+  readonly cdnProcesses: number;
+  /** `127.16` where the whole of 127.0.0.0/8 can be used; undefined: one source address for all. */
+  readonly sourceNetwork: string | undefined;
+};
+
+/** Computes what a run needs; throws one OperatorError (exit code 3) that lists every limit that is too low. */
+export async function planResources(scenario: Scenario, cores: number): Promise<LiveResources> {
+  const problems: string[] = [];
+  const connections = scenario.fleet.reduce(
+    (sum, group) => sum + group.devices * connectionsPerDevice(scenario, group),
+    0,
+  );
+  const perProcess = Math.floor(connectionShare * openFileLimit());
+  const neededProcesses = Math.max(1, Math.ceil(connections / perProcess));
+  if (neededProcesses > processesMax) {
+    const needed = Math.ceil(connections / processesMax / connectionShare);
+    problems.push(
+      `open files: ${formatCount(connections)} connections need ${formatCount(needed)} open files a process, ` +
+        `found a limit of ${formatCount(openFileLimit())}. Raise it ("ulimit -n ${needed}", or LimitNOFILE= of the ` +
+        'service), or take fewer devices (--set fleet.0.devices=…).',
+    );
+  }
+  const sourceNetwork = (await canBind('127.16.0.1')) ? '127.16' : undefined;
+  const ports = ephemeralPorts();
+  if (sourceNetwork === undefined && connections > portShare * ports) {
+    problems.push(
+      `source ports: ${formatCount(connections)} connections from one address need as many ports, found ` +
+        `${formatCount(ports)}. This system does not use all of 127.0.0.0/8: add addresses (on macOS "sudo ifconfig ` +
+        'lo0 alias 127.16.0.1 up"), or take fewer devices.',
+    );
+  }
+  const kernelBytes = kernelMemoryBytes(scenario, connections);
+  const kernelBytesMax = tcpMemoryBytesMax();
+  if (kernelBytesMax !== undefined && kernelBytes > kernelBytesMax) {
+    problems.push(
+      `kernel memory for TCP: about ${formatBytes(kernelBytes)} for ${formatCount(connections)} connections, found a ` +
+        `limit of ${formatBytes(kernelBytesMax)}. Raise net.ipv4.tcp_mem, or take fewer devices or connections per file.`,
+    );
+  }
+  const diskBytes = scenario.nodes.filter((node) => node.url === undefined).length * driveBytes(scenario);
+  const disk = statfsSync(tmpdir());
+  const freeBytes = disk.bavail * disk.bsize;
+  if (diskBytes > freeBytes) {
+    problems.push(
+      `disk: the nodes' caches need ${formatBytes(diskBytes)} in ${tmpdir()}, found ${formatBytes(freeBytes)} free. ` +
+        'Make room, or name another folder by the environment variable TMPDIR.',
+    );
+  }
+  if (problems.length > 0) {
+    throw new OperatorError(
+      'LIMITS_TOO_LOW',
+      `This machine cannot carry the live run:\n  ${problems.join('\n  ')}\nNothing was run.`,
+      3,
+    );
+  }
+  const forCores = Math.min(cores, Math.ceil(deviceCount(scenario) / 500));
+  return {
+    connections,
+    deviceProcesses: Math.max(neededProcesses, forCores),
+    cdnProcesses: mayUseCdn(scenario) ? neededProcesses : 1,
+    sourceNetwork,
+  };
+}
+
+/** Size of a node's drive in a live run: all of the content, with room for blocks and the journal. */
+export function driveBytes(scenario: Scenario): number {
+  const contentBytes = scenario.content.reduce((sum, content) => sum + content.sizeBytes, 0);
+  return Math.ceil(contentBytes * 1.05) + 64 * 2 ** 20;
+}
+
+function connectionsPerDevice(scenario: Scenario, group: FleetGroup): number {
+  let connections = 0;
+  for (const id of group.wants) {
+    const sizeBytes = scenario.content.find((content) => content.id === id)?.sizeBytes ?? 0;
+    connections += group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(sizeBytes / pieceBytes));
+  }
+  return connections;
+}
+
+/** Whether many devices may turn to the CDN: without cache hosts, or when a node goes away by the scenario. */
+function mayUseCdn(scenario: Scenario): boolean {
+  const goes = scenario.events.some((event) => event.kind === 'kill' || event.kind === 'freeze');
+  return goes || scenario.fleet.some((group) => group.cacheHosts.length === 0);
+}
+
+function kernelMemoryBytes(scenario: Scenario, connections: number): number {
+  const demand = scenario.live?.demandBytesPerMs;
+  // An open model has the ranges of about two seconds under way; a closed one may have one on each connection.
+  const busy = typeof demand === 'number' ? Math.min(connections, (demand * 2000) / pieceBytes) : connections;
+  return busy * kernelBytesBusy + (connections - busy) * kernelBytesIdle;
+}
+
+function tcpMemoryBytesMax(): number | undefined {
+  try {
+    const pages = Number(readFileSync('/proc/sys/net/ipv4/tcp_mem', 'utf8').trim().split(/\s+/)[2]);
+    return pages * 4096;
+  } catch {
+    return undefined; // not Linux: no such limit is known
+  }
+}
+
+function ephemeralPorts(): number {
+  try {
+    const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+    return (last ?? 65_535) - (first ?? 49_152) + 1;
+  } catch {
+    return 65_535 - 49_152 + 1; // the range of IANA, which Windows and macOS use
+  }
+}
+
+function canBind(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen(0, address, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,136 @@
+// The reports of all device processes as one: counters and histograms add up exactly, series by their seconds.
+
+import type { LedgerEntry } from '../../../common/ledger.ts';
+import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
+import { type Histogram, mergeHistograms } from './histogram.ts';
+import type { HistogramName } from './meter.ts';
+
+export type MergedReport = {
+  readonly startSecond: number;
+  readonly bytesPerSecond: Readonly<Record<string, readonly number[]>>;
+  readonly rangesPerSecond: readonly number[];
+  readonly failuresPerSecond: readonly number[];
+  readonly startedPerSecond: readonly number[];
+  readonly completedPerSecond: readonly number[];
+  readonly connectedPerSecond: readonly number[];
+  readonly histograms: Readonly<Record<HistogramName, Histogram>>;
+  readonly refetchedBytes: Readonly<Record<string, number>>;
+  readonly failedRanges: Readonly<Record<string, number>>;
+  readonly failureDetails: Readonly<Record<string, number>>;
+  readonly fallbackDevices: Readonly<Record<string, number>>;
+  readonly verifiedBytes: number;
+  readonly uncheckedBytes: number;
+  readonly corruptBytes: number;
+  readonly groups: readonly MergedGroup[];
+  readonly ledgers: Readonly<Record<string, readonly LedgerEntry[]>>;
+  readonly corruption: readonly string[];
+  /** Share of a core that the busiest device process used. */
+  readonly cpuRatioMax: number;
+};
+
+export type MergedGroup = Omit<GroupReport, 'completion'> & { readonly completion: Histogram };
+
+export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
+  const readings = reports.map((report) => report.reading);
+  const startSecond = Math.min(...readings.map((reading) => reading.startSecond));
+  const seconds = Math.max(...readings.map((r) => r.startSecond - startSecond + r.rangesPerSecond.length));
+  const addUp = (of: (reading: (typeof readings)[number]) => readonly number[] | undefined): number[] => {
+    const sum = new Array<number>(seconds).fill(0);
+    for (const reading of readings) {
+      const offset = reading.startSecond - startSecond;
+      for (const [i, value] of (of(reading) ?? []).entries()) sum[offset + i] = (sum[offset + i] ?? 0) + value;
+    }
+    return sum;
+  };
+  const servers = [...new Set(readings.flatMap((reading) => Object.keys(reading.bytesPerSecond)))];
+  const histogram = (name: HistogramName): Histogram => mergeHistograms(readings.map((r) => r.histograms[name]));
+  return {
+    startSecond,
+    bytesPerSecond: Object.fromEntries(servers.map((server) => [server, addUp((r) => r.bytesPerSecond[server])])),
+    rangesPerSecond: addUp((reading) => reading.rangesPerSecond),
+    failuresPerSecond: addUp((reading) => reading.failuresPerSecond),
+    startedPerSecond: addUp((reading) => reading.startedPerSecond),
+    completedPerSecond: addUp((reading) => reading.completedPerSecond),
+    connectedPerSecond: addUp((reading) => reading.connectedPerSecond),
+    histograms: {
+      latency: histogram('latency'),
+      service: histogram('service'),
+      firstByte: histogram('firstByte'),
+      lateness: histogram('lateness'),
+      fallback: histogram('fallback'),
+    },
+    refetchedBytes: sumRecords(readings.map((reading) => reading.refetchedBytes)),
+    failedRanges: sumRecords(readings.map((reading) => reading.failedRanges)),
+    failureDetails: sumRecords(readings.map((reading) => reading.failureDetails)),
+    fallbackDevices: sumRecords(readings.map((reading) => reading.fallbackDevices)),
+    verifiedBytes: total(readings.map((reading) => reading.verifiedBytes)),
+    uncheckedBytes: total(readings.map((reading) => reading.uncheckedBytes)),
+    corruptBytes: total(readings.map((reading) => reading.corruptBytes)),
+    groups: mergeGroups(reports),
+    ledgers: mergeLedgers(reports),
+    corruption: reports.flatMap((report) => report.corruption),
+    cpuRatioMax: Math.max(...reports.map((report) => report.cpuMs / Math.max(1, report.wallMs))),
+  };
+}
+
+/** Adds up what the processes said last. */
+export function sumProgress(all: readonly DeviceProgress[]): DeviceProgress {
+  const sum = (of: (progress: DeviceProgress) => number): number => total(all.map(of));
+  return {
+    waiting: sum((p) => p.waiting),
+    connected: sum((p) => p.connected),
+    downloading: sum((p) => p.downloading),
+    onCdn: sum((p) => p.onCdn),
+    completed: sum((p) => p.completed),
+    failed: sum((p) => p.failed),
+    bytesFromCacheServer: sum((p) => p.bytesFromCacheServer),
+    bytesFromCdn: sum((p) => p.bytesFromCdn),
+    failedRanges: sum((p) => p.failedRanges),
+  };
+}
+
+function mergeGroups(reports: readonly DeviceReport[]): MergedGroup[] {
+  const first = reports[0]?.groups ?? [];
+  return first.map(({ id }, index) => {
+    const groups = reports.flatMap((report) => report.groups[index] ?? []);
+    const sum = (of: (group: GroupReport) => number): number => total(groups.map(of));
+    return {
+      id,
+      count: sum((g) => g.count),
+      connectedCount: sum((g) => g.connectedCount),
+      completedCount: sum((g) => g.completedCount),
+      failedCount: sum((g) => g.failedCount),
+      firstArrivalMs: Math.min(...groups.filter((g) => g.count > 0).map((g) => g.firstArrivalMs)),
+      lastCompletionMs: Math.max(...groups.map((g) => g.lastCompletionMs)),
+      bytesFromCacheServer: sum((g) => g.bytesFromCacheServer),
+      bytesFromCdn: sum((g) => g.bytesFromCdn),
+      rangeCount: sum((g) => g.rangeCount),
+      wantedBytes: sum((g) => g.wantedBytes),
+      usefulBytes: sum((g) => g.usefulBytes),
+      refetchedBytes: sum((g) => g.refetchedBytes),
+      completion: mergeHistograms(groups.map((g) => g.completion)),
+    };
+  });
+}
+
+function mergeLedgers(reports: readonly DeviceReport[]): Record<string, LedgerEntry[]> {
+  const merged: Record<string, LedgerEntry[]> = {};
+  for (const { ledgers } of reports) {
+    for (const [server, entries] of Object.entries(ledgers)) {
+      const all = merged[server] ?? [];
+      merged[server] = all;
+      for (const entry of entries) all.push(entry);
+    }
+  }
+  return merged;
+}
+
+function sumRecords(records: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const record of records) for (const [key, value] of Object.entries(record)) sum[key] = (sum[key] ?? 0) + value;
+  return sum;
+}
+
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

@@ -1,0 +1,188 @@
+// One connection of a download: asks for piece after piece on it, checks every byte of each answer, and tells the
+// download what came of it. The object is made once a connection and used for all its ranges; nothing is allocated per
+// read.
+
+import { type ByteRange, parseContentRange } from '../../../common/byte-range.ts';
+import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
+import type { ResponseHead } from '../../../common/http-response-parser.ts';
+import type { SourceFailureCause } from '../../device/download-policy.ts';
+import type { LiveDownload } from './live-download.ts';
+
+/** Where a transfer's connection goes. */
+export type Endpoint = {
+  readonly host: string;
+  readonly port: number;
+  /** The server's place in the meter and the ledgers. */
+  readonly server: number;
+};
+
+export class RangeTransfer implements ResponseSink {
+  readonly #download: LiveDownload;
+  readonly endpoint: Endpoint;
+  #connection: HttpConnection | undefined;
+  /** The piece under way. */
+  #piece: number | undefined;
+  #range: ByteRange = { start: 0, end: 0 };
+  #position = 0;
+  /** When the piece under way (or the last one) was due. */
+  intendedMs = 0;
+  #sentMs = 0;
+  #firstByteMs = 0;
+  /** Whether the connection had carried an answer before this request. */
+  #reused = false;
+  #answered = false;
+  #stopped = false;
+
+  constructor(download: LiveDownload, endpoint: Endpoint) {
+    this.#download = download;
+    this.endpoint = endpoint;
+  }
+
+  get isBusy(): boolean {
+    return this.#piece !== undefined;
+  }
+
+  /** Opens the connection without asking for anything yet. */
+  connect(): void {
+    if (this.#connection !== undefined && !this.#connection.isClosed) return;
+    const { device } = this.#download;
+    this.#reused = false;
+    this.#connection = device.fleet.connect(this.endpoint, device, (failure) => {
+      if (this.#stopped) return;
+      if (failure !== undefined) this.#failed(failure.cause === 'timeout' ? 'timeout' : 'refused', failure.detail);
+      else if (this.#piece !== undefined) this.#send();
+    });
+  }
+
+  /** Asks for a piece that was due at `intendedMs`; connects first where needed. */
+  ask(piece: number, intendedMs: number): void {
+    this.#piece = piece;
+    this.#range = this.#download.plan.rangeOf(piece);
+    this.#position = this.#range.start;
+    this.intendedMs = intendedMs;
+    this.#download.device.fleet.busy.add(this);
+    this.connect();
+    if (this.#connection?.isOpen === true) this.#send();
+  }
+
+  /**
+   * Gives up what is under way, and the connection: by a reset when in the middle of something, else in order. Returns
+   * the piece that was under way, and how much of it had come.
+   */
+  stop(): { readonly piece: number; readonly receivedBytes: number; readonly intendedMs: number } | undefined {
+    this.#stopped = true;
+    const given =
+      this.#piece === undefined
+        ? undefined
+        : { piece: this.#piece, receivedBytes: this.#received, intendedMs: this.intendedMs };
+    this.#end();
+    if (this.#connection?.isBusy === true || this.#connection?.isOpen === false) this.#connection.reset();
+    else this.#connection?.close();
+    return given;
+  }
+
+  /** After `stop`, as if new. */
+  revive(): void {
+    this.#stopped = false;
+    this.#connection = undefined;
+  }
+
+  /** Looks whether the server has gone quiet. */
+  checkSilence(nowMs: number, connectTimeoutMs: number, stallTimeoutMs: number): void {
+    const connection = this.#connection;
+    if (connection === undefined || connection.isClosed) return;
+    const silentMs = nowMs - connection.lastProgressMs;
+    if (silentMs <= (connection.isOpen ? stallTimeoutMs : connectTimeoutMs)) return;
+    connection.fail({ cause: 'timeout', detail: `silent for ${Math.round(silentMs)} ms` });
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#answered = true;
+    const problem = this.#problemOf(head);
+    if (problem !== undefined) this.#failed(problem, `status ${head.statusCode}`);
+  }
+
+  onBody(buffer: Buffer, start: number, end: number): void {
+    if (this.#piece === undefined) return;
+    const nowMs = this.#connection?.lastProgressMs ?? 0;
+    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
+    const { fleet } = this.#download.device;
+    fleet.meter.received(this.endpoint.server, end - start, nowMs);
+    this.#download.received(end - start, this.endpoint, nowMs);
+    const offset = this.#position;
+    const wrongAt = this.#download.firstDifference(buffer, start, offset, end - start);
+    this.#position += end - start;
+    fleet.meter.verifiedBytes += end - start;
+    if (wrongAt < 0) return;
+    fleet.corrupt(this.#download, buffer, start, offset, end - start);
+    this.#failed('corrupt', `wrong byte at ${offset + wrongAt} of ${this.#download.content.id}`);
+  }
+
+  onEnd(): void {
+    if (this.#piece === undefined) return;
+    const nowMs = performance.now();
+    const { meter } = this.#download.device.fleet;
+    meter.range(nowMs, nowMs - this.intendedMs, nowMs - this.#sentMs, this.#firstByteMs - this.#sentMs);
+    this.#reused = true;
+    const bytes = this.#range.end - this.#range.start;
+    this.#end();
+    this.#download.pieceCame(this, bytes, nowMs);
+  }
+
+  onFailure(failure: Failure): void {
+    if (this.#piece === undefined) return;
+    // A server may close an idle connection just as it is used: that is no failure of the source.
+    if (failure.cause === 'reset' && this.#reused && !this.#answered) {
+      this.#connection = undefined;
+      this.connect();
+      return;
+    }
+    const cause = failure.cause === 'timeout' && this.#received > 0 ? 'stall' : failure.cause;
+    this.#failed(cause, failure.detail);
+  }
+
+  get #received(): number {
+    return this.#position - this.#range.start;
+  }
+
+  #send(): void {
+    if (this.#piece === undefined || this.#connection === undefined) return;
+    const nowMs = performance.now();
+    this.#position = this.#range.start;
+    this.#answered = false;
+    this.#sentMs = nowMs;
+    this.#firstByteMs = nowMs;
+    this.#connection.send(this.#download.requestHead(this.#range, this.endpoint), this);
+  }
+
+  #problemOf(head: ResponseHead): SourceFailureCause | undefined {
+    const status = head.statusCode;
+    if (status >= 500) return 'status5xx';
+    if (status >= 400) return 'status4xx';
+    const { sizeBytes } = this.#download.plan;
+    const { start, end } = this.#range;
+    if (head.contentLength !== undefined && head.contentLength !== end - start) return 'badResponse';
+    if (status === 200) {
+      if (start !== 0 || end !== sizeBytes) return 'badResponse';
+    } else {
+      const named = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
+      if (status !== 206 || named?.range?.start !== start || named.range.end !== end) return 'badResponse';
+      if (named.sizeBytes !== sizeBytes) return 'badResponse';
+    }
+    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : 'badResponse';
+  }
+
+  #failed(cause: SourceFailureCause, detail: string): void {
+    const piece = this.#piece;
+    const discarded = piece === undefined ? 0 : this.#received;
+    this.#end();
+    if (this.#connection?.isClosed === false) this.#connection.reset();
+    this.#download.transferFailed(this, piece, cause, discarded, detail);
+  }
+
+  #end(): void {
+    this.#piece = undefined;
+    this.#position = this.#range.start;
+    this.#download.device.fleet.busy.delete(this);
+  }
+}

@@ -1,0 +1,32 @@
+// Rates from bytes per second, in bit/s.
+
+/** First second of a span, and the second after its last, as places in a series. */
+export type Bounds = { readonly from: number; readonly to: number };
+
+/** Length of the window whose lowest mean is the sustained rate (the contract's definition). */
+export const sustainedSeconds = 10;
+
+/** Highest one-second mean; undefined without a byte. */
+export function peakRate(bytesPerSecond: readonly number[]): number | undefined {
+  const peak = bytesPerSecond.reduce((most, bytes) => Math.max(most, bytes), 0);
+  return peak === 0 ? undefined : peak * 8;
+}
+
+/** Mean over the bounds; undefined without a byte in them. */
+export function meanRate(bytesPerSecond: readonly number[], { from, to }: Bounds): number | undefined {
+  const within = bytesPerSecond.slice(from, to);
+  const bytes = within.reduce((sum, value) => sum + value, 0);
+  return bytes === 0 ? undefined : (bytes * 8) / within.length;
+}
+
+/** Lowest mean of any ten seconds in a row within the bounds; undefined when the bounds are shorter. */
+export function sustainedRate(bytesPerSecond: readonly number[], { from, to }: Bounds): number | undefined {
+  if (to - from < sustainedSeconds) return undefined;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let start = from; start + sustainedSeconds <= to; start += 1) {
+    let bytes = 0;
+    for (let second = start; second < start + sustainedSeconds; second += 1) bytes += bytesPerSecond[second] ?? 0;
+    lowest = Math.min(lowest, bytes);
+  }
+  return (lowest * 8) / sustainedSeconds;
+}

@@ -1,0 +1,113 @@
+// What the scenario lets happen during a live run, at its time.
+
+import { assertNever, OperatorError } from '../../../common/errors.ts';
+import { formatDuration } from '../../../common/units.ts';
+import type { CdnFaultEvent, Scenario, ScenarioEvent } from '../../scenario/scenario.ts';
+import type { Environment } from './environment.ts';
+import { canFreeze } from './process-group.ts';
+
+/** What happened; `atMs` is when it was done, since the start of the run. */
+export type TimelineEntry = { readonly atMs: number; readonly what: string };
+
+/** Refuses, before anything is started, what the live world cannot do. */
+export function refuseImpossible(scenario: Scenario): void {
+  const problems: string[] = [];
+  for (const event of scenario.events) {
+    if (event.kind === 'cut' || event.kind === 'join') {
+      problems.push(`events: ${event.kind} ${event.node}.${event.link}: links are modelled in the virtual world only`);
+    }
+    if ((event.kind === 'freeze' || event.kind === 'thaw') && !canFreeze) {
+      problems.push(`events: ${event.kind} ${event.node}: Windows cannot stop and continue a process`);
+    }
+  }
+  for (const group of scenario.fleet) {
+    if (group.client === 'linux') problems.push(`fleet ${group.id}: client linux is not in the live world yet`);
+  }
+  if (problems.length === 0) return;
+  throw new OperatorError('NOT_LIVE', `This scenario cannot run in the live world:\n  ${problems.join('\n  ')}`);
+}
+
+/** Schedules all events; call the result to forget those that are still to come. */
+export function scheduleEvents(
+  scenario: Scenario,
+  environment: Environment,
+  startEpochMs: number,
+  note: (entry: TimelineEntry) => void,
+  onError: (error: unknown) => void,
+): { readonly cancel: () => void; readonly pending: () => number } {
+  let pending = scenario.events.length;
+  const timers = scenario.events.map((event) =>
+    setTimeout(
+      () => {
+        carryOut(event, environment)
+          .then(() => note({ atMs: Date.now() - startEpochMs, what: describe(event) }))
+          .catch(onError)
+          .finally(() => {
+            pending -= 1;
+          });
+      },
+      Math.max(0, startEpochMs + event.atMs - Date.now()),
+    ),
+  );
+  return { cancel: () => timers.forEach(clearTimeout), pending: () => pending };
+}
+
+async function carryOut(event: ScenarioEvent, environment: Environment): Promise<void> {
+  switch (event.kind) {
+    case 'kill':
+      return await environment.kill(event.node);
+    case 'restart':
+      return await environment.restart(event.node);
+    case 'freeze':
+      return environment.freeze(event.node);
+    case 'thaw':
+      return environment.thaw(event.node);
+    case 'cdn':
+      return await environment.orderCdn('/faults', faultOrder(event));
+    case 'version':
+      return await environment.orderCdn('/version', { id: event.content });
+    case 'cut':
+    case 'join':
+      return; // refused before the run
+    default:
+      assertNever(event);
+  }
+}
+
+/** The fault in the words of the CDN's admin interface. */
+function faultOrder({ fault, forMs, content, count }: CdnFaultEvent): Record<string, unknown> {
+  const limits = { forMs: forMs === undefined ? undefined : Math.round(forMs), object: content, count };
+  switch (fault.kind) {
+    case 'status':
+      return { status: fault.status, ...limits };
+    case 'delay':
+      return { delayMs: Math.round(fault.delayMs), ...limits };
+    case 'stall':
+      return { stall: true, afterBytes: fault.afterBytes, ...limits };
+    case 'reset':
+      return { reset: true, afterBytes: fault.afterBytes, ...limits };
+    case 'shortBody':
+      return { shortBody: true, afterBytes: fault.afterBytes, ...limits };
+    case 'wrongContentRange':
+      return { wrongContentRange: true, ...limits };
+    default:
+      return assertNever(fault);
+  }
+}
+
+function describe(event: ScenarioEvent): string {
+  switch (event.kind) {
+    case 'cdn': {
+      const length = event.forMs === undefined ? '' : ` for ${formatDuration(event.forMs)}`;
+      const { fault } = event;
+      return `CDN: ${fault.kind === 'status' ? `answers ${fault.status}` : fault.kind}${length}`;
+    }
+    case 'version':
+      return `new version of ${event.content}`;
+    case 'cut':
+    case 'join':
+      return `${event.kind} ${event.node}.${event.link}`;
+    default:
+      return `${event.kind} ${event.node}`;
+  }
+}
