@@ -71,14 +71,13 @@ export function keyFacts(metrics: Readonly<Record<string, number>>): Fact[] {
   add('bytes from cache nodes', value('fleet.bytesFromCacheServer', 'bytes'));
   add('bytes from the CDN directly', value('fleet.bytesFromCdn', 'bytes'));
   add('bytes that the CDN sent in all', value('cdn.egressBytes', 'bytes'));
-  for (const name of Object.keys(metrics)) {
-    const id = /^node\.([^.]+)\.egressBitsPerSecond\.mean$/.exec(name)?.[1];
-    if (id === undefined) continue;
+  const ids = Object.keys(metrics).flatMap((name) => /^node\.([^.]+)\./.exec(name)?.[1] ?? []);
+  for (const id of new Set(ids)) {
     const rates = (['sustained', 'mean', 'peak'] as const).flatMap((which) => {
       const rate = value(`node.${id}.egressBitsPerSecond.${which}`, 'bitsPerSecond');
       return rate === undefined ? [] : [`${rate} ${which}`];
     });
-    add(`node ${id}, egress`, rates.join(', '));
+    add(`node ${id}, egress`, rates.length === 0 ? undefined : rates.join(', '));
     const ratios = [value(`node.${id}.hitRatioBytes`, 'ratio'), value(`node.${id}.hitRatioRequests`, 'ratio')];
     if (ratios[0] !== undefined) {
       const ofRequests = ratios[1] === undefined ? '' : `, ${ratios[1]} of the requests`;

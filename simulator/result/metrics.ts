@@ -161,7 +161,11 @@ const bookMetrics: readonly MetricDefinition[] = [
 const fallbackMetrics: readonly MetricDefinition[] = [
   metric('fallback.deviceCount', 'count', 'Devices that left a cache host for the CDN at least once'),
   metric('fallback.cdnByteRatio', 'ratio', 'Share of all bytes received that came straight from the CDN'),
-  ...distribution('fallback.timeMs', ['p50', 'max'], 'From the first failure at a cache host to the first CDN byte'),
+  ...distribution(
+    'fallback.timeMs',
+    ['p50', 'max'],
+    'From the last byte of a cache host (or the start of the download) to the first byte of the CDN',
+  ),
   ...fallbackCauses.map((cause) =>
     metric(`fallback.byCause.${cause}`, 'count', `Devices that fell back because ${causeMeanings[cause]}`),
   ),

@@ -178,7 +178,11 @@ function nodeMetrics(outcome: Outcome, node: NodeOutcome, put: Put): void {
   put(`${prefix}.hitRatioRequests`, requestRatio, node.lost ? why : idle);
   const received = devices.bytesPerSecond[node.id] ?? [];
   put(`${prefix}.egressBitsPerSecond.peak`, peakRate(received), 'nothing was received from it');
-  put(`${prefix}.egressBitsPerSecond.mean`, meanRate(received, bounds), 'nothing was received from it');
+  put(
+    `${prefix}.egressBitsPerSecond.mean`,
+    meanRate(received, outcome.scenario.live === undefined ? undefined : bounds),
+    'nothing was received from it',
+  );
   const short = 'the fleet was fully at it for less than 10 s';
   put(`${prefix}.egressBitsPerSecond.sustained`, sustainedRate(received, bounds), short);
 }

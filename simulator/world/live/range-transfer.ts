@@ -5,6 +5,7 @@
 import { type ByteRange, parseContentRange } from '../../../common/byte-range.ts';
 import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
+import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
 import type { LiveDownload } from './live-download.ts';
 
@@ -93,7 +94,10 @@ export class RangeTransfer implements ResponseSink {
     if (connection === undefined || connection.isClosed) return;
     const silentMs = nowMs - connection.lastProgressMs;
     if (silentMs <= (connection.isOpen ? stallTimeoutMs : connectTimeoutMs)) return;
-    connection.fail({ cause: 'timeout', detail: `silent for ${Math.round(silentMs)} ms` });
+    const detail = connection.isOpen
+      ? `no byte for ${formatDuration(stallTimeoutMs)}`
+      : `no connection within ${formatDuration(connectTimeoutMs)}`;
+    connection.fail({ cause: 'timeout', detail });
   }
 
   onHead(head: ResponseHead): void {

@@ -12,9 +12,11 @@ export function peakRate(bytesPerSecond: readonly number[]): number | undefined 
   return peak === 0 ? undefined : peak * 8;
 }
 
-/** Mean over the bounds; undefined without a byte in them. */
-export function meanRate(bytesPerSecond: readonly number[], { from, to }: Bounds): number | undefined {
-  const within = bytesPerSecond.slice(from, to);
+/** Mean over the bounds, or (without) from the first second with a byte to the last one; undefined without a byte. */
+export function meanRate(bytesPerSecond: readonly number[], bounds: Bounds | undefined): number | undefined {
+  const first = bytesPerSecond.findIndex((bytes) => bytes > 0);
+  const last = bytesPerSecond.findLastIndex((bytes) => bytes > 0);
+  const within = bytesPerSecond.slice(bounds?.from ?? first, bounds?.to ?? last + 1);
   const bytes = within.reduce((sum, value) => sum + value, 0);
   return bytes === 0 ? undefined : (bytes * 8) / within.length;
 }
