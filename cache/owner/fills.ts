@@ -7,16 +7,17 @@
 //
 // A failure reaches all who wait for the bytes at once. A leader that goes leaves its fetch running: it is short.
 
-import { type ByteRange, parseContentRange, rangeHeader, resolveRange } from '../../common/byte-range.ts';
-import type { ResponseHead } from '../../common/http-response-parser.ts';
+import { type ByteRange, rangeHeader } from '../../common/byte-range.ts';
 import { freshnessOf } from '../http/freshness.ts';
 import type { OriginTable } from '../http/origin-table.ts';
 import { type AskRange, extentBytes, type Freshness, type OwnerMessage, type UpstreamTarget } from '../protocol.ts';
 import type { Extent, Generation } from '../store/generation.ts';
 import type { Store } from '../store/store.ts';
 import type { Upstream } from '../upstream.ts';
-import { type Answer, Fetch, type FetchFailure, type Validator } from './fetch.ts';
+import { claimFrom, firstClaim, rangeOf, sameRange } from './claims.ts';
+import { type Answer, Fetch, type FetchFailure } from './fetch.ts';
 import { storedFields } from './stored-fields.ts';
+import { isOf, isStale, mustRevalidate, sizeOf416, unwanted } from './verdict.ts';
 
 /** The owner's end of a worker. */
 export interface WorkerLink {
@@ -46,8 +47,7 @@ type CachedObject = {
   passThroughUntilMs: number;
 };
 
-/** A fetch claims at most this much, and a request has at most this many fetches under way. */
-const claimBytesMax = 8 * 2 ** 20;
+/** A request has at most this many fetches under way. */
 const fetchesPerAskMax = 2;
 /** How long an object whose answer may not be stored is passed through without asking again. */
 const passThroughMs = 10_000;
@@ -56,9 +56,6 @@ const refreshIntervalMs = 5000;
 const generationsMax = 3;
 /** Broken connections, time-outs and short bodies are tried again this often for one request. */
 const failuresPerAskMax = 2;
-/** An object in more pieces than this is filled in steps of so many bytes: one-byte ranges must not grow the index. */
-const intervalsMax = 1024;
-const coarseBytes = 64 * 1024;
 const sweepCountMin = 10_000;
 /** An answer that is not stored is read to its end when it is this short, else its connection is reset. */
 const unwantedBytesMax = 16 * 1024;
@@ -471,7 +468,10 @@ export class Fills {
       this.#store.failDrive(extent.drive, error);
       throw error;
     }
-    if (generation.extents.get(extent.index) !== extent) throw new Error('the drive of these bytes is gone');
+    if (generation.extents.get(extent.index) !== extent) {
+      void extent.drive.removeExtent(extent.id); // evicted while this was written: its file must not come back
+      throw new Error('the drive of these bytes is gone');
+    }
     generation.stored.add(start, end);
     generation.claimed.remove(start, end);
     this.#store.recordStored(generation, start, end);
@@ -522,80 +522,11 @@ function placeOf(extent: Extent): { id: number; index: number; path: string } {
   return { id: extent.id, index: extent.index, path: extent.drive.extentPath(extent.id) };
 }
 
-function sameRange(a: ByteRange | undefined, b: ByteRange): boolean {
-  return a !== undefined && a.start === b.start && a.end === b.end;
-}
-
-function isOf(generation: Generation, validator: Validator, sizeBytes: number): boolean {
-  const { etag, lastModified } = generation.meta;
-  if (generation.meta.sizeBytes !== sizeBytes) return false;
-  return etag === undefined && validator.etag === undefined
-    ? lastModified === validator.lastModified
-    : etag === validator.etag;
-}
-
-function isStale(generation: Generation): boolean {
-  return Date.now() >= generation.freshness.freshUntilMs;
-}
-
-function mustRevalidate(generation: Generation): boolean {
-  const control = generation.meta.fields.find(([name]) => name.toLowerCase() === 'cache-control')?.[1] ?? '';
-  return /\b(no-cache|must-revalidate|proxy-revalidate|s-maxage)\b/i.test(control);
-}
-
-/** What is fetched next: the beginning of a gap. */
-function claimFrom(generation: Generation, gap: ByteRange): ByteRange {
-  let { start, end } = gap;
-  if (generation.stored.count + generation.claimed.count > intervalsMax) {
-    const from = Math.floor(start / coarseBytes) * coarseBytes;
-    const to = Math.min(Math.ceil(end / coarseBytes) * coarseBytes, generation.meta.sizeBytes);
-    const wider = generation.unclaimedGaps(from, to).find((other) => other.start <= start && other.end > start);
-    if (wider !== undefined) ({ start, end } = wider);
-  }
-  return { start, end: Math.min(end, start + claimBytesMax) };
-}
-
-/** The object's size by a 416; undefined when it does not say. */
-function sizeOf416(head: ResponseHead): number | undefined {
-  return head.contentRange === undefined ? undefined : parseContentRange(head.contentRange)?.sizeBytes;
-}
-
-/** What an answer without usable bytes is called. */
-function unwanted(answer: Answer): FetchFailure {
-  if (answer.kind !== 'status') {
-    return { cause: 'badResponse', detail: answer.kind === 'invalid' ? answer.reason : answer.kind };
-  }
-  const detail = `status ${answer.status}`;
-  if (answer.status >= 300 && answer.status < 500) return { cause: 'denied', detail };
-  return { cause: answer.status === 503 ? 'unavailable' : 'badResponse', detail };
-}
-
 /** Stops an answer whose body nobody wants; a short one may come, so that its connection can be used again. */
 function leave(fetch: Fetch, answer: Answer): void {
   const bodyBytes = answer.kind === 'invalid' ? undefined : answer.head.contentLength;
   if (answer.kind !== 'notModified' && (bodyBytes === undefined || bodyBytes > unwantedBytesMax))
     fetch.exchange?.abort();
-}
-
-/** What a discovery asks for: the beginning of what was asked, or (a number) the last bytes. */
-function firstClaim(range: AskRange): ByteRange | number {
-  if (range.kind === 'suffix') return Math.min(range.suffixBytes, claimBytesMax);
-  const start = range.kind === 'all' ? 0 : range.start;
-  const end = range.kind === 'all' ? undefined : range.end;
-  return { start, end: Math.min(end ?? Number.MAX_SAFE_INTEGER, start + claimBytesMax) };
-}
-
-function rangeOf(range: AskRange, sizeBytes: number): ByteRange | undefined {
-  switch (range.kind) {
-    case 'all':
-      return { start: 0, end: sizeBytes };
-    case 'suffix':
-      return resolveRange(range, sizeBytes);
-    case 'from':
-      return range.start < sizeBytes
-        ? { start: range.start, end: Math.min(range.end ?? sizeBytes, sizeBytes) }
-        : undefined;
-  }
 }
 
 /** Trouble is 5xx with an empty body, never 4xx: a 4xx bans the node on the devices that see it. */

@@ -29,6 +29,9 @@ export async function runOwner(settings: Settings): Promise<void> {
   await owner.start();
 }
 
+/** A question to all workers that are ready: who has not answered yet, and what the others said. */
+type Query = { readonly answers: WorkerMessage[]; readonly waitingFor: Set<OwnerLink>; readonly done: () => void };
+
 class Owner {
   readonly #settings: Settings;
   readonly #store: Store;
@@ -36,7 +39,7 @@ class Owner {
   readonly #fills: Fills;
   readonly #links = new Set<OwnerLink>();
   readonly #via: string;
-  readonly #queries = new Map<number, { readonly answers: WorkerMessage[]; left: number; done: () => void }>();
+  readonly #queries = new Map<number, Query>();
   /** Numbers and connections of workers that are gone in an orderly way. */
   #past: Books = emptyBooks();
   #queryCount = 0;
@@ -113,8 +116,10 @@ class Owner {
     const startedAtMs = Date.now();
     return new Promise((resolve, reject) => {
       worker.on('message', (message: WorkerMessage) => {
-        if (message.kind === 'ready') resolve();
-        else if (message.kind === 'cannotListen') {
+        if (message.kind === 'ready') {
+          link.isReady = true;
+          resolve();
+        } else if (message.kind === 'cannotListen') {
           reject(this.#cannotListen(message.code));
           worker.process.kill('SIGKILL'); // its end is what starts the next try
         } else this.#hear(link, message);
@@ -122,7 +127,7 @@ class Owner {
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
         for (const ask of link.asks.values()) this.#fills.release(ask);
-        for (const query of this.#queries.values()) this.#answered(query);
+        for (const query of this.#queries.values()) this.#answered(query, link);
         if (this.#stopping) return;
         process.stderr.write(`cache node: worker ${worker.process.pid} ended (${signal ?? code}); starting another\n`);
         const delayMs = Date.now() - startedAtMs < restartDelayMs ? restartDelayMs : 0;
@@ -181,7 +186,7 @@ class Owner {
       case 'ledger': {
         const query = this.#queries.get(message.query);
         query?.answers.push(message);
-        if (query !== undefined) this.#answered(query);
+        if (query !== undefined) this.#answered(query, link);
         return;
       }
       case 'closing':
@@ -204,16 +209,16 @@ class Owner {
         resolve(query.answers);
       };
       const timer = setTimeout(done, queryTimeoutMs);
-      const query = { answers: [] as WorkerMessage[], left: this.#links.size, done };
+      const waitingFor = new Set([...this.#links].filter((link) => link.isReady));
+      const query: Query = { answers: [], waitingFor, done };
       this.#queries.set(id, query);
-      if (query.left === 0) done();
-      for (const link of this.#links) link.send(message(id));
+      if (waitingFor.size === 0) done();
+      for (const link of waitingFor) link.send(message(id));
     });
   }
 
-  #answered(query: { left: number; done: () => void }): void {
-    query.left -= 1;
-    if (query.left <= 0) query.done();
+  #answered(query: Query, link: OwnerLink): void {
+    if (query.waitingFor.delete(link) && query.waitingFor.size === 0) query.done();
   }
 }
 
@@ -235,6 +240,7 @@ class OwnerLink implements WorkerLink {
   readonly known = new Set<number>();
   readonly asks = new Map<number, Ask>();
   readonly worker: Worker;
+  isReady = false;
 
   constructor(worker: Worker) {
     this.worker = worker;

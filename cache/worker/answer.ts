@@ -42,6 +42,7 @@ export class FileAnswer {
   #missedBytes = 0;
   #busy = false;
   #over = false;
+  #writing: Promise<void> | undefined;
 
   constructor(
     host: AnswerHost,
@@ -107,9 +108,20 @@ export class FileAnswer {
     this.#end();
   }
 
-  /** Somebody else answers, or sends the rest of the body; the exchange goes on, so the host is not told of an end. */
-  handOver(): void {
+  /** Somebody else answers; the head has not been sent. */
+  abandon(): void {
     this.#stop();
+  }
+
+  /** Somebody else sends the rest: `go` is called once what is being written has left, unless that was all. */
+  handOver(go: () => void): void {
+    this.#stop();
+    const next = (): void => {
+      if (this.#cursor < this.range.end) go();
+      else if (!this.response.destroyed) this.#finish();
+    };
+    if (this.#writing === undefined) next();
+    else void this.#writing.then(next);
   }
 
   async #sendChunk(
@@ -144,7 +156,9 @@ export class FileAnswer {
       return;
     }
     this.#begin();
-    await this.#write(buffer, count);
+    this.#writing = this.#write(buffer, count);
+    await this.#writing;
+    this.#writing = undefined;
   }
 
   #write(buffer: Buffer, count: number): Promise<void> {

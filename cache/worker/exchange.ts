@@ -6,12 +6,12 @@ import { type ByteRange, parseRangeHeader, type RangeSpec, resolveRange } from '
 import { IntervalSet } from '../../common/interval-set.ts';
 import { evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
 import type { RequestTarget } from '../http/request-target.ts';
-import type { AskRange, OwnerMessage, UpstreamTarget } from '../protocol.ts';
+import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
 import { FileAnswer } from './answer.ts';
 import { type CacheStatus, commonFields, lengthFields } from './answer-head.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
-import { passThrough } from './pass-through.ts';
+import { type PassThrough, passThrough } from './pass-through.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** The test object by which clients and operators see whether a node serves content (Microsoft, "Verify cache node"). */
@@ -84,9 +84,9 @@ export class Exchange {
       case 'serve': {
         const generation = this.#state.catalogue.find(message.generation);
         if (generation === undefined || this.#answer?.generation === generation) return;
-        if (this.#answer?.headSent === true) this.#answer.cut();
+        if (this.#answer?.headSent === true) this.#goOnWith(this.#answer, generation);
         else if (this.#answer === undefined || !this.#answer.isOver) {
-          this.#answer?.handOver();
+          this.#answer?.abandon();
           this.#serve(generation);
         }
         return;
@@ -102,7 +102,7 @@ export class Exchange {
         else if (this.#askedBefore) this.#refuse(503, { 'Retry-After': '5' });
         else {
           this.#askedBefore = true;
-          this.#answer?.handOver();
+          this.#answer?.abandon();
           this.#answer = undefined;
           this.#ask();
         }
@@ -110,6 +110,15 @@ export class Exchange {
       case 'passThrough':
         this.#passThrough();
         return;
+    }
+  }
+
+  /** The generation was evicted and forgotten while it was sent, and is known anew; or it is another one by now. */
+  #goOnWith(answer: FileAnswer, generation: LocalGeneration): void {
+    if (!isSame(answer.generation.meta, generation.meta)) answer.cut();
+    else {
+      this.#stopAsking();
+      this.#passThrough();
     }
   }
 
@@ -201,11 +210,19 @@ export class Exchange {
   #passThrough(): void {
     const answer = this.#answer;
     if (answer?.isOver === true || this.#response.destroyed) return;
-    const sent =
-      answer?.headSent === true
-        ? { range: { start: answer.cursor, end: answer.range.end }, of: answer.generation.meta }
-        : undefined;
-    answer?.handOver();
+    if (answer?.headSent !== true) {
+      answer?.abandon();
+      this.#passOn(undefined);
+    } else {
+      answer.handOver(() => {
+        this.#passOn({ range: { start: answer.cursor, end: answer.range.end }, of: answer.generation.meta });
+      });
+    }
+  }
+
+  /** `sent`: the head has been sent, and these bytes are still to come. */
+  #passOn(sent: PassThrough['rest']): void {
+    if (this.#response.destroyed) return;
     const { headers, method } = this.#request;
     const fields = clientFields.flatMap((name) => {
       const value = name === 'range' ? lastRangeLine(this.#request) : single(headers[name]);
@@ -238,7 +255,7 @@ export class Exchange {
 
   /** An answer without a body, for trouble: nothing in it can be mistaken for content. */
   #refuse(status: number, fields: Record<string, string>): void {
-    this.#answer?.handOver();
+    this.#answer?.abandon();
     this.#state.books.errorCount += 1;
     this.#finish(status, { 'Content-Length': '0', ...fields });
   }
@@ -261,12 +278,21 @@ export class Exchange {
   }
 
   #release(): void {
-    if (this.#asked !== undefined) {
-      this.#asked = undefined;
-      this.#state.send({ kind: 'release', ask: this.id });
-    }
+    this.#stopAsking();
     this.#state.forget(this.id);
   }
+
+  #stopAsking(): void {
+    if (this.#asked === undefined) return;
+    this.#asked = undefined;
+    this.#state.send({ kind: 'release', ask: this.id });
+  }
+}
+
+function isSame(a: GenerationMeta, b: GenerationMeta): boolean {
+  return (
+    a.sizeBytes === b.sizeBytes && a.etag === b.etag && (a.etag !== undefined || a.lastModified === b.lastModified)
+  );
 }
 
 /** Of repeated Range lines the last counts: the Linux client repeats old ones before it. */

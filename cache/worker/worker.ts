@@ -1,5 +1,6 @@
 // A worker: owns clients' connections, sends hits by itself, and asks the owner for everything else.
 
+import cluster from 'node:cluster';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { assertNever, errorCode } from '../../common/errors.ts';
@@ -27,6 +28,8 @@ const backlog = 4096;
 const touchIntervalMs = 1000;
 
 export async function runWorker(settings: Settings): Promise<void> {
+  // Writing to an owner that is gone: this worker is about to end as well.
+  cluster.worker?.on('error', () => process.exit(0));
   const worker = new NodeWorker(settings);
   worker.listen(Number(process.env['CACHE_NODE_PORT'] ?? settings.listen.port));
   await Promise.resolve();
@@ -71,8 +74,10 @@ class NodeWorker implements WorkerState {
     );
     this.#server.maxConnections = Math.floor(Math.min(settings.maxConnections, 0.9 * openFileLimit()));
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    this.#server.on('clientError', (error, socket) => {
+      const status =
+        errorCode(error) === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       else socket.destroy();
     });
     process.on('message', (message: OwnerMessage) => this.#hear(message));

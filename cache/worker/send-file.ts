@@ -1,0 +1,51 @@
+// sendfile(2) on Linux, called through koffi: bytes go from the page cache to the socket without passing through user
+// space. Elsewhere, and where koffi does not load, there is none, and answers read and write (answer.ts).
+//
+// The loop must not wait for a disk: before a stretch is sent, `isCached` asks (preadv2 with RWF_NOWAIT, a byte of every
+// 128 KiB, the kernel's read-ahead unit) whether it is in memory; what is not is read by the thread pool first.
+
+import { createRequire } from 'node:module';
+import { errorCode } from '../../common/errors.ts';
+
+export interface SendFile {
+  /** Sends up to `count` bytes from `offset` of a file; how many went, 0 when the socket takes no more, -1 on an error. */
+  send(socketFd: number, fileFd: number, offset: number, count: number): number;
+  /** Whether the file's bytes are in memory, as far as a sample tells. */
+  isCached(fileFd: number, offset: number, count: number): boolean;
+}
+
+const EAGAIN = 11;
+const RWF_NOWAIT = 0x8;
+const sampleBytes = 128 * 1024;
+
+/** The fast path, or undefined with the reason on standard error when Linux lacks it. */
+export function loadSendFile(): SendFile | undefined {
+  if (process.platform !== 'linux' || process.env['CACHE_NODE_PORTABLE'] === '1') return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const libc = koffi.load(null);
+    const sendfile = libc.func('int64_t sendfile(int out, int in, int64_t *offset, size_t count)');
+    const preadv2 = libc.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
+    const offsetCell = new BigInt64Array(1);
+    // struct iovec { void *base; size_t length } that names one byte.
+    const byte = Buffer.alloc(1);
+    const iovec = new BigUint64Array([koffi.address(byte), 1n]);
+    return {
+      send(socketFd, fileFd, offset, count) {
+        offsetCell[0] = BigInt(offset);
+        const sent = Number(sendfile(socketFd, fileFd, offsetCell, count));
+        if (sent >= 0) return sent === 0 ? -1 : sent;
+        return koffi.errno() === EAGAIN ? 0 : -1;
+      },
+      isCached(fileFd, offset, count) {
+        for (let at = offset; at < offset + count; at += sampleBytes) {
+          if (Number(preadv2(fileFd, iovec, 1, at, RWF_NOWAIT)) !== 1) return false;
+        }
+        return true;
+      },
+    };
+  } catch (error) {
+    process.stderr.write(`cache node: no sendfile here (${errorCode(error)}): answers are read and written\n`);
+    return undefined;
+  }
+}

@@ -1,0 +1,209 @@
+// Processes that die: after a kill at any moment only right bytes are served, complete content is kept, nothing is left.
+
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { randomStream } from '../../common/random.ts';
+import {
+  ask,
+  childrenOf,
+  expectContent,
+  isAlive,
+  origin,
+  type Reply,
+  type Setup,
+  startProgram,
+  until,
+  withSetup,
+} from './node-process.ts';
+
+const isLinux = process.platform === 'linux';
+const seed = Number(process.env['CRASH_SEED'] ?? 1);
+const rounds = Number(process.env['CRASH_ROUNDS'] ?? 10);
+
+/** Kills the owner and its workers at once. */
+async function killAll(setup: Setup): Promise<void> {
+  const workers = isLinux ? childrenOf(setup.node.pid) : [];
+  const ended = setup.node.end('SIGKILL');
+  for (const pid of workers) process.kill(pid, 'SIGKILL');
+  await ended;
+}
+
+function extentFiles(setup: Setup): string[] {
+  const extents = join(setup.folder, 'drive', 'do-cache', 'extents');
+  return readdirSync(extents).flatMap((folder) => readdirSync(join(extents, folder)));
+}
+
+describe('after kill -9 of the whole node', () => {
+  it(`under load, ${rounds} times, only right bytes are served and what was complete is kept`, async () => {
+    const random = randomStream(seed, 'crash');
+    await withSetup({ workers: 2, drives: ['drive=60MB'] }, async (setup) => {
+      const size = 3_000_000;
+      await setup.get('/object/kept/3000000');
+      await until(
+        () => setup.books(),
+        ({ storedBytes }) => storedBytes === 3_000_000,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 50)); // the journal is written every 20 ms
+      for (let round = 0; round < rounds; round += 1) {
+        let answers = 0;
+        let isOver = false;
+        const client = async (): Promise<void> => {
+          while (!isOver) {
+            const id = `crash${Math.floor(random() * 6)}`;
+            const start = Math.floor(random() * size);
+            const end = Math.min(size, start + 1 + Math.floor(random() ** 2 * 1_000_000));
+            const reply = await setup.get(`/object/${id}/${size}`, { Range: `bytes=${start}-${end - 1}` });
+            if (reply.status !== 0) expect(reply.status).toBe(206);
+            expectContent(reply.body, id, start);
+            if (reply.complete) expect(reply.body.length).toBe(end - start);
+            answers += 1;
+          }
+        };
+        const clients = Array.from({ length: 6 }, client);
+        const killAfter = Math.floor(random() * 30);
+        await until(
+          () => answers,
+          (n) => n >= killAfter,
+        );
+        isOver = true;
+        await killAll(setup);
+        await Promise.all(clients);
+        const folder = join(setup.folder, 'drive', 'do-cache', 'extents', '07');
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(join(folder, '99999999'), 'an orphan');
+        await setup.startNode();
+        expect(extentFiles(setup)).not.toContain('99999999');
+        const before = await setup.cdnOf('kept');
+        const kept = await setup.get('/object/kept/3000000');
+        expect([kept.status, kept.body.length]).toEqual([200, 3_000_000]);
+        expectContent(kept.body, 'kept');
+        expect(await setup.cdnOf('kept')).toEqual(before);
+      }
+      for (let i = 0; i < 6; i += 1) {
+        const reply = await setup.get(`/object/crash${i}/${size}`);
+        expect(reply.body.length).toBe(size);
+        expectContent(reply.body, `crash${i}`);
+      }
+      expect(setup.diskBytes()).toBeLessThanOrEqual(60_000_000);
+    });
+  });
+
+  it('a journal whose end is damaged costs only what that end said', async () => {
+    await withSetup({}, async (setup) => {
+      await setup.get('/object/first/1000000');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await killAll(setup);
+      writeFileSync(join(setup.folder, 'drive', 'do-cache', 'journal'), '0badc0de {"t":"iv","e":1,"s":0,"n":9', {
+        flag: 'a',
+      });
+      await setup.startNode();
+      const reply = await setup.get('/object/first/1000000');
+      expectContent(reply.body, 'first');
+      expect((await setup.cdnOf('first')).bodyBytes).toBe(1_000_000);
+    });
+  });
+});
+
+describe('a process that dies', () => {
+  it.runIf(isLinux)('as the owner, takes its workers along within 2 s', async () => {
+    await withSetup({ workers: 3 }, async (setup) => {
+      const workers = childrenOf(setup.node.pid);
+      expect(workers.length).toBe(3);
+      await setup.node.end('SIGKILL');
+      const startMs = performance.now();
+      await until(
+        () => workers.some(isAlive),
+        (alive) => !alive,
+      );
+      expect(performance.now() - startMs).toBeLessThan(2000);
+    });
+  });
+
+  it.runIf(isLinux)('as one worker, is replaced, and the others go on', async () => {
+    await withSetup({ workers: 2 }, async (setup) => {
+      await setup.get('/object/w/500000');
+      const [first = 0] = childrenOf(setup.node.pid);
+      process.kill(first, 'SIGKILL');
+      await until(
+        () => childrenOf(setup.node.pid),
+        (pids) => !pids.includes(first),
+      );
+      for (let i = 0; i < 20; i += 1) {
+        const reply = await setup.get('/object/w/500000', {}, { timeoutMs: 500 });
+        if (reply.status === 0) continue; // given to the dying one
+        expectContent(reply.body, 'w');
+      }
+      await until(
+        () => childrenOf(setup.node.pid).length,
+        (n) => n === 2,
+      );
+      await until(
+        () => setup.node.log(),
+        (log) => log.includes('starting another'),
+      );
+      const books = await until(
+        () => setup.books(),
+        ({ connectionCount }) => connectionCount > 0,
+      );
+      expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
+      for (let i = 0; i < 10; i += 1) expectContent((await setup.get('/object/w/500000')).body, 'w');
+      expect((await setup.cdnOf('w')).bodyBytes).toBe(500_000);
+    });
+  });
+
+  it.runIf(isLinux)('as the only worker, is replaced on the same port', async () => {
+    await withSetup({ workers: 1 }, async (setup) => {
+      await setup.get('/object/w/500000');
+      process.kill(childrenOf(setup.node.pid)[0] ?? 0, 'SIGKILL');
+      // A connection that was just being handed to the dead worker hangs (Node's cluster loses it): hence the time-out.
+      const get = (): Promise<Reply> => setup.get('/object/w/500000', {}, { timeoutMs: 500 });
+      const reply = await until(get, ({ status }) => status === 200);
+      expectContent(reply.body, 'w');
+    });
+  });
+});
+
+describe('SIGTERM', () => {
+  it('lets requests under way finish, closes the rest, and leaves port and drive free', async () => {
+    await withSetup({ workers: 2 }, async (setup) => {
+      const size = 1_000_000;
+      await setup.fault({ stall: true, afterBytes: 200_000, object: 't' });
+      let bytes = 0;
+      const reply = setup.get(
+        `/object/t/${size}`,
+        {},
+        {
+          onBody: (more) => {
+            bytes += more;
+          },
+        },
+      );
+      await until(
+        () => bytes,
+        (n) => n >= 100_000,
+      );
+      const ended = setup.node.end('SIGTERM');
+      const { port } = setup.node.listen;
+      await setup.clearFaults();
+      const { complete, body } = await reply;
+      expect([complete, body.length]).toEqual([true, size]);
+      expectContent(body, 't');
+      expect(await ended).toBe(0);
+      expect((await ask({ port, path: '/object/x/5', headers: { Host: origin } })).status).toBe(0);
+      expect(existsSync(join(setup.folder, 'drive', 'do-cache', 'lock'))).toBe(false);
+      const next = await startProgram('cache/main', [
+        ...['--exit-with-parent', '--listen', `127.0.0.1:${port}`, '--drive', `${join(setup.folder, 'drive')}=100MB`],
+      ]);
+      expect(next.listen.port).toBe(port);
+      expect(await next.end('SIGTERM')).toBe(0);
+    });
+  });
+
+  it('of the parent is not needed: the node ends with its standard input', async () => {
+    await withSetup({}, async (setup) => {
+      setup.node.child.stdin?.end();
+      expect(await setup.node.end('SIGCONT')).toBe(0);
+    });
+  });
+});

@@ -1,0 +1,269 @@
+// Drives: the quota in real blocks, eviction, drives that are too small, full, gone.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Pacer } from '../../cache/worker/pacer.ts';
+import { blocksUnder, expectContent, type Setup, until, withSetup } from './node-process.ts';
+
+async function getRight(setup: Setup, id: string, size: number): Promise<void> {
+  const reply = await setup.get(`/object/${id}/${size}`);
+  expect([reply.status, reply.complete, reply.body.length]).toEqual([200, true, size]);
+  expectContent(reply.body, id);
+}
+
+/** The journal is written every 20 ms. */
+const journalWritten = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
+
+describe('the quota of a drive', () => {
+  it('is never exceeded while more is filled than fits, and all answers are right', async () => {
+    await withSetup({ drives: ['drive=24MB'] }, async (setup) => {
+      let most = 0;
+      let isFilling = true;
+      const watch = (async () => {
+        while (isFilling) {
+          most = Math.max(most, setup.diskBytes());
+          await new Promise(setImmediate);
+        }
+      })();
+      for (let i = 0; i < 12; i += 1) {
+        await Promise.all([getRight(setup, `a${i}`, 3_000_000), getRight(setup, `b${i}`, 1_234_567)]);
+      }
+      isFilling = false;
+      await watch;
+      expect(most).toBeLessThanOrEqual(24_000_000);
+      expect(most).toBeGreaterThan(18_000_000);
+      const { driveBytes } = await setup.books();
+      expect(driveBytes).toBeLessThanOrEqual(24_000_000);
+      expect(setup.diskBytes()).toBeLessThanOrEqual(driveBytes);
+      // The last ones are there still, the first ones are fetched again.
+      await getRight(setup, 'a11', 3_000_000);
+      expect((await setup.cdnOf('a11')).bodyBytes).toBe(3_000_000);
+      await getRight(setup, 'a0', 3_000_000);
+      expect((await setup.cdnOf('a0')).bodyBytes).toBe(6_000_000);
+    });
+  });
+
+  it('counts small ranges by their blocks', async () => {
+    await withSetup({ drives: ['drive=2MB'] }, async (setup) => {
+      for (let i = 0; i < 900; i += 30) {
+        await Promise.all(
+          Array.from({ length: 30 }, async (_, j) => {
+            const at = (i + j) * 50_000;
+            const reply = await setup.get(`/object/wide${i % 90}/100000000`, { Range: `bytes=${at}-${at}` });
+            expect(reply.status).toBe(206);
+            expectContent(reply.body, `wide${i % 90}`, at);
+          }),
+        );
+        expect(setup.diskBytes()).toBeLessThanOrEqual(2_000_000);
+      }
+    });
+  });
+
+  it('that was made smaller holds from the next start on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cache-small-'));
+    try {
+      for (const [size, most] of [
+        ['24MB', 24_000_000],
+        ['8MB', 8_000_000],
+      ] as const) {
+        await withSetup({ drives: [], node: ['--drive', `${folder}=${size}`] }, async (setup) => {
+          if (most === 24_000_000) for (let i = 0; i < 6; i += 1) await getRight(setup, `s${i}`, 3_000_000);
+          const { driveBytes } = await setup.books();
+          expect(driveBytes).toBeLessThanOrEqual(most);
+          expect(driveBytes).toBeGreaterThan(most - 6_000_000);
+          await until(
+            () => blocksUnder(folder),
+            (bytes) => bytes <= most,
+          );
+          await setup.node.end('SIGTERM');
+        });
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('content larger than the drive', () => {
+  it('passes through and is right, also for followers and for ranges', async () => {
+    await withSetup({ drives: ['drive=12MB'] }, async (setup) => {
+      const size = 40_000_000;
+      for (let round = 0; round < 2; round += 1) {
+        await Promise.all([getRight(setup, 'large', size), getRight(setup, 'large', size)]);
+        const end = await setup.get(`/object/large/${size}`, { Range: 'bytes=30000000-39999999' });
+        expect([end.status, end.body.length]).toEqual([206, 10_000_000]);
+        expectContent(end.body, 'large', 30_000_000);
+        expect(setup.diskBytes()).toBeLessThanOrEqual(12_000_000);
+      }
+      const books = await setup.books();
+      expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
+      expect(books.egressBytes).toBe(4 * size + 20_000_000);
+      // It gives way to other content.
+      await getRight(setup, 'small', 5_000_000);
+      await getRight(setup, 'small', 5_000_000);
+      expect((await setup.cdnOf('small')).bodyBytes).toBe(5_000_000);
+    });
+  });
+});
+
+describe('a drive that goes', () => {
+  it('as its files are removed, is filled again', async () => {
+    await withSetup({}, async (setup) => {
+      await getRight(setup, 'x', 3_000_000);
+      await setup.node.end('SIGTERM');
+      await setup.startNode(); // so that no descriptor is open
+      rmSync(join(setup.folder, 'drive', 'do-cache', 'extents'), { recursive: true });
+      await getRight(setup, 'x', 3_000_000);
+      await getRight(setup, 'x', 3_000_000);
+      expect((await setup.cdnOf('x')).bodyBytes).toBe(6_000_000);
+    });
+  });
+
+  it('as a file stands in its place, leaves a node that passes through', async () => {
+    await withSetup({}, async (setup) => {
+      await getRight(setup, 'x', 3_000_000);
+      rmSync(join(setup.folder, 'drive'), { recursive: true });
+      writeFileSync(join(setup.folder, 'drive'), 'not a folder');
+      await Promise.all([
+        getRight(setup, 'y', 3_000_000),
+        getRight(setup, 'y', 3_000_000),
+        getRight(setup, 'x', 3_000_000),
+      ]);
+      await getRight(setup, 'y', 3_000_000);
+      expect(setup.node.log()).toContain('failed (');
+      const books = await setup.books();
+      expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
+    });
+  });
+
+  it('of two, takes only its own content along; when it is back after a restart, nothing is wrong', async () => {
+    await withSetup({ drives: ['one=100MB', 'two=100MB'] }, async (setup) => {
+      const ids = Array.from({ length: 8 }, (_, i) => `d${i}`);
+      for (const id of ids) await getRight(setup, id, 2_000_000);
+      await journalWritten();
+      const one = join(setup.folder, 'one', 'do-cache');
+      const kept = join(setup.folder, 'kept');
+      cpSync(one, kept, { recursive: true });
+      rmSync(one, { recursive: true });
+      writeFileSync(one, '');
+      for (const id of ids) await getRight(setup, id, 2_000_000);
+      for (const id of ids) await getRight(setup, id, 2_000_000);
+      await journalWritten();
+      await setup.node.end('SIGKILL');
+      rmSync(one);
+      cpSync(kept, one, { recursive: true }); // both drives now hold the same ranges of the same objects
+      await setup.startNode();
+      const before = (await setup.cdnBooks()).bodyBytes;
+      for (const id of ids) await getRight(setup, id, 2_000_000);
+      for (const id of ids) {
+        const reply = await setup.get(`/object/${id}/2000000`, { Range: 'bytes=1000000-1999999' });
+        expectContent(reply.body, id, 1_000_000);
+      }
+      expect((await setup.cdnBooks()).bodyBytes).toBe(before);
+    });
+  });
+
+  it('and comes back later, does not mix its file of an extent with the one another drive has by then', async () => {
+    await withSetup({ drives: ['two=100MB'] }, async (setup) => {
+      const one = ['--drive', `${join(setup.folder, 'one')}=100MB`];
+      const second = 64 * 2 ** 20;
+      const part = async (start: number): Promise<void> => {
+        const range = `bytes=${start}-${start + 99_999}`;
+        const reply = await setup.get(`/object/wide/${2 * second}`, { Range: range });
+        expect([reply.status, reply.body.length]).toEqual([206, 100_000]);
+        expectContent(reply.body, 'wide', start);
+      };
+      const restart = async (more: readonly string[]): Promise<void> => {
+        await setup.node.end('SIGTERM');
+        await setup.startNode(more);
+      };
+      await restart(one);
+      await part(second); // extent 1 on drive two
+      await part(500_000); // extent 0 on drive one, which has more room
+      expect(blocksUnder(join(setup.folder, 'one', 'do-cache', 'extents'))).toBeGreaterThan(100_000);
+      await restart([]);
+      await part(0); // extent 0 on drive two, where the other file has a hole
+      await restart(one);
+      for (const start of [500_000, 0, second, 50_000]) await part(start);
+    });
+  });
+
+  it('as its file system is full, loses its content, and not the node', async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'cache-tmpfs-'));
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
+    try {
+      if (mounted.status !== 0) context.skip(`no tmpfs can be mounted here: ${mounted.stderr ?? mounted.error}`);
+      await withSetup({ drives: ['drive=100MB'], node: ['--drive', `${folder}=100MB`] }, async (setup) => {
+        for (let i = 0; i < 10; i += 1)
+          await Promise.all([getRight(setup, `f${i}`, 3_000_000), getRight(setup, `f${i}`, 3_000_000)]);
+        await until(
+          () => setup.node.log(),
+          (log) => log.includes('ENOSPC'),
+        );
+        for (let i = 0; i < 10; i += 1) await getRight(setup, `f${i}`, 3_000_000);
+        for (let i = 0; i < 10; i += 1) await getRight(setup, `f${i}`, 3_000_000);
+        const books = await setup.books();
+        expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
+        expect((await setup.cdnOf('f9')).bodyBytes).toBeLessThanOrEqual(6_000_000);
+      });
+    } finally {
+      if (mounted.status === 0) spawnSync('umount', ['-l', folder]);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('as its file system becomes read-only, leaves a node that passes through', async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'cache-tmpfs-'));
+    const below = join(folder, 'below');
+    mkdirSync(below);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', below]);
+    try {
+      if (mounted.status !== 0) context.skip(`no tmpfs can be mounted here: ${mounted.stderr ?? mounted.error}`);
+      await withSetup({ drives: [], node: ['--drive', `${below}=100MB`] }, async (setup) => {
+        await getRight(setup, 'x', 1_000_000);
+        // A file system with open writers cannot be made read-only; one over the folder that is read-only can be mounted.
+        spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', below]);
+        await getRight(setup, 'y', 1_000_000);
+        await getRight(setup, 'x', 1_000_000);
+        await getRight(setup, 'y', 1_000_000);
+        expect(setup.node.log()).toContain('failed (');
+      });
+    } finally {
+      if (mounted.status === 0) {
+        spawnSync('umount', ['-l', below]);
+        spawnSync('umount', ['-l', below]);
+      }
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('the limit of egress', () => {
+  it('holds to the byte on a clock of its own', async () => {
+    let nowMs = 1000;
+    const pacer = new Pacer(100, {
+      nowMs: () => nowMs,
+      sleep: (ms) => {
+        nowMs += ms;
+        return Promise.resolve();
+      },
+    });
+    for (let i = 0; i < 50; i += 1) await pacer.take(1000);
+    // 50,000 bytes at 100 a ms are 500 ms, less the 20 ms that may be saved up.
+    expect(nowMs).toBe(1480);
+    nowMs += 10_000;
+    for (let i = 0; i < 10; i += 1) await pacer.take(1000);
+    expect(nowMs).toBe(11_560);
+  });
+
+  it('slows hits and pass-through, and leaves them right', async () => {
+    await withSetup({ drives: ['drive=3MB'], node: ['--limit-egress', '40 MB/s'] }, async (setup) => {
+      const startMs = performance.now();
+      await Promise.all([getRight(setup, 'p', 8_000_000), getRight(setup, 'p', 8_000_000)]);
+      expect(performance.now() - startMs).toBeGreaterThan(350);
+    });
+  });
+});
