@@ -7,24 +7,32 @@ import type { ServerResponse } from 'node:http';
 import type { ByteRange } from '../../common/byte-range.ts';
 import type { IntervalSet } from '../../common/interval-set.ts';
 import type { Books } from '../books.ts';
-import { extentBytes } from '../protocol.ts';
+import { type ExtentPlace, extentBytes } from '../protocol.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { type ExtentFiles, readAt } from './extent-files.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
 import { chunkBytesMax, readBuffer, recycle } from './read-buffers.ts';
+import type { SendFile } from './send-file.ts';
 
 /** What an answer needs of its worker. */
 export interface AnswerHost {
   readonly files: ExtentFiles;
   readonly books: Books;
   readonly pacer: Pacer;
+  /** The fast path, where there is one. */
+  readonly sendFile: SendFile | undefined;
   /** Asks the owner for the rest of the range; calls `again` when the answer should look once more. */
   want(answer: FileAnswer): void;
   /** An extent's file could not be read. */
   unreadable(generation: LocalGeneration, extent: number): void;
   ended(answer: FileAnswer): void;
 }
+
+/** By a write of this size libuv waits for the socket to take more; answers of at most this are written anyway. */
+const waitBytes = 16 * 1024;
+/** One answer's turn: then the loop serves others. */
+const turnBytesMax = 2 ** 20;
 
 export class FileAnswer {
   readonly generation: LocalGeneration;
@@ -93,8 +101,7 @@ export class FileAnswer {
         this.#host.want(this);
         return;
       }
-      const chunkEnd = Math.min(runEnd, this.#cursor + chunkBytesMax(), (extent.index + 1) * extentBytes);
-      await this.#sendChunk(extent, chunkEnd);
+      await this.#sendStretch(extent, Math.min(runEnd, (extent.index + 1) * extentBytes));
     }
     this.#busy = false;
     if (!this.#over) this.#finish();
@@ -124,41 +131,76 @@ export class FileAnswer {
     else void this.#writing.then(next);
   }
 
-  async #sendChunk(
-    extent: { readonly id: number; readonly index: number; readonly path: string },
-    end: number,
-  ): Promise<void> {
+  /** Sends up to `end` from one extent's file, which stays open and readable meanwhile. */
+  async #sendStretch(extent: ExtentPlace, end: number): Promise<void> {
+    const { files } = this.#host;
+    const file = files.opened(extent.path) ?? (await files.borrow(extent.path).catch(() => undefined));
+    if (file === undefined) {
+      this.#unreadable(extent);
+      return;
+    }
+    try {
+      const base = extent.index * extentBytes;
+      while (!this.#over && this.#cursor < end) {
+        const isReadable = this.#sendCached(file.fd, base, end)
+          ? await this.#awaitRoom(file.fd, base, end)
+          : await this.#sendChunk(file.fd, base, Math.min(end, this.#cursor + chunkBytesMax()));
+        if (!isReadable) {
+          this.#unreadable(extent);
+          return;
+        }
+      }
+    } finally {
+      files.giveBack(file);
+    }
+  }
+
+  /** From the page cache to the socket, as much as it takes; false when that way is not open. */
+  #sendCached(fd: number, base: number, end: number): boolean {
+    const { sendFile, pacer } = this.#host;
+    if (sendFile === undefined || pacer.isLimited || end - this.#cursor <= waitBytes) return false;
+    const count = Math.min(end - this.#cursor, turnBytesMax);
+    if (!sendFile.isCached(fd, this.#cursor - base, count)) return false;
+    this.#begin();
+    const socketFd = this.connection.idleDescriptor;
+    if (socketFd === undefined) return false;
+    const sent = sendFile.send(socketFd, fd, this.#cursor - base, count);
+    if (sent > 0) {
+      this.#account(this.#cursor, sent);
+      this.#cursor += sent;
+    } else if (sent < 0) this.cut();
+    return true;
+  }
+
+  /** After a turn of `sendCached`: waits, by a small write, until the socket takes more, or lets others have a turn. */
+  async #awaitRoom(fd: number, base: number, end: number): Promise<boolean> {
+    if (this.#over || this.#cursor === end) return true;
+    return await this.#sendChunk(fd, base, Math.min(end, this.#cursor + waitBytes));
+  }
+
+  /** Reads and writes; false when the file cannot be read. */
+  async #sendChunk(fd: number, base: number, end: number): Promise<boolean> {
     const start = this.#cursor;
     const buffer = readBuffer(end - start);
-    let count = 0;
-    try {
-      const file = await this.#host.files.borrow(extent.path);
-      try {
-        count = await readAt(file.fd, buffer, end - start, start - extent.index * extentBytes);
-      } finally {
-        this.#host.files.giveBack(file);
-      }
-    } catch {
-      count = 0;
-    }
+    let count = this.#host.sendFile?.readCached(fd, start - base, buffer, end - start) ?? 0;
+    if (count === 0) count = await readAt(fd, buffer, end - start, start - base).catch(() => 0);
+    await this.#host.pacer.take(count);
     if (this.#over || count === 0) {
       recycle(buffer);
-      if (count === 0 && this.generation.extents.get(extent.index)?.id === extent.id) {
-        this.generation.lose(extent.index);
-        this.#host.files.forget(extent.path);
-        this.#host.unreadable(this.generation, extent.id);
-      }
-      return;
-    }
-    await this.#host.pacer.take(count);
-    if (this.#over) {
-      recycle(buffer);
-      return;
+      return count > 0;
     }
     this.#begin();
     this.#writing = this.#write(buffer, count);
     await this.#writing;
     this.#writing = undefined;
+    return true;
+  }
+
+  #unreadable(extent: ExtentPlace): void {
+    if (this.generation.extents.get(extent.index)?.id !== extent.id) return;
+    this.generation.lose(extent.index);
+    this.#host.files.forget(extent.path);
+    this.#host.unreadable(this.generation, extent.id);
   }
 
   #write(buffer: Buffer, count: number): Promise<void> {

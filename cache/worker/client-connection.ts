@@ -5,6 +5,9 @@
 import type { Socket } from 'node:net';
 import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
 
+/** What we need of libuv's handle: no public interface of Node tells it. */
+type SocketHandle = { readonly writeQueueSize?: number; readonly fd?: number };
+
 export class ClientConnection {
   readonly socket: Socket;
   readonly peer: string;
@@ -13,17 +16,25 @@ export class ClientConnection {
   cut = false;
   /** Whether a body is being sent at present. */
   sending = false;
-  readonly #handle: { readonly writeQueueSize?: number } | null;
+  readonly #handle: SocketHandle | null;
 
   constructor(socket: Socket) {
     this.socket = socket;
     this.peer = peerKey(socket.remoteAddress, socket.remotePort);
-    this.#handle = (socket as unknown as { _handle: { readonly writeQueueSize?: number } | null })._handle;
+    this.#handle = (socket as unknown as { readonly _handle: SocketHandle | null })._handle;
   }
 
   /** Bytes given to the socket that the kernel has not taken. */
   get queuedBytes(): number {
     return this.#handle?.writeQueueSize ?? 0;
+  }
+
+  /** The descriptor, when the socket is open and nothing of ours waits in user space; else undefined. */
+  get idleDescriptor(): number | undefined {
+    const { socket } = this;
+    if (socket.destroyed || socket.writableLength > 0 || this.queuedBytes > 0) return undefined;
+    const fd = this.#handle?.fd;
+    return fd === undefined || fd < 0 ? undefined : fd;
   }
 
   entry(): LedgerEntry {

@@ -164,6 +164,7 @@ export class Exchange {
         files: this.#state.files,
         books: this.#state.books,
         pacer: this.#state.pacer,
+        sendFile: this.#state.sendFile,
         want: (which) => this.want(which),
         unreadable: (which, extent) => this.#state.send({ kind: 'unreadable', generation: which.meta.id, extent }),
         ended: () => this.#release(),

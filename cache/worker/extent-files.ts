@@ -11,15 +11,20 @@ export class ExtentFiles {
   readonly #files = new Map<string, OpenFile>();
   readonly #opening = new Map<string, Promise<OpenFile>>();
 
-  /** Borrows the file's descriptor; pair it with `giveBack`. Rejects when the file cannot be opened. */
-  async borrow(path: string): Promise<OpenFile> {
+  /** Borrows the descriptor of a file that is open already; pair it with `giveBack`. */
+  opened(path: string): OpenFile | undefined {
     const known = this.#files.get(path);
-    if (known !== undefined) {
-      this.#files.delete(path);
-      this.#files.set(path, known);
-      known.users += 1;
-      return known;
-    }
+    if (known === undefined) return undefined;
+    this.#files.delete(path);
+    this.#files.set(path, known);
+    known.users += 1;
+    return known;
+  }
+
+  /** Opens where needed, and borrows; pair it with `giveBack`. Rejects when the file cannot be opened. */
+  async borrow(path: string): Promise<OpenFile> {
+    const known = this.opened(path);
+    if (known !== undefined) return known;
     let opening = this.#opening.get(path);
     if (opening === undefined) {
       opening = this.#open(path);

@@ -3,6 +3,8 @@
 
 const largeBytes = 256 * 1024;
 const smallBytes = 16 * 1024;
+/** Smaller ones may lie on V8's heap, where native code must not hold an address. */
+const leastBytes = 128;
 const inFlightBytesHigh = 64 * 2 ** 20;
 const pooledMax = 64;
 const pool: Buffer[] = [];
@@ -14,7 +16,9 @@ export const chunkBytesMax = (): number => (inFlightBytes < inFlightBytesHigh ? 
 /** A buffer of at least `bytes` (at most 256 KiB); give it back by `recycle`, exactly once. */
 export function readBuffer(bytes: number): Buffer {
   const buffer =
-    bytes <= smallBytes ? Buffer.allocUnsafeSlow(bytes) : (pool.pop() ?? Buffer.allocUnsafeSlow(largeBytes));
+    bytes <= smallBytes
+      ? Buffer.allocUnsafeSlow(Math.max(bytes, leastBytes))
+      : (pool.pop() ?? Buffer.allocUnsafeSlow(largeBytes));
   inFlightBytes += buffer.length;
   return buffer;
 }

@@ -5,13 +5,15 @@
 // 128 KiB, the kernel's read-ahead unit) whether it is in memory; what is not is read by the thread pool first.
 
 import { createRequire } from 'node:module';
-import { errorCode } from '../../common/errors.ts';
+import { assert, errorCode } from '../../common/errors.ts';
 
 export interface SendFile {
   /** Sends up to `count` bytes from `offset` of a file; how many went, 0 when the socket takes no more, -1 on an error. */
   send(socketFd: number, fileFd: number, offset: number, count: number): number;
   /** Whether the file's bytes are in memory, as far as a sample tells. */
   isCached(fileFd: number, offset: number, count: number): boolean;
+  /** Copies up to `count` bytes that are in memory to the start of a buffer; how many, 0 when they are not there. */
+  readCached(fileFd: number, offset: number, buffer: Buffer, count: number): number;
 }
 
 const EAGAIN = 11;
@@ -27,9 +29,11 @@ export function loadSendFile(): SendFile | undefined {
     const sendfile = libc.func('int64_t sendfile(int out, int in, int64_t *offset, size_t count)');
     const preadv2 = libc.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
     const offsetCell = new BigInt64Array(1);
-    // struct iovec { void *base; size_t length } that names one byte.
-    const byte = Buffer.alloc(1);
-    const iovec = new BigUint64Array([koffi.address(byte), 1n]);
+    // struct iovec { void *base; size_t length } that names one byte. Its memory must not be on V8's heap, where the
+    // garbage collector moves it: typed arrays of up to 64 bytes are.
+    const sampled = Buffer.allocUnsafeSlow(4096);
+    const iovec = new BigUint64Array([koffi.address(sampled), 1n]);
+    const bufferIovec = new BigUint64Array(2);
     return {
       send(socketFd, fileFd, offset, count) {
         offsetCell[0] = BigInt(offset);
@@ -38,10 +42,17 @@ export function loadSendFile(): SendFile | undefined {
         return koffi.errno() === EAGAIN ? 0 : -1;
       },
       isCached(fileFd, offset, count) {
+        assert(sampled.length > 0, 'the sampled byte is kept alive as long as its address');
         for (let at = offset; at < offset + count; at += sampleBytes) {
           if (Number(preadv2(fileFd, iovec, 1, at, RWF_NOWAIT)) !== 1) return false;
         }
         return true;
+      },
+      readCached(fileFd, offset, buffer, count) {
+        assert(count <= buffer.length && buffer.length > 64, 'the buffer holds the bytes, off the heap of V8');
+        bufferIovec[0] = koffi.address(buffer);
+        bufferIovec[1] = BigInt(count);
+        return Math.max(0, Number(preadv2(fileFd, bufferIovec, 1, offset, RWF_NOWAIT)));
       },
     };
   } catch (error) {

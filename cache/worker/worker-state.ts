@@ -6,6 +6,7 @@ import type { Upstream } from '../upstream.ts';
 import type { ExtentFiles } from './extent-files.ts';
 import type { LocalCatalogue } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
+import type { SendFile } from './send-file.ts';
 
 export interface WorkerState {
   readonly name: string;
@@ -14,6 +15,7 @@ export interface WorkerState {
   readonly files: ExtentFiles;
   readonly books: Books;
   readonly pacer: Pacer;
+  readonly sendFile: SendFile | undefined;
   readonly upstream: Upstream;
   readonly hideClientErrors: boolean;
   send(message: WorkerMessage): void;

@@ -18,6 +18,7 @@ import { Exchange } from './exchange.ts';
 import { ExtentFiles } from './extent-files.ts';
 import { LocalCatalogue } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
+import { loadSendFile } from './send-file.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** Longer than any client of the facts keeps an idle connection (Windows 27–30 s, Linux reuses after 60 s). */
@@ -42,6 +43,7 @@ class NodeWorker implements WorkerState {
   readonly files = new ExtentFiles();
   readonly books: Books = emptyBooks();
   readonly pacer: Pacer;
+  readonly sendFile = loadSendFile();
   readonly upstream: Upstream;
   readonly hideClientErrors: boolean;
   readonly #settings: Settings;
