@@ -22,6 +22,8 @@ export type Books = {
   upstreamBytes: number;
   upstreamRequestCount: number;
   upstreamErrorCount: number;
+  /** Workers that died: what they had counted is in none of these numbers. */
+  lostWorkerCount: number;
 };
 
 export function emptyBooks(): Books {
@@ -41,6 +43,7 @@ export function emptyBooks(): Books {
     upstreamBytes: 0,
     upstreamRequestCount: 0,
     upstreamErrorCount: 0,
+    lostWorkerCount: 0,
   };
 }
 

@@ -124,23 +124,28 @@ export class HttpConnection {
   /** Ends the connection in order (FIN). */
   close(): void {
     if (this.#state === 'closed') return;
-    this.#markCutWhenBusy();
-    this.#close();
+    if (this.#state === 'connecting') {
+      this.reset();
+      return;
+    }
+    this.#giveUp();
     this.#socket.end();
     this.#socket.destroySoon();
   }
 
-  /** Ends the connection at once (RST): what a device does that gives up. */
+  /** Ends the connection at once (RST): what a device does that gives up. Whoever waits for it is told nothing. */
   reset(): void {
     if (this.#state === 'closed') return;
-    this.#markCutWhenBusy();
-    this.#sink = undefined;
-    this.#close();
-    this.#socket.resetAndDestroy();
+    const wasOpen = this.#state === 'open';
+    this.#giveUp();
+    // A socket that is still connecting would wait for its connection before it resets it.
+    if (wasOpen) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   /** Gives the request up for a reason that only the caller can see (a time-out), and resets the connection. */
   fail(failure: Failure): void {
+    if (this.#state === 'closed') return;
     const sink = this.#sink;
     const onConnect = this.#takeOnConnect();
     this.reset();
@@ -202,22 +207,20 @@ export class HttpConnection {
 
   #failed(failure: Failure): void {
     if (this.#state === 'closed') return;
-    this.#markCutWhenBusy();
     const sink = this.#sink;
     const onConnect = this.#takeOnConnect();
-    this.#sink = undefined;
-    this.#close();
+    this.#giveUp();
     if (failure.cause === 'badResponse') this.#socket.resetAndDestroy();
     else this.#socket.destroy();
     onConnect?.(failure);
     sink?.onFailure(failure);
   }
 
-  #markCutWhenBusy(): void {
+  /** Closed from here on; an answer under way is cut. */
+  #giveUp(): void {
     if (this.#sink !== undefined) this.cut = true;
-  }
-
-  #close(): void {
+    this.#sink = undefined;
+    this.#onConnect = undefined;
     this.#state = 'closed';
     this.#options.onClose?.(this);
   }

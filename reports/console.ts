@@ -27,15 +27,26 @@ export function printSummary(result: Result, stream: NodeJS.WriteStream, out: st
       if (reason !== undefined) lines.push(...wrapped([`${text}: ${reason}`]));
     }
   }
-  const verdict = paint(result.verdict, colours.bold(resultWords[result.verdict]));
-  lines.push('', `${verdict}  ${result.reason}`, `Results in ${out}; again: ${result.command}`, '');
+  const word = resultWords[result.verdict];
+  const [first = '', ...more] = wrapped([`${word}  ${result.reason}`], '', '  ');
+  lines.push('', first.replace(word, paint(result.verdict, colours.bold(word))), ...more);
+  lines.push(`Results in ${out}`, ...commandLines(result.command), '');
   stream.write(`${lines.join('\n')}\n`);
 }
 
 function factLines(run: Run): string[] {
   const facts = keyFacts(run.metrics);
   const width = Math.max(0, ...facts.map(([what]) => what.length));
-  return facts.map(([what, value]) => `  ${what.padEnd(width)}  ${value}`);
+  return facts.flatMap(([what, value]) => {
+    const [first = '', ...more] = wrapped([value], ' '.repeat(width + 4), ' '.repeat(width + 4));
+    return [`  ${what.padEnd(width)}  ${first.trimStart()}`, ...more];
+  });
+}
+
+/** The command that repeats the run, an option a line where it is long: fit to be copied into a shell. */
+function commandLines(command: string): string[] {
+  const line = `Again: ${command}`;
+  return line.length <= columns ? [line] : [line.replaceAll(/ (?=--)/g, ' \\\n  ')];
 }
 
 function expectationTable(
@@ -57,15 +68,15 @@ function expectationTable(
   return table.toString();
 }
 
-/** Lines of at most 80 columns, with a bullet. */
-function wrapped(texts: readonly string[]): string[] {
+/** Lines of at most 80 columns (longer ones only for a longer word), with a bullet. */
+function wrapped(texts: readonly string[], start = '  - ', indent = ' '.repeat(start.length)): string[] {
   return texts.flatMap((text) => {
     const lines: string[] = [];
-    let line = '  - ';
+    let line = start;
     for (const word of text.split(' ')) {
-      if (line.length + word.length > columns && line.trim() !== '-') {
+      if (line.length + word.length > columns && line.length > start.length) {
         lines.push(line.trimEnd());
-        line = '    ';
+        line = indent;
       }
       line += `${word} `;
     }

@@ -129,6 +129,7 @@ class Owner {
         for (const ask of link.asks.values()) this.#fills.release(ask);
         for (const query of this.#queries.values()) this.#answered(query, link);
         if (this.#stopping) return;
+        this.#past.lostWorkerCount += 1;
         process.stderr.write(`cache node: worker ${worker.process.pid} ended (${signal ?? code}); starting another\n`);
         const delayMs = Date.now() - startedAtMs < restartDelayMs ? restartDelayMs : 0;
         setTimeout(() => void this.#startWorker().catch((error: unknown) => this.#give(error)), delayMs);

@@ -109,6 +109,11 @@ class NodeWorker implements WorkerState {
   }
 
   #connected(socket: Socket): void {
+    if (socket.remoteAddress === undefined) {
+      // Its client is gone already (it waited in the listener's queue): nobody would receive what is sent.
+      socket.destroy();
+      return;
+    }
     const connection = new ClientConnection(socket);
     this.#connections.set(socket, connection);
     this.books.connectionCount += 1;

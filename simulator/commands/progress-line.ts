@@ -6,7 +6,7 @@ import type { LiveProgress } from '../world/live/live-world.ts';
 const plainIntervalMs = 10_000;
 
 export class ProgressLine {
-  readonly #stream: NodeJS.WriteStream | undefined;
+  #stream: NodeJS.WriteStream | undefined;
   #shownAtMs = Number.NEGATIVE_INFINITY;
   #phase = '';
   #isOpen = false;
@@ -14,6 +14,10 @@ export class ProgressLine {
   /** Without a stream nothing is shown. */
   constructor(stream: NodeJS.WriteStream | undefined) {
     this.#stream = stream;
+    // A reader that has gone ("sim run … 2>&1 | head -1") does not end the run.
+    stream?.on('error', () => {
+      this.#stream = undefined;
+    });
   }
 
   show(progress: LiveProgress): void {

@@ -8,12 +8,13 @@ import { printSummary } from '../../reports/console.ts';
 import { devicesCsv } from '../../reports/devices-csv.ts';
 import { summaryMarkdown } from '../../reports/summary-markdown.ts';
 import { withInvariants } from '../judge/invariants.ts';
-import { judgeRun, overallVerdict } from '../judge/judge.ts';
+import { type ExpectationVerdict, judgeRun, type OverallVerdict, overallVerdict } from '../judge/judge.ts';
 import { thisMachine } from '../result/machine.ts';
 import { type Result, type Run, resultSchema } from '../result/result.ts';
 import { toolVersion } from '../result/tool-version.ts';
 import { makeFolder, writeWhole } from '../result/write-whole.ts';
 import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { type LiveRun, runLive } from '../world/live/live-world.ts';
 import { ProgressLine } from './progress-line.ts';
 
@@ -26,6 +27,8 @@ type RunOptions = {
   readonly json: boolean;
   readonly quiet: boolean;
 };
+
+const noVirtualWorld = 'the virtual world does not exist yet: only the live world ran';
 
 export function addRunCommand(program: Command): void {
   program
@@ -66,7 +69,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   }
   const startedAt = new Date();
   const out = options.out ?? join('out', `${fileName(loaded.path)}-${timeName(startedAt)}`);
-  makeFolder(out);
+  const unmakeFolder = makeFolder(out);
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort();
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
@@ -78,7 +81,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
       deviceRows: options.devices,
     });
     progress.end();
-    const { result, exitCode } = conclude(loaded, live, startedAt);
+    const { result, exitCode } = conclude(loaded, live, startedAt, options.world);
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
@@ -89,22 +92,30 @@ async function run(path: string, options: RunOptions): Promise<void> {
     process.exitCode = exitCode;
   } finally {
     progress.end();
+    unmakeFolder();
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
   }
 }
 
 /** Judges, and puts the whole result together. */
-function conclude(loaded: LoadedScenario, live: LiveRun, startedAt: Date): { result: Result; exitCode: number } {
+function conclude(
+  loaded: LoadedScenario,
+  live: LiveRun,
+  startedAt: Date,
+  world: RunOptions['world'],
+): { result: Result; exitCode: number } {
   const { scenario } = loaded;
+  const cut = live.interrupted || live.broken !== undefined;
+  const verdicts = judgeRun(withInvariants(scenario.expect), {
+    ...live.run,
+    generatorSaturated: live.generatorSaturated,
+  });
   const judged: Run = {
     ...live.run,
-    expectations: judgeRun(withInvariants(scenario.expect), {
-      ...live.run,
-      generatorSaturated: live.generatorSaturated,
-    }),
+    notes: world === 'both' ? [...live.run.notes, noVirtualWorld] : live.run.notes,
+    expectations: cut ? verdicts.map(whenCutShort) : verdicts,
   };
-  const overall = overallVerdict([judged.expectations], scenario.expected);
-  const cut = live.interrupted || live.broken !== undefined;
+  const overall = overallOf(judged.expectations, scenario);
   const result: Result = {
     schema: resultSchema,
     tool: { name: 'delivery-optimization-simulator', version: toolVersion },
@@ -126,6 +137,21 @@ function conclude(loaded: LoadedScenario, live: LiveRun, startedAt: Date): { res
   return { result, exitCode };
 }
 
+/** Half a run says nothing about the whole one; but a wrong byte, and books that do not balance, stay wrong. */
+function whenCutShort(verdict: ExpectationVerdict): ExpectationVerdict {
+  const staysValid = /^(integrity|accounting)\./.test(verdict.metric);
+  if (staysValid || verdict.verdict === 'notJudged') return verdict;
+  return { ...verdict, verdict: 'inconclusive', reason: 'the run was cut short' };
+}
+
+/** A scenario none of whose own expectations could be judged has not passed, though the invariants hold. */
+function overallOf(verdicts: readonly ExpectationVerdict[], scenario: Scenario): OverallVerdict {
+  const overall = overallVerdict([verdicts], scenario.expected);
+  const own = verdicts.slice(0, scenario.expect.length);
+  const noneJudged = own.length > 0 && own.every((each) => each.verdict === 'notJudged');
+  return noneJudged && overall.verdict === 'pass' ? overallVerdict([], scenario.expected) : overall;
+}
+
 function repeatCommand({ path, overrides, scenario }: LoadedScenario): string {
   const sets = Object.entries(overrides).flatMap(([key, value]) =>
     key === 'seed' ? [] : [` --set ${quoted(`${key}=${value}`)}`],
@@ -133,7 +159,11 @@ function repeatCommand({ path, overrides, scenario }: LoadedScenario): string {
   return `sim run ${quoted(path)} --seed ${scenario.seed}${sets.join('')}`;
 }
 
-const quoted = (word: string): string => (/^[\w./=:-]+$/.test(word) ? word : `"${word.replaceAll('"', '\\"')}"`);
+/** A word for the shell: in double quotes where that is enough (they work on Windows too). */
+function quoted(word: string): string {
+  if (/^[\w./=:-]+$/.test(word)) return word;
+  return /["$`\\!]/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
+}
 
 function fileName(path: string): string {
   const name =

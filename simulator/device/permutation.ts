@@ -1,12 +1,13 @@
 // A permutation of 0 … n-1 that is computed, not stored: each device's order of pieces costs one number.
 //
-// A Feistel network of four rounds over the next even power of two, walked until it lands inside the range
+// A Feistel network of eight rounds over the next even power of two, walked until it lands inside the range
 // (Black and Rogaway, "Ciphers with arbitrary finite domains", 2002: cycle walking).
 
 import { assert } from '../../common/errors.ts';
 import { mix32 } from '../../common/random.ts';
 
-const rounds = 4;
+/** With four, the first piece of a file of five would be off by a sixth from evenly spread; with eight no bias is seen. */
+const rounds = 8;
 
 /** Where `index` goes in the permutation of 0 … `count` - 1 that `seed` names. `count` is at most 2^32. */
 export function permute(index: number, count: number, seed: number): number {

@@ -114,7 +114,7 @@ function retryCdn(state: WindowsState, cause: SourceFailureCause, nowMs: number)
 
 /** Without a delay policy the first failure is the end of the cache host. */
 function fallbackAtMs(state: WindowsState, settings: PolicySettings): number {
-  return settings.fallbackDelayMs === undefined ? 0 : state.startedMs + settings.fallbackDelayMs;
+  return settings.fallbackDelayMs === undefined ? Number.NEGATIVE_INFINITY : state.startedMs + settings.fallbackDelayMs;
 }
 
 function retryDelayMs(attempt: number): number {

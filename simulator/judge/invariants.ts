@@ -5,14 +5,16 @@ import { type Expectation, parseExpectation } from './expectation.ts';
 
 export const invariants: readonly string[] = ['accounting.imbalanceBytes == 0', 'integrity.corruptBytes == 0'];
 
-/** The scenario's expectations, and the invariants that it does not name itself. */
+/** The scenario's expectations, and the invariants that it does not state itself (a laxer limit is no substitute). */
 export function withInvariants(expectations: readonly Expectation[]): readonly Expectation[] {
   const missing = invariants.flatMap((text) => {
     const parsed = parseExpectation(text);
     assert(parsed.kind === 'expectation', `${text} is an expectation`);
-    const { metric } = parsed.expectation;
-    const named = expectations.some((other) => other.metric === metric && other.world === undefined);
-    return named ? [] : [parsed.expectation];
+    const { metric, op, limit } = parsed.expectation;
+    const stated = expectations.some(
+      (other) => other.metric === metric && other.op === op && other.limit === limit && other.world === undefined,
+    );
+    return stated ? [] : [parsed.expectation];
   });
   return [...expectations, ...missing];
 }

@@ -40,7 +40,8 @@ export type Machine = {
   readonly memoryBytes: number;
   readonly os: string;
   readonly node: string;
-  readonly openFilesMax: number | undefined;
+  /** Absent where the system sets no limit. */
+  readonly openFilesMax?: number | undefined;
 };
 
 /** One world's run. */

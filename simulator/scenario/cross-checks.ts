@@ -23,6 +23,7 @@ export function crossCheck(document: unknown): readonly Problem[] {
   const outline = outlineOf(document);
   return [
     ...duplicateIds(outline),
+    ...reservedIds(outline.nodes),
     ...duplicateAddresses(outline.content),
     ...brokenReferences(outline),
     ...loopsOfParents(outline.nodes),
@@ -74,6 +75,13 @@ function duplicateIds(outline: Outline): Problem[] {
       return [problem([...path, 'id'], `an id that no other entry of ${section} has`, describeFound(id))];
     });
   });
+}
+
+/** The CDN is a source beside the nodes, under this name in metrics, series and ledgers. */
+function reservedIds(nodes: readonly Entry[]): Problem[] {
+  return nodes.flatMap(({ path, keys }) =>
+    keys['id'] === 'cdn' ? [problem([...path, 'id'], 'an id other than cdn, which names the CDN', 'cdn')] : [],
+  );
 }
 
 /** Two contents under one URL would be one object with two sizes. */

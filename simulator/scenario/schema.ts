@@ -52,6 +52,7 @@ const cdnSchema = keys('the content delivery network', {
   egress: quantity('rate', 'aboveZero').optional().describe('Most it sends in all; default: not limited'),
   latency: quantity('duration', 'zeroOrMore').prefault('0 ms').describe('Waited before the head of each answer'),
   listen: text('an address of the form 127.0.0.1:9000', /^[^\s:]+:[0-9]{1,5}$/)
+    .refine((address) => parseAddress(address) !== undefined, { error: 'an address of the form 127.0.0.1:9000' })
     .transform((address) => parseAddress(address))
     .optional()
     .describe('Where the CDN listens in the live world, for nodes given by url; default: a free port'),

@@ -3,6 +3,7 @@
 
 import { mix32, randomStream } from '../../common/random.ts';
 import { permute } from '../device/permutation.ts';
+import { pieceBytes } from '../device/range-plan.ts';
 import type { FleetGroup, Scenario } from '../scenario/scenario.ts';
 
 export type PlannedDevice = {
@@ -41,4 +42,19 @@ export function* plannedDevices(scenario: Scenario, part: FleetPart): Generator<
       index += 1;
     }
   }
+}
+
+/** Mean bytes of a range that the fleet asks for: a piece, or less for small files. */
+export function meanRangeBytes(scenario: Scenario): number {
+  const sizeOf = new Map(scenario.content.map(({ id, sizeBytes }) => [id, sizeBytes]));
+  let bytes = 0;
+  let ranges = 0;
+  for (const group of scenario.fleet) {
+    for (const id of group.wants) {
+      const sizeBytes = sizeOf.get(id) ?? 0;
+      bytes += group.devices * sizeBytes;
+      ranges += group.devices * Math.ceil(sizeBytes / pieceBytes);
+    }
+  }
+  return bytes / ranges;
 }

@@ -16,9 +16,9 @@ export type Cancel = () => void;
 
 /** `Transfer` is what the world moves bytes for: one download. */
 export interface World<Transfer> {
-  /** Ms since the start of the run. */
+  /** Ms on the world's clock, which never runs back. */
   now(): number;
-  /** Calls back at that time (at once when it has passed). */
+  /** Calls back at that time, never before (and never within this call: at once when the time has passed). */
   schedule(atMs: number, run: () => void): Cancel;
   /** Moves what remains from this source; ends by `sourceFinished` or `sourceFailed` of the download's runner. */
   transfer(download: Transfer, source: Source): void;
@@ -40,6 +40,7 @@ export class DownloadRunner<State, Transfer> {
   readonly #state: State;
   #cancelTimer: Cancel | undefined;
   #ended = false;
+  #source: Source | undefined;
   #lastFailure: SourceFailureCause | undefined;
 
   constructor(world: World<Transfer>, policy: DownloadPolicy<State>, settings: PolicySettings, download: Transfer) {
@@ -82,7 +83,7 @@ export class DownloadRunner<State, Transfer> {
   #carryOut(effect: DownloadEffect): void {
     switch (effect.kind) {
       case 'transfer':
-        this.#world.observe(this.#download, { kind: 'source', source: effect.source, because: this.#lastFailure });
+        this.#noteSource(effect.source);
         this.#world.transfer(this.#download, effect.source);
         return;
       case 'armTimer':
@@ -102,4 +103,15 @@ export class DownloadRunner<State, Transfer> {
         assertNever(effect);
     }
   }
+
+  /** Another try at the same source is no change. */
+  #noteSource(source: Source): void {
+    if (this.#source !== undefined && isSameSource(this.#source, source)) return;
+    this.#source = source;
+    this.#world.observe(this.#download, { kind: 'source', source, because: this.#lastFailure });
+  }
+}
+
+function isSameSource(a: Source, b: Source): boolean {
+  return a.kind === 'cdn' ? b.kind === 'cdn' : b.kind === 'cacheHost' && a.index === b.index;
 }

@@ -178,6 +178,20 @@ describe('a scenario file', () => {
     ]);
   });
 
+  it('may say where the CDN listens', () => {
+    expect(parse(`${small}cdn: { listen: 127.0.0.1:9000 }\n`).cdn).toEqual({
+      latencyMs: 0,
+      listen: { host: '127.0.0.1', port: 9000 },
+    });
+    expect(parse(small, ['cdn.listen=localhost:0']).cdn.listen).toEqual({ host: 'localhost', port: 0 });
+    for (const wrong of ['9000', '127.0.0.1', 'http://127.0.0.1:9000', '127.0.0.1:99999', ':9000', '"[::1]"']) {
+      const found = errorsOf(`${small}cdn: { listen: ${wrong} }\n`);
+      expect(found, wrong).toMatch(
+        /^a\.yaml:8:\d+ {2}cdn\.listen: expected an address of the form 127\.0\.0\.1:9000, found /,
+      );
+    }
+  });
+
   it('has stated defaults', () => {
     expect(parse(small)).toMatchObject({
       seed: 1,

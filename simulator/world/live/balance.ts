@@ -48,6 +48,7 @@ export function balance(edge: Edge): Balance {
     const aheadBytes = other.bodyBytes - entry.bodyBytes;
     const cut = other.cut || entry.cut;
     if (aheadBytes < 0 && edge.senderLost) lostBytes -= aheadBytes;
+    else if (aheadBytes > 0 && !cut && edge.receiverLost) lostBytes += aheadBytes;
     else if (aheadBytes < 0 || (aheadBytes > 0 && !cut)) {
       wrong(peer, Math.abs(aheadBytes), `${other.bodyBytes} bytes sent, ${entry.bodyBytes} received`);
     } else cutBytes += aheadBytes;

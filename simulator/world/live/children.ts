@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Address, parseAddress } from '../../../common/address.ts';
 import { programPath, type ReadyLine } from '../../../common/child-program.ts';
-import { assert, OperatorError } from '../../../common/errors.ts';
+import { assert, errorCode, OperatorError } from '../../../common/errors.ts';
 import { killGroup } from './process-group.ts';
 
 const readyTimeoutMs = 30_000;
@@ -33,6 +33,7 @@ export class Children {
   readonly #processes = new Set<ChildProcess>();
   readonly #onUnexpectedEnd: (what: string) => void;
   readonly #expected = new Set<ChildProcess>();
+  #stopping = false;
 
   /** `onUnexpectedEnd`: a child ended that nobody told to. */
   constructor(onUnexpectedEnd: (what: string) => void) {
@@ -49,6 +50,7 @@ export class Children {
 
   /** Starts a program, and resolves when it says that it is ready. */
   async start(name: string, program: string, options: readonly string[]): Promise<Program> {
+    if (this.#stopping) throw new OperatorError('STOPPING', `${name} was not started: the run is at its end.`, 3);
     const child = spawn(process.execPath, [programPath(program), ...options], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
@@ -61,6 +63,7 @@ export class Children {
     child.stdin.on('error', () => undefined); // it ended first: its exit is noticed
     this.#adopt(
       child,
+      name,
       () => `${name} ended unexpectedly${errors.length > 0 ? `: ${errors.slice(-3).join(' | ')}` : ''}`,
     );
     const ready = await this.#ready(child, name, errors);
@@ -73,7 +76,7 @@ export class Children {
   /** Forks one of our own processes, with a channel. */
   fork(name: string, program: string): ChildProcess {
     const child = fork(programPath(program), { detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    this.#adopt(child, () => `${name} ended unexpectedly`);
+    this.#adopt(child, name, () => `${name} ended unexpectedly`);
     return child;
   }
 
@@ -100,6 +103,7 @@ export class Children {
 
   /** Ends everything: in order where that works, by force where not; then removes the folder. */
   async stopAll(): Promise<void> {
+    this.#stopping = true;
     const children = [...this.#processes];
     for (const child of children) this.#expected.add(child);
     for (const child of children) {
@@ -108,31 +112,49 @@ export class Children {
       child.stdin?.end();
       child.kill('SIGTERM');
     }
-    const ends = children.map((child) => (hasEnded(child) ? undefined : once(child, 'exit')));
+    const ends = children.filter((child) => !hasEnded(child)).map((child) => once(child, 'exit'));
     const timeout = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
     await Promise.race([Promise.all(ends), timeout]);
     for (const child of children) if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL');
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-    this.#tell('done');
+    this.#removeFolder();
     this.#janitor.stdin?.end();
   }
 
-  #adopt(child: ChildProcess, ended: () => string): void {
+  /** Where that fails, the janitor tries again. */
+  #removeFolder(): void {
+    try {
+      rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      this.#tell('done');
+    } catch (error) {
+      process.stderr.write(`${this.folder}: cannot be removed yet (${errorCode(error)})\n`);
+    }
+  }
+
+  #adopt(child: ChildProcess, name: string, ended: () => string): void {
     this.#processes.add(child);
     if (child.pid !== undefined) this.#tell(`group ${child.pid}`);
     child.on('exit', () => {
       this.#processes.delete(child);
-      if (child.pid !== undefined) this.#tell(`gone ${child.pid}`);
+      if (child.pid !== undefined) {
+        // Stopped processes that it leaves behind could not end by themselves.
+        if (process.platform !== 'win32') killGroup(child.pid, 'SIGKILL');
+        this.#tell(`gone ${child.pid}`);
+      }
       if (!this.#expected.has(child)) this.#onUnexpectedEnd(ended());
     });
-    child.on('error', () => undefined); // not started: the missing ready line says so
+    child.on('error', (error) => {
+      if (child.pid !== undefined) return; // a signal or a message that came too late
+      this.#processes.delete(child);
+      if (!this.#expected.has(child)) this.#onUnexpectedEnd(`${name} could not be started (${errorCode(error)})`);
+    });
   }
 
   async #ready(child: ChildProcess, name: string, errors: readonly string[]): Promise<ReadyLine> {
+    // Until it is ready, its end is told by the rejection.
+    this.#expected.add(child);
     const { stdout } = child;
     assert(stdout !== null, 'standard output is a pipe');
     const failed = (what: string): OperatorError => {
-      this.#expected.add(child);
       const said = errors.length > 0 ? `\n  ${errors.join('\n  ')}` : '';
       return new OperatorError('DID_NOT_START', `${name} did not start: ${what}.${said}`, 3);
     };
@@ -141,7 +163,12 @@ export class Children {
       const lines = createInterface({ input: stdout });
       lines.once('line', (line) => {
         clearTimeout(timer);
+        if (!this.#stopping) this.#expected.delete(child);
         resolve(JSON.parse(line) as ReadyLine);
+      });
+      child.once('error', (error) => {
+        clearTimeout(timer);
+        reject(failed(errorCode(error)));
       });
       child.once('exit', (code, signal) => {
         clearTimeout(timer);

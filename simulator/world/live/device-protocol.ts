@@ -7,6 +7,16 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import type { FleetPart } from '../fleet-plan.ts';
 import type { MeterReading } from './meter.ts';
 
+/** How long a device waits; default: what stands in for the constants of Windows that are not public. */
+export type DeviceTimeouts = {
+  /** For a connection. */
+  readonly connectMs: number;
+  /** For the next byte. */
+  readonly stallMs: number;
+  /** With an idle connection after the download, before it closes it. */
+  readonly idleCloseMs: number;
+};
+
 /** All that a device process needs to know. */
 export type DeviceOrder = {
   readonly scenario: Scenario;
@@ -19,6 +29,7 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
+  readonly timeouts?: DeviceTimeouts | undefined;
 };
 
 export type ToDeviceProcess =

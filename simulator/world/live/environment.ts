@@ -29,11 +29,14 @@ export type NodeBooks = {
   readonly missRequestCount: number;
   readonly requestCount: number;
   readonly upstreamBytes: number;
+  /** Workers that died, with their books. */
+  readonly lostWorkerCount: number;
 };
 
 export type NodeLedger = { readonly served: readonly LedgerEntry[]; readonly upstream: readonly LedgerEntry[] };
 
-export type CdnBooks = { readonly requestCount: number; readonly bodyBytes: number };
+/** The CDN's own numbers (`GET /books` of its admin), over all its processes. */
+export type CdnBooks = { readonly requestCount: number; readonly bodyBytes: number; readonly healthBytes: number };
 
 const adminTimeoutMs = 5000;
 
@@ -101,12 +104,15 @@ export class Environment {
       : ((await get(node.program.admin, '/ledger')) as NodeLedger | undefined);
   }
 
-  async cdnBooks(): Promise<CdnBooks> {
+  /** The books of all CDN processes together; undefined when one of them does not answer any more. */
+  async cdnBooks(): Promise<CdnBooks | undefined> {
     const all = await Promise.all(this.cdns.map((cdn) => get(cdn.admin, '/books')));
     const books = all.flatMap((each) => (each === undefined ? [] : [each as CdnBooks]));
+    if (books.length < this.cdns.length) return undefined;
     return {
       requestCount: books.reduce((sum, each) => sum + each.requestCount, 0),
       bodyBytes: books.reduce((sum, each) => sum + each.bodyBytes, 0),
+      healthBytes: books.reduce((sum, each) => sum + each.healthBytes, 0),
     };
   }
 
@@ -127,8 +133,9 @@ export class Environment {
     if (cdn.egressBytesPerMs !== undefined) options.push('--egress', `${(cdn.egressBytesPerMs * 1000) / count} B/s`);
     if (cdn.listen !== undefined && index === 0) options.push('--listen', formatAddress(cdn.listen));
     const program = await this.#children.start('the CDN', 'simulator/cloud/main', options);
+    // The CDN looks objects up by their path alone.
     for (const { id, host, path, sizeBytes } of content)
-      await post(program.admin, '/objects', { id, host, path, sizeBytes });
+      await post(program.admin, '/objects', { id, host, path: path.replace(/\?.*$/, ''), sizeBytes });
     return program;
   }
 

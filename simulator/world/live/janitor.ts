@@ -28,7 +28,7 @@ createInterface({ input: process.stdin })
     setTimeout(() => {
       for (const group of groups) killGroup(group, 'SIGKILL');
       setTimeout(() => {
-        for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+        for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
         process.exit(0);
       }, 200);
     }, graceMs);

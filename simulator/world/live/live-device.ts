@@ -6,13 +6,14 @@ import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
 import { LiveDownload } from './live-download.ts';
 import type { LiveFleet } from './live-fleet.ts';
-import type { Endpoint } from './range-transfer.ts';
 
 export type DeviceState = 'waiting' | 'connected' | 'downloading' | 'completed' | 'failed';
 
 export class LiveDevice {
   readonly fleet: LiveFleet;
   readonly plan: PlannedDevice;
+  /** Since the start of the run; in a live window everybody is there from the start. */
+  readonly arriveAtMs: number;
   readonly downloads: readonly LiveDownload[];
   /** Of the MS-CV header: shared by all requests of a device. */
   readonly correlationVector: string;
@@ -27,14 +28,13 @@ export class LiveDevice {
   rangeCount = 0;
   completedAtMs: number | undefined;
   fallbackCause: SourceFailureCause | undefined;
-  /** When the last byte from a cache host came, until the first one from the CDN has. */
-  #leftCacheHostAtMs: number | undefined;
   /** Ranges that became due while every connection was busy: when they were due. */
   readonly #overdue: number[] = [];
 
   constructor(fleet: LiveFleet, plan: PlannedDevice) {
     this.fleet = fleet;
     this.plan = plan;
+    this.arriveAtMs = fleet.isWindow ? 0 : plan.arriveAtMs;
     this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
     this.downloads = plan.group.wants.flatMap((id, number) => {
       const content = fleet.content(id);
@@ -51,28 +51,26 @@ export class LiveDevice {
     return this.downloads.reduce((sum, download) => sum + download.usefulBytes, 0);
   }
 
-  /** Opens the connections, and asks for nothing until ranges are due (live window). */
+  /** Opens the connections (again, if they were lost), and asks for nothing until ranges are due (live window). */
   connect(): void {
     this.state = 'connected';
     const first = this.downloads[0];
-    if (first !== undefined) {
-      first.paced = true;
-      this.fleet.begin(first);
-    }
+    if (first === undefined) return;
+    first.paced = true;
+    if (first.runner === undefined) this.fleet.begin(first);
+    else first.connectAgain();
   }
 
   /** Arrives: all files at once, as fast as they come. */
   arrive(): void {
     this.state = 'downloading';
     this.fleet.meter.started();
-    for (const download of this.downloads) {
-      download.lastByteMs = performance.now();
-      if (download.runner === undefined) this.fleet.begin(download);
-    }
+    for (const download of this.downloads) if (download.runner === undefined) this.fleet.begin(download);
   }
 
   /** In a live window with `demand: max`: go on without waiting for a due time. */
   release(): void {
+    if (this.state === 'completed' || this.state === 'failed') return;
     this.state = 'downloading';
     for (const download of this.downloads) download.release();
   }
@@ -96,21 +94,14 @@ export class LiveDevice {
     this.#overdue.unshift(intendedMs);
   }
 
-  received(bytes: number, endpoint: Endpoint, nowMs: number): void {
-    if (endpoint.server !== this.fleet.cdnServer) {
-      this.bytesFromCacheServer += bytes;
-      return;
-    }
-    this.bytesFromCdn += bytes;
-    if (this.#leftCacheHostAtMs === undefined) return;
-    this.fleet.meter.fallbackTime(nowMs - this.#leftCacheHostAtMs);
-    this.#leftCacheHostAtMs = undefined;
+  received(bytes: number, isFromCdn: boolean): void {
+    if (isFromCdn) this.bytesFromCdn += bytes;
+    else this.bytesFromCacheServer += bytes;
   }
 
   /** A download goes on at the CDN because its cache host failed. */
-  fellBack(cause: SourceFailureCause, download: LiveDownload): void {
+  fellBack(cause: SourceFailureCause): void {
     this.onCdn = true;
-    this.#leftCacheHostAtMs ??= download.lastByteMs;
     if (this.fallbackCause !== undefined) return;
     this.fallbackCause = cause;
     this.fleet.meter.fellBack(cause);
@@ -127,7 +118,7 @@ export class LiveDevice {
       next.paced = this.downloads[0]?.paced ?? false;
       this.fleet.begin(next);
     } else if (this.downloads.every((download) => download.isComplete)) {
-      this.completedAtMs = this.fleet.now();
+      this.completedAtMs = this.fleet.elapsedMs();
       this.fleet.ended(this, 'completed');
     }
   }
@@ -162,7 +153,7 @@ export class LiveDevice {
       BytesFromCacheServer: this.bytesFromCacheServer,
       BytesFromHttp: this.bytesFromCacheServer + this.bytesFromCdn,
       BytesFromCdn: this.bytesFromCdn,
-      DownloadDuration: this.completedAtMs === undefined ? '' : (this.completedAtMs - this.plan.arriveAtMs) / 1000,
+      DownloadDuration: this.completedAtMs === undefined ? '' : (this.completedAtMs - this.arriveAtMs) / 1000,
       CacheHost: cacheHost,
       HttpConnectionCount: this.connectionCount,
       Status: status[this.state],

@@ -28,7 +28,10 @@ export class LiveDownload {
   #requestCount = 0;
   /** Whether it asks for the next piece by itself (closed loop), or waits until one is due. */
   paced = false;
-  lastByteMs = 0;
+  /** When the last byte came, or the download began. */
+  #lastByteMs = 0;
+  /** When the last byte came of the cache host that was left, until the first one of the CDN has. */
+  #leftCacheHostAtMs: number | undefined;
 
   constructor(device: LiveDevice, content: ContentSpec, fileNumber: number, seed: number) {
     this.device = device;
@@ -43,6 +46,12 @@ export class LiveDownload {
 
   get connectionCount(): number {
     return this.#transfers.length;
+  }
+
+  begin(runner: DownloadRunner<WindowsState, LiveDownload>): void {
+    this.runner = runner;
+    this.#lastByteMs = performance.now();
+    runner.start();
   }
 
   // ---- What the world is told to do
@@ -60,18 +69,21 @@ export class LiveDownload {
     } else for (const transfer of [...this.#transfers]) this.#askNext(transfer, performance.now());
   }
 
+  /** Opens connections that were lost while nothing was under way. */
+  connectAgain(): void {
+    for (const transfer of this.#transfers) transfer.connect();
+  }
+
   /** From now on the next piece is asked for when the last one has come. */
   release(): void {
     this.paced = false;
     for (const transfer of [...this.#transfers]) if (!transfer.isBusy) this.#askNext(transfer, performance.now());
   }
 
-  /** A piece is due (open model): it goes out on a free connection, or as soon as one is free. */
+  /** A piece is due (open model): asks for one, if a connection is free and a piece is left. */
   due(intendedMs: number): boolean {
     const free = this.#transfers.find((transfer) => !transfer.isBusy);
-    if (free === undefined) return false;
-    this.#askNext(free, intendedMs);
-    return true;
+    return free !== undefined && this.#askNext(free, intendedMs);
   }
 
   /** The run is over: what was under way stays as far as it came. */
@@ -93,7 +105,8 @@ export class LiveDownload {
   requestHead(range: ByteRange, endpoint: Endpoint): string {
     const { device, content } = this;
     const isCdn = endpoint.server === device.fleet.cdnServer;
-    const target = isCdn ? content.path : `${content.path}?cacheHostOrigin=${content.host}`;
+    const joint = content.path.includes('?') ? '&' : '?';
+    const target = isCdn ? content.path : `${content.path}${joint}cacheHostOrigin=${content.host}`;
     const host = isCdn ? content.host : endpoint.port === 80 ? endpoint.host : `${endpoint.host}:${endpoint.port}`;
     this.#requestCount += 1;
     // Order and case of the fields as captured from Windows 11 (facts, 2.1).
@@ -124,8 +137,18 @@ export class LiveDownload {
   }
 
   received(bytes: number, endpoint: Endpoint, nowMs: number): void {
-    this.device.received(bytes, endpoint, nowMs);
-    this.lastByteMs = nowMs;
+    const isFromCdn = endpoint.server === this.device.fleet.cdnServer;
+    this.device.received(bytes, isFromCdn);
+    this.#lastByteMs = nowMs;
+    if (!isFromCdn || this.#leftCacheHostAtMs === undefined) return;
+    this.device.fleet.meter.fallbackTime(nowMs - this.#leftCacheHostAtMs);
+    this.#leftCacheHostAtMs = undefined;
+  }
+
+  /** It goes on at the CDN because its cache host failed. */
+  fellBack(cause: SourceFailureCause): void {
+    this.#leftCacheHostAtMs = this.#lastByteMs;
+    this.device.fellBack(cause);
   }
 
   pieceCame(transfer: RangeTransfer, bytes: number, nowMs: number): void {
@@ -157,10 +180,12 @@ export class LiveDownload {
     this.runner?.sourceFailed(cause, progressed);
   }
 
-  #askNext(transfer: RangeTransfer, intendedMs: number): void {
-    if (this.device.fleet.isEnding) return;
-    const piece = this.plan.next();
-    if (piece !== undefined) transfer.ask(piece, intendedMs);
+  /** Whether there was a piece to ask for. */
+  #askNext(transfer: RangeTransfer, intendedMs: number): boolean {
+    const piece = this.device.fleet.isEnding ? undefined : this.plan.next();
+    if (piece === undefined) return false;
+    transfer.ask(piece, intendedMs);
+    return true;
   }
 
   /** Leaves all connections; the pieces under way are asked for again, what came of them was for nothing. */
@@ -192,7 +217,8 @@ export class LiveDownload {
     this.plan.restart(piece);
     for (const other of others) {
       other.revive();
-      if (!this.paced) this.#askNext(other, performance.now());
+      if (this.paced) this.device.connectionFree();
+      else this.#askNext(other, performance.now());
     }
   }
 }

@@ -8,10 +8,10 @@ import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { Source } from '../../device/download-policy.ts';
 import { type WindowsState, windowsAssumptions, windowsPolicy } from '../../device/windows-policy.ts';
 import type { ContentSpec } from '../../scenario/scenario.ts';
-import { plannedDevices } from '../fleet-plan.ts';
+import { deviceCount, meanRangeBytes, plannedDevices } from '../fleet-plan.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
-import type { DeviceOrder, DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
-import { encodeHistogram, newHistogram, recordMs } from './histogram.ts';
+import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
+import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import type { LiveDownload } from './live-download.ts';
 import { Meter } from './meter.ts';
@@ -19,20 +19,31 @@ import type { Endpoint, RangeTransfer } from './range-transfer.ts';
 
 /** Read buffer that all connections of the process share. */
 const readBufferBytes = 256 * 1024;
-/** Connections being opened at once before a window: more would overflow the listeners' queues. */
-const connectingMax = 128;
+/** How fast the whole fleet connects before a window, and how often it tries again for devices that lost theirs. */
+const connectsPerSecond = 5000;
+const connectTickMs = 10;
+const connectRoundsMax = 4;
 const devicesPerSourceAddress = 1000;
 const sweepMs = 250;
 const corruptionExamplesMax = 10;
-/** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
-const idleCloseMs = 28_500;
+const timeoutMsMax = 2 ** 31 - 1;
+
+const windowsTimeouts: DeviceTimeouts = {
+  connectMs: windowsAssumptions.connectTimeoutMs,
+  stallMs: windowsAssumptions.stallTimeoutMs,
+  /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
+  idleCloseMs: 28_500,
+};
 
 export class LiveFleet implements World<LiveDownload> {
   readonly meter: Meter;
   readonly devices: readonly LiveDevice[];
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
-  readonly busy = new Set<RangeTransfer>();
+  /** Transfers that wait for a connection, or for bytes. */
+  readonly waiting = new Set<RangeTransfer>();
+  /** Whether the devices connect first, and ask when a range is due. */
+  readonly isWindow: boolean;
   isEnding = false;
   readonly #order: DeviceOrder;
   readonly #contents: ReadonlyMap<string, ContentSpec>;
@@ -45,7 +56,7 @@ export class LiveFleet implements World<LiveDownload> {
   #whenOpened: (() => void) | undefined;
   readonly #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
-  readonly #cpuAtStart = process.cpuUsage();
+  #cpuAtStart = process.cpuUsage();
   #startedAtMs = 0;
   #connecting = 0;
   #endedDevices = 0;
@@ -55,6 +66,7 @@ export class LiveFleet implements World<LiveDownload> {
   constructor(order: DeviceOrder, onIdle: () => void) {
     this.#order = order;
     this.#onIdle = onIdle;
+    this.isWindow = order.scenario.live !== undefined;
     this.#contents = new Map(order.scenario.content.map((content) => [content.id, content]));
     this.#servers = [...order.scenario.nodes.map((node) => node.id), 'cdn'];
     this.cdnServer = this.#servers.length - 1;
@@ -67,22 +79,33 @@ export class LiveFleet implements World<LiveDownload> {
   /** Live window: every device opens its connections; resolves when all are open, or with the first problem. */
   async connectAll(): Promise<string | undefined> {
     this.#startSweeping();
-    this.#startedAtMs = performance.now();
-    for (const device of this.devices) {
-      while (this.#connecting >= connectingMax) await this.#oneOpened();
-      device.connect();
+    for (let round = 0; round < connectRoundsMax; round += 1) {
+      const unconnected = this.devices.filter((device) => device.openConnections === 0);
+      if (unconnected.length === 0 || this.#connectProblem !== undefined) break;
+      await this.#connectSlowly(unconnected);
+    }
+    const lostCount = this.devices.filter((device) => device.openConnections === 0).length;
+    return this.#connectProblem ?? (lostCount === 0 ? undefined : `${lostCount} connections were lost again and again`);
+  }
+
+  /** At a rate that a listener can accept: connections that overflow its queue are lost without a word. */
+  async #connectSlowly(devices: readonly LiveDevice[]): Promise<void> {
+    const perTick = Math.max(1, Math.round((connectsPerSecond * connectTickMs) / 1000 / this.#order.part.count));
+    for (let first = 0; first < devices.length; first += perTick) {
+      for (const device of devices.slice(first, first + perTick)) device.connect();
+      await new Promise((resolve) => setTimeout(resolve, connectTickMs));
     }
     while (this.#connecting > 0) await this.#oneOpened();
-    return this.#connectProblem;
   }
 
   /** The run starts at this time: devices arrive, or ranges of the window become due. */
   start(atEpochMs: number): void {
     this.#startSweeping();
     this.#startedAtMs = performance.now() + atEpochMs - Date.now();
+    this.#cpuAtStart = process.cpuUsage();
     const { live } = this.#order.scenario;
     if (live === undefined) this.#scheduleArrivals();
-    else if (live.demandBytesPerMs === 'max') this.schedule(0, () => this.#releaseAll());
+    else if (live.demandBytesPerMs === 'max') this.#at(0, () => this.#releaseAll());
     else this.#scheduleRanges(live.demandBytesPerMs, live.windowMs);
   }
 
@@ -90,7 +113,7 @@ export class LiveFleet implements World<LiveDownload> {
   async stop(graceMs: number): Promise<DeviceReport> {
     this.isEnding = true;
     const until = performance.now() + graceMs;
-    while (this.busy.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+    while (this.waiting.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
     clearInterval(this.#sweeper);
     this.meter.tick();
     const wallMs = performance.now() - this.#startedAtMs;
@@ -120,8 +143,7 @@ export class LiveFleet implements World<LiveDownload> {
       cacheHostCount: group.cacheHosts.length,
       fallbackDelayMs: priority === 'foreground' ? fallbackDelayForegroundMs : fallbackDelayBackgroundMs,
     };
-    download.runner = new DownloadRunner<WindowsState, LiveDownload>(this, windowsPolicy, settings, download);
-    download.runner.start();
+    download.begin(new DownloadRunner<WindowsState, LiveDownload>(this, windowsPolicy, settings, download));
   }
 
   ended(device: LiveDevice, how: 'completed' | 'failed'): void {
@@ -135,11 +157,17 @@ export class LiveFleet implements World<LiveDownload> {
   // ---- World
 
   now(): number {
-    return performance.now() - this.#startedAtMs;
+    return performance.now();
   }
 
   schedule(atMs: number, run: () => void): Cancel {
-    const timer = setTimeout(run, Math.max(0, atMs - this.now()));
+    let timer: NodeJS.Timeout | undefined;
+    // Node cuts fractions off, measures from the start of the loop's turn, and takes no more than 24 days.
+    const arm = (): void => {
+      const leftMs = Math.min(timeoutMsMax, Math.max(0, Math.ceil(atMs - this.now())));
+      timer = setTimeout(() => (this.now() < atMs ? arm() : run()), leftMs);
+    };
+    arm();
     return () => clearTimeout(timer);
   }
 
@@ -156,7 +184,7 @@ export class LiveFleet implements World<LiveDownload> {
       what.because !== undefined &&
       download.device.plan.group.cacheHosts.length > 0
     ) {
-      download.device.fellBack(what.because, download);
+      download.fellBack(what.because);
     }
   }
 
@@ -236,31 +264,39 @@ export class LiveFleet implements World<LiveDownload> {
 
   // ---- Arrivals and due ranges
 
+  /** Since the start of the run. */
+  elapsedMs(): number {
+    return performance.now() - this.#startedAtMs;
+  }
+
+  #at(elapsedMs: number, run: () => void): void {
+    this.schedule(this.#startedAtMs + elapsedMs, run);
+  }
+
   #scheduleArrivals(): void {
-    const byArrival = [...this.devices].sort((a, b) => a.plan.arriveAtMs - b.plan.arriveAtMs);
+    const byArrival = [...this.devices].sort((a, b) => a.arriveAtMs - b.arriveAtMs);
     let next = 0;
     const arriveDue = (): void => {
       for (; next < byArrival.length; next += 1) {
         const device = byArrival[next];
         if (device === undefined || this.isEnding) return;
-        const lateMs = this.now() - device.plan.arriveAtMs;
+        const lateMs = this.elapsedMs() - device.arriveAtMs;
         if (lateMs < 0) {
-          this.schedule(device.plan.arriveAtMs, arriveDue);
+          this.#at(device.arriveAtMs, arriveDue);
           return;
         }
         this.meter.lateness(lateMs);
         device.arrive();
       }
     };
-    this.schedule(byArrival[0]?.plan.arriveAtMs ?? 0, arriveDue);
+    this.#at(byArrival[0]?.arriveAtMs ?? 0, arriveDue);
   }
 
   /** Range k of device d is due at phase(d) × interval + k × interval: evenly spread, so that the fleet asks for `demand`. */
   #scheduleRanges(demandBytesPerMs: number, windowMs: number): void {
     const { scenario, part } = this.#order;
-    const total = scenario.fleet.reduce((sum, group) => sum + group.devices, 0);
-    const meanBytes = this.#meanRangeBytes();
-    const intervalMs = (total * meanBytes) / demandBytesPerMs;
+    const total = deviceCount(scenario);
+    const intervalMs = (total * meanRangeBytes(scenario)) / demandBytesPerMs;
     const byPhase = [...this.devices].sort((a, b) => a.plan.phase - b.plan.phase);
     assert(part.count > 0 && intervalMs > 0, 'a window has devices and demand');
     let next = 0;
@@ -270,9 +306,9 @@ export class LiveFleet implements World<LiveDownload> {
         if (device === undefined) return;
         const dueMs = (device.plan.phase + Math.floor(next / byPhase.length)) * intervalMs;
         if (dueMs >= windowMs) return;
-        const lateMs = this.now() - dueMs;
+        const lateMs = this.elapsedMs() - dueMs;
         if (lateMs < 0) {
-          this.schedule(dueMs, sendDue);
+          this.#at(dueMs, sendDue);
           return;
         }
         this.meter.lateness(lateMs);
@@ -280,21 +316,7 @@ export class LiveFleet implements World<LiveDownload> {
         next += 1;
       }
     };
-    this.schedule(0, sendDue);
-  }
-
-  /** Mean bytes of a range of the fleet: 1 MiB, or less for small files. */
-  #meanRangeBytes(): number {
-    let bytes = 0;
-    let ranges = 0;
-    for (const group of this.#order.scenario.fleet) {
-      for (const id of group.wants) {
-        const { sizeBytes } = this.content(id);
-        bytes += group.devices * sizeBytes;
-        ranges += group.devices * Math.ceil(sizeBytes / 2 ** 20);
-      }
-    }
-    return bytes / ranges;
+    this.#at(0, sendDue);
   }
 
   #releaseAll(): void {
@@ -332,9 +354,10 @@ export class LiveFleet implements World<LiveDownload> {
     this.#sweeper ??= setInterval(() => {
       const nowMs = performance.now();
       this.meter.tick();
-      const { connectTimeoutMs, stallTimeoutMs } = windowsAssumptions;
-      for (const transfer of [...this.busy]) transfer.checkSilence(nowMs, connectTimeoutMs, stallTimeoutMs);
-      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
+      const timeouts = this.#order.timeouts ?? windowsTimeouts;
+      for (const transfer of [...this.waiting]) transfer.checkSilence(nowMs, timeouts);
+      if (this.isWindow) return; // idle close is suspended
+      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - timeouts.idleCloseMs) {
         this.#finished.shift()?.download.closeIdle();
       }
     }, sweepMs);
@@ -347,45 +370,17 @@ export class LiveFleet implements World<LiveDownload> {
     const cpu = process.cpuUsage(this.#cpuAtStart);
     return {
       reading: this.meter.read(),
-      groups: this.#order.scenario.fleet.map((_, index) => this.#groupReport(index)),
+      groups: this.#order.scenario.fleet.map((group, index) =>
+        groupReport(
+          group.id,
+          this.devices.filter((device) => device.plan.groupIndex === index),
+        ),
+      ),
       ledgers: this.#ledgers,
       rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
       corruption: this.#corruption,
       cpuMs: (cpu.user + cpu.system) / 1000,
       wallMs,
-    };
-  }
-
-  #groupReport(groupIndex: number): GroupReport {
-    const group = this.#order.scenario.fleet[groupIndex];
-    assert(group !== undefined, `group ${groupIndex} is in the scenario`);
-    const devices = this.devices.filter((device) => device.plan.groupIndex === groupIndex);
-    const completion = newHistogram();
-    let lastCompletionMs = 0;
-    let firstArrivalMs = Number.POSITIVE_INFINITY;
-    for (const { completedAtMs, plan } of devices) {
-      firstArrivalMs = Math.min(firstArrivalMs, plan.arriveAtMs);
-      if (completedAtMs === undefined) continue;
-      lastCompletionMs = Math.max(lastCompletionMs, completedAtMs);
-      recordMs(completion, completedAtMs - plan.arriveAtMs);
-    }
-    const sum = (of: (device: LiveDevice) => number): number =>
-      devices.reduce((total, device) => total + of(device), 0);
-    return {
-      id: group.id,
-      count: devices.length,
-      connectedCount: sum((device) => (device.hasConnected ? 1 : 0)),
-      completedCount: sum((device) => (device.state === 'completed' ? 1 : 0)),
-      failedCount: sum((device) => (device.state === 'failed' ? 1 : 0)),
-      firstArrivalMs: devices.length === 0 ? 0 : firstArrivalMs,
-      lastCompletionMs,
-      bytesFromCacheServer: sum((device) => device.bytesFromCacheServer),
-      bytesFromCdn: sum((device) => device.bytesFromCdn),
-      rangeCount: sum((device) => device.rangeCount),
-      wantedBytes: sum((device) => device.wantedBytes),
-      usefulBytes: sum((device) => device.usefulBytes),
-      refetchedBytes: sum((device) => device.refetchedBytes),
-      completion: encodeHistogram(completion),
     };
   }
 }

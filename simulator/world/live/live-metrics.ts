@@ -73,9 +73,12 @@ export function measure(outcome: Outcome): Measured {
 type Put = (name: string, value: number | undefined, reason: string) => void;
 
 function fleetMetrics({ devices, scenario, finished }: Outcome, put: Put): void {
-  for (const group of devices.groups) groupMetrics(`group.${group.id}.`, [group], finished, put);
-  groupMetrics('', devices.groups, finished, put);
-  put('devices.count', deviceCount(scenario), '');
+  // Of the scenario: a device process that died says nothing of its part.
+  const countOf = (id: string): number => scenario.fleet.find((group) => group.id === id)?.devices ?? 0;
+  for (const group of devices.groups) {
+    groupMetrics(`group.${group.id}.`, [group], countOf(group.id), finished, put);
+  }
+  groupMetrics('', devices.groups, deviceCount(scenario), finished, put);
   put('devices.connectedCountMax', Math.max(0, ...devices.connectedPerSecond), '');
   put('integrity.verifiedBytes', devices.verifiedBytes, '');
   put('integrity.uncheckedBytes', devices.uncheckedBytes, '');
@@ -88,9 +91,14 @@ function fleetMetrics({ devices, scenario, finished }: Outcome, put: Put): void 
   for (const cause of fallbackCauses) put(`fallback.byCause.${cause}`, devices.fallbackDevices[cause] ?? 0, '');
 }
 
-function groupMetrics(prefix: string, groups: readonly MergedGroup[], finished: boolean, put: Put): void {
+function groupMetrics(
+  prefix: string,
+  groups: readonly MergedGroup[],
+  count: number,
+  finished: boolean,
+  put: Put,
+): void {
   const of = (pick: (group: MergedGroup) => number): number => sum(groups.map(pick));
-  const count = of((group) => group.count);
   const completed = of((group) => group.completedCount);
   put(`${prefix}devices.count`, count, '');
   if (prefix !== '') put(`${prefix}devices.connectedCountMax`, undefined, 'measured for the whole fleet only');
@@ -249,6 +257,7 @@ function balanceBooks(outcome: Outcome, problems: string[]): Omit<Balance, 'exam
     check(`node ${node.id}: egress against its connections`, egressBytes + healthBytes, bytesOf(served));
     check(`node ${node.id}: fetched against its connections`, upstreamBytes, bytesOf(node.ledger?.upstream ?? []));
   }
+  const cdnBytes = bytesOf(outcome.cdnLedger);
   const external = nodes.some((node) => node.external);
   const fromCdn = [...(devices.ledgers['cdn'] ?? [])];
   for (const node of nodes) if (node.parent === undefined) fromCdn.push(...(node.ledger?.upstream ?? []));
@@ -263,10 +272,16 @@ function balanceBooks(outcome: Outcome, problems: string[]): Omit<Balance, 'exam
       receiverLost: outcome.devicesLost || nodes.some((node) => node.lost),
     }),
   );
+  check(
+    'the CDN to its clients: sent against its connections',
+    outcome.cdn.bodyBytes + outcome.cdn.healthBytes,
+    cdnBytes,
+  );
   const received = sum(devices.groups.map((group) => group.bytesFromCacheServer + group.bytesFromCdn));
   const kept = sum(devices.groups.map((group) => group.usefulBytes + group.refetchedBytes));
   check('devices: received against useful + refetched', received, kept);
   check('devices: received against their connections', received, bytesOf(Object.values(devices.ledgers).flat()));
+  check('devices: received against checked', received, devices.verifiedBytes + devices.uncheckedBytes);
   return { imbalanceBytes, cutBytes, lostBytes };
 }
 

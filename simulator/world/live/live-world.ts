@@ -3,20 +3,21 @@
 //   check the machine ─▶ start CDN and nodes ─▶ start device processes (a window: connect all) ─▶ run, with events
 //     ─▶ stop ─▶ ask everybody for their books ─▶ measure ─▶ leave nothing behind
 
-import type { ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
-import { formatCount } from '../../../common/units.ts';
+import { formatBytes, formatCount } from '../../../common/units.ts';
 import { windowsAssumptionList } from '../../device/windows-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
 import { Children } from './children.ts';
-import type { DeviceProgress, DeviceReport, FromDeviceProcess, ToDeviceProcess } from './device-protocol.ts';
-import { Environment, type NodeBooks } from './environment.ts';
+import { CounterSamples } from './counter-samples.ts';
+import type { DeviceProgress } from './device-protocol.ts';
+import { type CdnBooks, Environment, type NodeBooks } from './environment.ts';
+import { FleetProcesses } from './fleet-processes.ts';
 import { encodeHistogram } from './histogram.ts';
-import { measure, type NodeOutcome, type Outcome } from './live-metrics.ts';
+import { type Measured, measure, type NodeOutcome, type Outcome } from './live-metrics.ts';
 import { planResources } from './machine-limits.ts';
 import { type MergedReport, mergeReports, sumProgress } from './merge.ts';
 import type { Bounds } from './rates.ts';
@@ -52,10 +53,10 @@ export type LiveRun = {
 const pollMs = 1000;
 /** How long ranges under way at the end of a window may take to come. */
 const windowGraceMs = 5000;
-const reportTimeoutMs = 30_000;
 /** Books may lag behind the last byte by the length of a write. */
 const settleAttempts = 10;
 const settleMs = 100;
+const noCdnBooks: CdnBooks = { requestCount: 0, bodyBytes: 0, healthBytes: 0 };
 
 /** Runs a scenario in the live world. Throws an OperatorError when nothing could be run. */
 export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
@@ -82,8 +83,8 @@ class LiveRunner {
   #broken: string | undefined;
   #startEpochMs = 0;
   #phase: LiveProgress['phase'] = 'starting';
-  readonly #cdnPerSecond: { readonly second: number; readonly bytes: number }[] = [];
-  readonly #nodePerSecond = new Map<string, { readonly second: number; readonly books: NodeBooks }[]>();
+  readonly #cdnSamples: CounterSamples<CdnBooks>;
+  readonly #nodeSamples = new Map<string, CounterSamples<NodeBooks>>();
   #lastBytes = 0;
   #lastAtMs = performance.now();
 
@@ -95,18 +96,27 @@ class LiveRunner {
     });
     this.#children = new Children((what) => this.#break(what));
     this.#environment = new Environment(this.#children, scenario);
+    this.#cdnSamples = new CounterSamples(() => this.#environment.cdnBooks());
     this.#fleet = new FleetProcesses(this.#children);
     options.signal.addEventListener('abort', () => this.#end());
   }
 
   async run(resources: Awaited<ReturnType<typeof planResources>>): Promise<LiveRun> {
-    const { signal } = this.#options;
+    this.#enter('starting');
     const started = this.#environment.start(resources.cdnProcesses, resources.connections);
     await Promise.race([started, this.#ended]);
-    started.catch(() => undefined); // interrupted while starting: the race has told what counts
-    if (signal.aborted) throw interruptedBeforeStart();
-    this.#phase = 'connecting';
-    const poll = setInterval(() => void this.#poll(), pollMs);
+    started.catch(() => undefined); // ended while starting: the race has told what counts
+    this.#refuseEnded();
+    for (const node of this.#environment.nodes.values()) {
+      if (node.program === undefined) continue;
+      this.#nodeSamples.set(node.spec.id, new CounterSamples(() => this.#environment.nodeBooks(node)));
+    }
+    await this.#sample();
+    this.#enter('connecting');
+    const poll = setInterval(() => {
+      void this.#sample();
+      this.#showProgress();
+    }, pollMs);
     try {
       const connected = this.#fleet.start(resources.deviceProcesses, {
         scenario: this.#scenario,
@@ -116,9 +126,9 @@ class LiveRunner {
         deviceRows: this.#options.deviceRows,
       });
       const problem = await Promise.race([connected, this.#ended]);
-      if (signal.aborted) throw interruptedBeforeStart();
+      this.#refuseEnded();
       if (problem !== undefined) this.#break(`not every device could connect: ${problem}`);
-      if (this.#broken === undefined) await this.#window();
+      else await this.#window();
       return await this.#finish();
     } finally {
       clearInterval(poll);
@@ -129,13 +139,26 @@ class LiveRunner {
     await this.#children.stopAll();
   }
 
+  /** Throws when the run is to end before it has begun. */
+  #refuseEnded(): void {
+    if (this.#options.signal.aborted) throw interruptedBeforeStart();
+    if (this.#broken !== undefined) {
+      throw new OperatorError('BROKE_OFF', `The run could not start: ${this.#broken}. Nothing was measured.`, 3);
+    }
+  }
+
+  #enter(phase: LiveProgress['phase']): void {
+    this.#phase = phase;
+    this.#showProgress();
+  }
+
   /** From the start to the end of the run's time, or of its work. */
   async #window(): Promise<void> {
     const { live } = this.#scenario;
     // Whole seconds of the epoch, so that the first second of the series is a whole one.
     this.#startEpochMs = Math.ceil((Date.now() + 250) / 1000) * 1000;
     this.#fleet.tell({ kind: 'start', atEpochMs: this.#startEpochMs });
-    this.#phase = 'running';
+    this.#enter('running');
     const events = scheduleEvents(
       this.#scenario,
       this.#environment,
@@ -150,22 +173,25 @@ class LiveRunner {
     await Promise.race([this.#ended, timeUp, this.#fleet.idle]);
     if (events.pending() > 0)
       this.#timeline.push({ atMs: this.#elapsedMs(), what: 'the run ended before its last events' });
-    events.cancel();
+    await Promise.race([events.cancel(), this.#ended]);
   }
 
   async #finish(): Promise<LiveRun> {
-    this.#phase = 'finishing';
+    this.#enter('finishing');
     const durationMs = this.#startEpochMs === 0 ? 0 : this.#elapsedMs();
     const early = this.#options.signal.aborted || this.#broken !== undefined;
     const graceMs = early || this.#scenario.live === undefined ? 0 : windowGraceMs;
-    const reports = await this.#fleet.report(graceMs);
-    if (reports.length === 0) throw new OperatorError('NO_DEVICES', `The run broke off: ${this.#broken}.`, 3);
+    const reports = await this.#fleet.report(graceMs, this.#options.signal);
+    if (reports.length === 0) {
+      const why = this.#broken ?? 'no device process made its report in time';
+      throw new OperatorError('NO_REPORTS', `The run broke off: ${why}. Nothing was measured.`, 3);
+    }
     const devices = mergeReports(reports);
     for (const { spec, program } of this.#environment.nodes.values()) {
       if (program !== undefined) this.#environment.thaw(spec.id);
     }
-    const outcome = await this.#settledOutcome(devices, reports.length < this.#fleet.count);
-    const measured = measure(outcome);
+    await this.#sample();
+    const measured = await this.#settled(devices, reports.length < this.#fleet.count);
     const { histograms } = devices;
     return {
       run: {
@@ -186,6 +212,7 @@ class LiveRunner {
         problems: [
           ...measured.problems,
           ...failureLines(devices),
+          ...refetchLines(devices),
           ...(this.#broken === undefined ? [] : [this.#broken]),
         ],
         durationMs,
@@ -198,33 +225,39 @@ class LiveRunner {
   }
 
   /** Asks for all books, again while the last writes are still being counted. */
-  async #settledOutcome(devices: MergedReport, devicesLost: boolean): Promise<Outcome> {
+  async #settled(devices: MergedReport, devicesLost: boolean): Promise<Measured> {
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#outcome(devices, devicesLost);
-      const { metrics } = measure(outcome);
-      if (metrics['accounting.imbalanceBytes'] === 0 || attempt === settleAttempts) return outcome;
+      const cdn = await this.#environment.cdnBooks();
+      const outcome = await this.#outcome(devices, devicesLost, cdn ?? this.#cdnSamples.last ?? noCdnBooks);
+      const measured = cdn === undefined ? withoutCdn(measure(outcome)) : measure(outcome);
+      if (measured.metrics['accounting.imbalanceBytes'] === 0 || cdn === undefined || attempt === settleAttempts)
+        return measured;
       await new Promise((resolve) => setTimeout(resolve, settleMs));
     }
   }
 
-  async #outcome(devices: MergedReport, devicesLost: boolean): Promise<Outcome> {
+  async #outcome(devices: MergedReport, devicesLost: boolean, cdn: CdnBooks): Promise<Outcome> {
     const nodes = await Promise.all(
       [...this.#environment.nodes.values()].map(async (node): Promise<NodeOutcome> => {
         const ledger = await this.#environment.nodeLedger(node);
         const books = await this.#environment.nodeBooks(node);
         const external = node.spec.url !== undefined;
-        const lost = !external && (node.lostLives > 0 || books === undefined || ledger === undefined);
+        const isWhole = node.lostLives === 0 && books?.lostWorkerCount === 0 && ledger !== undefined;
+        const lost = !external && !isWhole;
         return { id: node.spec.id, books, ledger, external, lost, parent: node.spec.parent };
       }),
     );
-    const cdnPerSecond = this.#cdnPerSecond.map(({ bytes }, i) => bytes - (this.#cdnPerSecond[i - 1]?.bytes ?? 0));
     return {
       scenario: this.#scenario,
       devices,
       nodes,
-      cdn: await this.#environment.cdnBooks(),
+      cdn,
       cdnLedger: await this.#environment.cdnLedger(),
-      cdnPerSecond,
+      cdnPerSecond: this.#cdnSamples.perSecond(
+        devices.startSecond,
+        devices.rangesPerSecond.length,
+        (books) => books.bodyBytes,
+      ),
       devicesLost,
       bounds: this.#bounds(devices),
       finished: !this.#options.signal.aborted && this.#broken === undefined,
@@ -241,27 +274,23 @@ class LiveRunner {
     return { from, to: Math.max(from, secondOfTotal(devices.completedPerSecond, 0.1 * total)) };
   }
 
-  async #poll(): Promise<void> {
+  async #sample(): Promise<void> {
+    await Promise.all([this.#cdnSamples, ...this.#nodeSamples.values()].map((samples) => samples.take()));
+  }
+
+  #showProgress(): void {
     const devices = sumProgress(this.#fleet.progress());
     const nowMs = performance.now();
     const bytes = devices.bytesFromCacheServer + devices.bytesFromCdn;
     const egressBitsPerSecond = ((bytes - this.#lastBytes) * 8000) / Math.max(1, nowMs - this.#lastAtMs);
     this.#lastBytes = bytes;
     this.#lastAtMs = nowMs;
-    const second = Math.floor(Date.now() / 1000);
     let hit = 0;
     let egress = 0;
-    for (const node of this.#environment.nodes.values()) {
-      const books = await this.#environment.nodeBooks(node);
-      if (books === undefined) continue;
-      hit += books.hitBytes;
-      egress += books.egressBytes;
-      const all = this.#nodePerSecond.get(node.spec.id) ?? [];
-      this.#nodePerSecond.set(node.spec.id, all);
-      all.push({ second, books });
+    for (const { last } of this.#nodeSamples.values()) {
+      hit += last?.hitBytes ?? 0;
+      egress += last?.egressBytes ?? 0;
     }
-    const cdn = await this.#environment.cdnBooks();
-    this.#cdnPerSecond.push({ second, bytes: cdn.bodyBytes });
     this.#options.onProgress({
       phase: this.#phase,
       elapsedMs: this.#startEpochMs === 0 ? 0 : this.#elapsedMs(),
@@ -282,30 +311,16 @@ class LiveRunner {
       const name = server === 'cdn' ? 'fleet.fromCdnBitsPerSecond' : `node.${server}.egressBitsPerSecond`;
       columns[name] = bytes.map((value) => value * 8);
     }
-    const length = devices.rangesPerSecond.length;
-    const spread = (samples: readonly { second: number; value: number }[]): number[] => {
-      const values = new Array<number>(length).fill(0);
-      for (const [i, { second, value }] of samples.entries()) {
-        const before = samples[i - 1];
-        if (before === undefined || second === before.second) continue;
-        for (let at = before.second; at < second; at += 1) {
-          const place = at - devices.startSecond;
-          if (place >= 0 && place < length) values[place] = (value - before.value) / (second - before.second);
-        }
-      }
-      return values;
-    };
-    columns['cdn.egressBitsPerSecond'] = spread(
-      this.#cdnPerSecond.map(({ second, bytes }) => ({ second, value: bytes * 8 })),
-    );
-    for (const [id, samples] of this.#nodePerSecond) {
-      const of = (pick: (books: NodeBooks) => number): number[] =>
-        spread(samples.map(({ second, books }) => ({ second, value: pick(books) * 8 }))).map((value) =>
-          Math.max(0, value),
-        );
-      columns[`node.${id}.hitBitsPerSecond`] = of((books) => books.hitBytes);
-      columns[`node.${id}.missBitsPerSecond`] = of((books) => books.missBytes);
-      columns[`node.${id}.upstreamBitsPerSecond`] = of((books) => books.upstreamBytes);
+    const bitsPerSecond = <Counters>(
+      samples: CounterSamples<Counters>,
+      pick: (counters: Counters) => number,
+    ): readonly number[] =>
+      samples.perSecond(devices.startSecond, devices.rangesPerSecond.length, pick).map((bytes) => bytes * 8);
+    columns['cdn.egressBitsPerSecond'] = bitsPerSecond(this.#cdnSamples, (books) => books.bodyBytes);
+    for (const [id, samples] of this.#nodeSamples) {
+      columns[`node.${id}.hitBitsPerSecond`] = bitsPerSecond(samples, (books) => books.hitBytes);
+      columns[`node.${id}.missBitsPerSecond`] = bitsPerSecond(samples, (books) => books.missBytes);
+      columns[`node.${id}.upstreamBitsPerSecond`] = bitsPerSecond(samples, (books) => books.upstreamBytes);
     }
     return { startSecond: devices.startSecond, columns };
   }
@@ -347,76 +362,21 @@ class LiveRunner {
   }
 }
 
-/** The device processes, as one fleet. */
-class FleetProcesses {
-  readonly #children: Children;
-  readonly #processes: ChildProcess[] = [];
-  readonly #progress = new Map<ChildProcess, DeviceProgress>();
-  readonly #reports = new Map<ChildProcess, DeviceReport>();
-  #idleCount = 0;
-  #whenIdle: () => void = () => undefined;
-  /** Resolves when every device has completed or failed. */
-  readonly idle: Promise<void>;
-
-  constructor(children: Children) {
-    this.#children = children;
-    this.idle = new Promise((resolve) => {
-      this.#whenIdle = resolve;
-    });
+/** The CDN took its books with it: what rests on them is not known, and neither is whether all books balance. */
+function withoutCdn({ metrics, unavailable, problems, generatorSaturated }: Measured): Measured {
+  const known = { ...metrics };
+  const unknown = { ...unavailable };
+  for (const name of Object.keys(metrics)) {
+    if (!name.startsWith('cdn.') && name !== 'accounting.imbalanceBytes') continue;
+    delete known[name];
+    unknown[name] = 'the CDN ended before it could hand over its books';
   }
-
-  get count(): number {
-    return this.#processes.length;
-  }
-
-  progress(): readonly DeviceProgress[] {
-    return [...this.#progress.values()];
-  }
-
-  /** Starts the processes; resolves when all are ready, with the first problem that a device had in connecting. */
-  async start(
-    count: number,
-    order: Omit<Extract<ToDeviceProcess, { kind: 'order' }>['order'], 'part'>,
-  ): Promise<string | undefined> {
-    const problems = await Promise.all(
-      Array.from({ length: count }, (_, index) => {
-        const child = this.#children.fork(`device process ${index}`, 'simulator/world/live/device-process');
-        this.#processes.push(child);
-        child.send({ kind: 'order', order: { ...order, part: { index, count } } } satisfies ToDeviceProcess);
-        return new Promise<string | undefined>((resolve) => {
-          child.on('message', (message: FromDeviceProcess) => {
-            if (message.kind === 'connected') resolve(message.problem);
-            else this.#hear(child, message);
-          });
-        });
-      }),
-    );
-    return problems.find((problem) => problem !== undefined);
-  }
-
-  tell(message: ToDeviceProcess): void {
-    for (const child of this.#processes) if (child.connected) child.send(message);
-  }
-
-  /** Stops all; resolves to the reports of those that could still make one. */
-  async report(graceMs: number): Promise<readonly DeviceReport[]> {
-    for (const child of this.#processes) this.#children.expectEnd(child);
-    const living = this.#processes.filter((child) => child.connected);
-    const exits = living.map((child) => new Promise((resolve) => child.once('exit', resolve)));
-    this.tell({ kind: 'stop', graceMs });
-    const timeout = new Promise((resolve) => setTimeout(resolve, graceMs + reportTimeoutMs).unref());
-    await Promise.race([Promise.all(exits), timeout]);
-    return [...this.#reports.values()];
-  }
-
-  #hear(child: ChildProcess, message: FromDeviceProcess): void {
-    if (message.kind === 'progress') this.#progress.set(child, message.progress);
-    else if (message.kind === 'report') this.#reports.set(child, message.report);
-    else if (message.kind === 'idle') {
-      this.#idleCount += 1;
-      if (this.#idleCount === this.#processes.length) this.#whenIdle();
-    }
-  }
+  return {
+    metrics: known,
+    unavailable: unknown,
+    problems: problems.filter((problem) => !problem.startsWith('the CDN to its clients')),
+    generatorSaturated,
+  };
 }
 
 /** The second in which a running total reaches a number; the length of the series when it never does. */
@@ -431,6 +391,12 @@ function secondOfTotal(perSecond: readonly number[], number: number): number {
 
 function failureLines(devices: MergedReport): string[] {
   return Object.entries(devices.failureDetails).map(([kind, count]) => `${formatCount(count)} × ${kind}`);
+}
+
+function refetchLines({ refetchedBytes }: MergedReport): string[] {
+  return Object.entries(refetchedBytes).flatMap(([cause, bytes]) =>
+    bytes === 0 ? [] : [`${formatBytes(bytes)} received for nothing (${cause}): fetched again`],
+  );
 }
 
 function interruptedBeforeStart(): OperatorError {

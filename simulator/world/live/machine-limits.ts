@@ -1,10 +1,10 @@
 // Whether this machine can carry a live run: looked at before anything is started, so that a limit is told with what to
 // change, and not found out by a run that looks like the node's failure.
 
-import { readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { OperatorError } from '../../../common/errors.ts';
+import { errorCode, OperatorError } from '../../../common/errors.ts';
 import { openFileLimit } from '../../../common/open-file-limit.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
 import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
@@ -27,7 +27,7 @@ export type LiveResources = {
   readonly connections: number;
   readonly deviceProcesses: number;
   readonly cdnProcesses: number;
-  /** `127.16` where the whole of 127.0.0.0/8 can be used; undefined: one source address for all. */
+  /** `127.16` where the whole of 127.0.0.0/8 can be used; undefined: the system chooses the source address. */
   readonly sourceNetwork: string | undefined;
 };
 
@@ -40,21 +40,23 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
   );
   const perProcess = Math.floor(connectionShare * openFileLimit());
   const neededProcesses = Math.max(1, Math.ceil(connections / perProcess));
-  if (neededProcesses > processesMax) {
-    const needed = Math.ceil(connections / processesMax / connectionShare);
+  // A device is in one process.
+  const processesAllowed = Math.min(processesMax, deviceCount(scenario));
+  if (neededProcesses > processesAllowed) {
+    const needed = Math.ceil(connections / processesAllowed / connectionShare);
     problems.push(
       `open files: ${formatCount(connections)} connections need ${formatCount(needed)} open files a process, ` +
         `found a limit of ${formatCount(openFileLimit())}. Raise it ("ulimit -n ${needed}", or LimitNOFILE= of the ` +
         'service), or take fewer devices (--set fleet.0.devices=…).',
     );
   }
-  const sourceNetwork = (await canBind('127.16.0.1')) ? '127.16' : undefined;
+  const sourceNetwork = staysOnLoopback(scenario) && (await canBind('127.16.0.1')) ? '127.16' : undefined;
   const ports = ephemeralPorts();
   if (sourceNetwork === undefined && connections > portShare * ports) {
     problems.push(
       `source ports: ${formatCount(connections)} connections from one address need as many ports, found ` +
-        `${formatCount(ports)}. This system does not use all of 127.0.0.0/8: add addresses (on macOS "sudo ifconfig ` +
-        'lo0 alias 127.16.0.1 up"), or take fewer devices.',
+        `${formatCount(ports)}. Take fewer devices, or let all be on loopback with all of 127.0.0.0/8 in use (on macOS ` +
+        '"sudo ifconfig lo0 alias 127.16.0.1 up").',
     );
   }
   const kernelBytes = kernelMemoryBytes(scenario, connections);
@@ -65,15 +67,8 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
         `limit of ${formatBytes(kernelBytesMax)}. Raise net.ipv4.tcp_mem, or take fewer devices or connections per file.`,
     );
   }
-  const diskBytes = scenario.nodes.filter((node) => node.url === undefined).length * driveBytes(scenario);
-  const disk = statfsSync(tmpdir());
-  const freeBytes = disk.bavail * disk.bsize;
-  if (diskBytes > freeBytes) {
-    problems.push(
-      `disk: the nodes' caches need ${formatBytes(diskBytes)} in ${tmpdir()}, found ${formatBytes(freeBytes)} free. ` +
-        'Make room, or name another folder by the environment variable TMPDIR.',
-    );
-  }
+  const diskProblem = problemOfFolder(tmpdir(), scenario);
+  if (diskProblem !== undefined) problems.push(diskProblem);
   if (problems.length > 0) {
     throw new OperatorError(
       'LIMITS_TOO_LOW',
@@ -94,6 +89,22 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
 export function driveBytes(scenario: Scenario): number {
   const contentBytes = scenario.content.reduce((sum, content) => sum + content.sizeBytes, 0);
   return Math.ceil(contentBytes * 1.05) + 64 * 2 ** 20;
+}
+
+/** Why the nodes' caches cannot be below this folder; undefined when they can. */
+function problemOfFolder(folder: string, scenario: Scenario): string | undefined {
+  const change = 'name another folder by the environment variable TMPDIR.';
+  const neededBytes = scenario.nodes.filter((node) => node.url === undefined).length * driveBytes(scenario);
+  try {
+    accessSync(folder, constants.W_OK);
+    const disk = statfsSync(folder);
+    const freeBytes = disk.bavail * disk.bsize;
+    if (neededBytes <= freeBytes) return undefined;
+    const needed = `the nodes' caches need ${formatBytes(neededBytes)} in ${folder}`;
+    return `disk: ${needed}, found ${formatBytes(freeBytes)} free. Make room, or ${change}`;
+  } catch (error) {
+    return `temporary folder: expected one that can be written, found ${errorCode(error)} at ${folder}. Make it, or ${change}`;
+  }
 }
 
 function connectionsPerDevice(scenario: Scenario, group: FleetGroup): number {
@@ -137,6 +148,13 @@ function ephemeralPorts(): number {
   } catch {
     return 65_535 - 49_152 + 1; // the range of IANA, which Windows and macOS use
   }
+}
+
+/** From an address of 127.0.0.0/8 nothing else can be reached, so a node elsewhere (or by name) rules them out. */
+function staysOnLoopback({ nodes, cdn }: Scenario): boolean {
+  const hosts = nodes.flatMap(({ url }) => (url === undefined ? [] : [new URL(url).hostname]));
+  if (cdn.listen !== undefined) hosts.push(cdn.listen.host);
+  return hosts.every((host) => host.startsWith('127.'));
 }
 
 function canBind(address: string): Promise<boolean> {

@@ -15,7 +15,8 @@ export function killGroup(leader: number, signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCO
     process.kill(-leader, signal);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'ESRCH') return false;
+    // macOS says EPERM of a group in which all have ended and nobody has been waited for yet.
+    if (errorCode(error) === 'ESRCH' || errorCode(error) === 'EPERM') return false;
     throw error;
   }
 }

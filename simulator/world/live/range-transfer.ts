@@ -7,6 +7,7 @@ import type { Failure, HttpConnection, ResponseSink } from '../../../common/http
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
+import type { DeviceTimeouts } from './device-protocol.ts';
 import type { LiveDownload } from './live-download.ts';
 
 /** Where a transfer's connection goes. */
@@ -48,8 +49,10 @@ export class RangeTransfer implements ResponseSink {
     if (this.#connection !== undefined && !this.#connection.isClosed) return;
     const { device } = this.#download;
     this.#reused = false;
+    device.fleet.waiting.add(this);
     this.#connection = device.fleet.connect(this.endpoint, device, (failure) => {
       if (this.#stopped) return;
+      if (this.#piece === undefined) device.fleet.waiting.delete(this);
       if (failure !== undefined) this.#failed(failure.cause === 'timeout' ? 'timeout' : 'refused', failure.detail);
       else if (this.#piece !== undefined) this.#send();
     });
@@ -61,7 +64,7 @@ export class RangeTransfer implements ResponseSink {
     this.#range = this.#download.plan.rangeOf(piece);
     this.#position = this.#range.start;
     this.intendedMs = intendedMs;
-    this.#download.device.fleet.busy.add(this);
+    this.#download.device.fleet.waiting.add(this);
     this.connect();
     if (this.#connection?.isOpen === true) this.#send();
   }
@@ -89,14 +92,14 @@ export class RangeTransfer implements ResponseSink {
   }
 
   /** Looks whether the server has gone quiet. */
-  checkSilence(nowMs: number, connectTimeoutMs: number, stallTimeoutMs: number): void {
+  checkSilence(nowMs: number, { connectMs, stallMs }: DeviceTimeouts): void {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
     const silentMs = nowMs - connection.lastProgressMs;
-    if (silentMs <= (connection.isOpen ? stallTimeoutMs : connectTimeoutMs)) return;
+    if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
-      ? `no byte for ${formatDuration(stallTimeoutMs)}`
-      : `no connection within ${formatDuration(connectTimeoutMs)}`;
+      ? `no byte for ${formatDuration(stallMs)}`
+      : `no connection within ${formatDuration(connectMs)}`;
     connection.fail({ cause: 'timeout', detail });
   }
 
@@ -114,8 +117,13 @@ export class RangeTransfer implements ResponseSink {
     fleet.meter.received(this.endpoint.server, end - start, nowMs);
     this.#download.received(end - start, this.endpoint, nowMs);
     const offset = this.#position;
-    const wrongAt = this.#download.firstDifference(buffer, start, offset, end - start);
     this.#position += end - start;
+    if (this.#position > this.#range.end) {
+      fleet.meter.uncheckedBytes += end - start;
+      this.#failed('badResponse', 'more bytes than were asked for');
+      return;
+    }
+    const wrongAt = this.#download.firstDifference(buffer, start, offset, end - start);
     fleet.meter.verifiedBytes += end - start;
     if (wrongAt < 0) return;
     fleet.corrupt(this.#download, buffer, start, offset, end - start);
@@ -124,6 +132,11 @@ export class RangeTransfer implements ResponseSink {
 
   onEnd(): void {
     if (this.#piece === undefined) return;
+    // Without a Content-Length a body may end anywhere.
+    if (this.#position < this.#range.end) {
+      this.#failed('badResponse', 'fewer bytes than were asked for');
+      return;
+    }
     const nowMs = performance.now();
     const { meter } = this.#download.device.fleet;
     meter.range(nowMs, nowMs - this.intendedMs, nowMs - this.#sentMs, this.#firstByteMs - this.#sentMs);
@@ -187,6 +200,6 @@ export class RangeTransfer implements ResponseSink {
   #end(): void {
     this.#piece = undefined;
     this.#position = this.#range.start;
-    this.#download.device.fleet.busy.delete(this);
+    this.#download.device.fleet.waiting.delete(this);
   }
 }

@@ -21,8 +21,10 @@ export function meanRate(bytesPerSecond: readonly number[], bounds: Bounds | und
   return bytes === 0 ? undefined : (bytes * 8) / within.length;
 }
 
-/** Lowest mean of any ten seconds in a row within the bounds; undefined when the bounds are shorter. */
-export function sustainedRate(bytesPerSecond: readonly number[], { from, to }: Bounds): number | undefined {
+/** Lowest mean of any ten seconds in a row within the bounds and the series; undefined when these are shorter. */
+export function sustainedRate(bytesPerSecond: readonly number[], bounds: Bounds): number | undefined {
+  const from = Math.max(0, bounds.from);
+  const to = Math.min(bounds.to, bytesPerSecond.length);
   if (to - from < sustainedSeconds) return undefined;
   let lowest = Number.POSITIVE_INFINITY;
   for (let start = from; start + sustainedSeconds <= to; start += 1) {

@@ -27,29 +27,36 @@ export function refuseImpossible(scenario: Scenario): void {
   throw new OperatorError('NOT_LIVE', `This scenario cannot run in the live world:\n  ${problems.join('\n  ')}`);
 }
 
-/** Schedules all events; call the result to forget those that are still to come. */
+/** Schedules all events. `cancel` forgets those that are still to come, and resolves when none is under way. */
 export function scheduleEvents(
   scenario: Scenario,
   environment: Environment,
   startEpochMs: number,
   note: (entry: TimelineEntry) => void,
   onError: (error: unknown) => void,
-): { readonly cancel: () => void; readonly pending: () => number } {
+): { readonly cancel: () => Promise<void>; readonly pending: () => number } {
   let pending = scenario.events.length;
+  const underWay = new Set<Promise<void>>();
   const timers = scenario.events.map((event) =>
     setTimeout(
       () => {
-        carryOut(event, environment)
+        const done = carryOut(event, environment)
           .then(() => note({ atMs: Date.now() - startEpochMs, what: describe(event) }))
           .catch(onError)
           .finally(() => {
             pending -= 1;
+            underWay.delete(done);
           });
+        underWay.add(done);
       },
       Math.max(0, startEpochMs + event.atMs - Date.now()),
     ),
   );
-  return { cancel: () => timers.forEach(clearTimeout), pending: () => pending };
+  const cancel = async (): Promise<void> => {
+    timers.forEach(clearTimeout);
+    await Promise.all(underWay);
+  };
+  return { cancel, pending: () => pending - underWay.size };
 }
 
 async function carryOut(event: ScenarioEvent, environment: Environment): Promise<void> {

@@ -1,0 +1,64 @@
+// The form of result.json as a schema: what a reader of the file (a later report, comparison or gate) may rely on.
+
+import { z } from 'zod';
+import { findMetric } from './metrics.ts';
+import { type Result, resultSchema } from './result.ts';
+
+const metricName = z.string().refine((name) => findMetric(name) !== undefined, { error: 'no metric of the registry' });
+
+const expectationForm = z.strictObject({
+  text: z.string(),
+  metric: metricName,
+  actual: z.number().exactOptional(),
+  limit: z.number(),
+  unit: z.enum(['bytes', 'ms', 'bitsPerSecond', 'ratio', 'count', 'boolean']),
+  op: z.enum(['==', '!=', '<=', '>=', '<', '>']),
+  verdict: z.enum(['pass', 'fail', 'inconclusive', 'notJudged']),
+  reason: z.string().exactOptional(),
+  headroomRatio: z.number().exactOptional(),
+});
+
+const runForm = z.strictObject({
+  world: z.enum(['live', 'virtual']),
+  purpose: z.enum(['claim', 'measurement', 'prediction']),
+  metrics: z.record(metricName, z.number()),
+  unavailable: z.record(metricName, z.string().min(1)),
+  series: z
+    .strictObject({ startSecond: z.number().int(), columns: z.record(z.string(), z.array(z.number())) })
+    .refine(({ columns }) => new Set(Object.values(columns).map((column) => column.length)).size <= 1, {
+      error: 'columns of one length',
+    }),
+  histograms: z.record(z.string(), z.string()),
+  expectations: z.array(expectationForm),
+  timeline: z.array(z.strictObject({ atMs: z.number(), what: z.string() })),
+  notes: z.array(z.string()),
+  problems: z.array(z.string()),
+  durationMs: z.number().nonnegative(),
+});
+
+/** Checks a parsed result.json. Unknown keys are errors: the form is versioned by `schema`. */
+export const resultForm: z.ZodType<Result> = z.strictObject({
+  schema: z.literal(resultSchema),
+  tool: z.strictObject({ name: z.string(), version: z.string() }),
+  scenario: z.strictObject({
+    name: z.string(),
+    path: z.string(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    text: z.string(),
+  }),
+  overrides: z.record(z.string(), z.string()),
+  seed: z.number().int().nonnegative(),
+  command: z.string(),
+  startedAt: z.iso.datetime(),
+  machine: z.strictObject({
+    cpu: z.string(),
+    cores: z.number().int().positive(),
+    memoryBytes: z.number().int().positive(),
+    os: z.string(),
+    node: z.string(),
+    openFilesMax: z.number().optional(),
+  }),
+  verdict: z.enum(['pass', 'fail', 'inconclusive', 'interrupted']),
+  reason: z.string(),
+  runs: z.array(runForm),
+});

@@ -1,0 +1,60 @@
+// What a program's counters said from moment to moment, and how much they grew in each second.
+
+export type Sample<Counters> = { readonly atEpochMs: number; readonly counters: Counters };
+
+export class CounterSamples<Counters> {
+  readonly #ask: () => Promise<Counters | undefined>;
+  readonly #samples: Sample<Counters>[] = [];
+  #asking = false;
+
+  /** `ask`: what the counters say now; undefined when the program does not answer (killed, frozen). */
+  constructor(ask: () => Promise<Counters | undefined>) {
+    this.#ask = ask;
+  }
+
+  get last(): Counters | undefined {
+    return this.#samples.at(-1)?.counters;
+  }
+
+  /** Asks, unless an answer is still awaited: a frozen program takes seconds to say nothing. */
+  async take(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    const counters = await this.#ask();
+    this.#asking = false;
+    if (counters !== undefined) this.#samples.push({ atEpochMs: Date.now(), counters });
+  }
+
+  /** Growth in each of `length` seconds of the epoch from `startSecond` on; evenly between two samples. */
+  perSecond(startSecond: number, length: number, pick: (counters: Counters) => number): number[] {
+    return growthPerSecond(
+      this.#samples.map(({ atEpochMs, counters }) => ({ atEpochMs, value: pick(counters) })),
+      startSecond,
+      length,
+    );
+  }
+}
+
+/** What grew outside of the span is put into its first or last second: nothing is lost. */
+export function growthPerSecond(
+  samples: readonly { readonly atEpochMs: number; readonly value: number }[],
+  startSecond: number,
+  length: number,
+): number[] {
+  const perSecond = new Array<number>(length).fill(0);
+  for (const [i, { atEpochMs, value }] of samples.entries()) {
+    const before = samples[i - 1];
+    if (before === undefined || length === 0) continue;
+    // A program that was started again counts from zero.
+    const grown = value >= before.value ? value - before.value : value;
+    const spanMs = Math.max(1, atEpochMs - before.atEpochMs);
+    for (let fromMs = before.atEpochMs; fromMs < before.atEpochMs + spanMs; ) {
+      const second = Math.floor(fromMs / 1000);
+      const untilMs = Math.min((second + 1) * 1000, before.atEpochMs + spanMs);
+      const place = Math.min(length - 1, Math.max(0, second - startSecond));
+      perSecond[place] = (perSecond[place] ?? 0) + (grown * (untilMs - fromMs)) / spanMs;
+      fromMs = untilMs;
+    }
+  }
+  return perSecond;
+}

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { CounterSamples, growthPerSecond } from '../../simulator/world/live/counter-samples.ts';
+
+describe('the growth of a counter, second by second', () => {
+  test.each([
+    {
+      what: 'is spread evenly between two samples',
+      samples: [
+        [10_500, 0],
+        [12_500, 200],
+      ],
+      expected: [50, 100, 50, 0],
+    },
+    {
+      what: 'of a program that started again counts from zero',
+      samples: [
+        [10_000, 90],
+        [11_000, 5],
+      ],
+      expected: [5, 0, 0, 0],
+    },
+    {
+      what: 'outside of the span goes to its ends',
+      samples: [
+        [8_000, 0],
+        [10_000, 7],
+        [14_000, 11],
+      ],
+      expected: [8, 1, 1, 1],
+    },
+    {
+      what: 'of two samples at one moment is not lost',
+      samples: [
+        [10_500, 0],
+        [10_500, 3],
+      ],
+      expected: [3, 0, 0, 0],
+    },
+    { what: 'is not known from one sample', samples: [[10_000, 5]], expected: [0, 0, 0, 0] },
+  ])('$what', ({ samples, expected }) => {
+    const named = samples.map(([atEpochMs = 0, value = 0]) => ({ atEpochMs, value }));
+    expect(growthPerSecond(named, 10, 4).map((value) => Math.round(value * 1e6) / 1e6)).toEqual(expected);
+  });
+
+  test('is not asked for again while an answer is awaited, and no answer is no sample', async () => {
+    let asked = 0;
+    let answer: (value: number | undefined) => void = () => undefined;
+    const samples = new CounterSamples<number>(() => {
+      asked += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    });
+    const first = samples.take();
+    await samples.take();
+    expect(asked).toBe(1);
+    answer(undefined);
+    await first;
+    expect(samples.last).toBeUndefined();
+    const second = samples.take();
+    answer(4);
+    await second;
+    expect(samples.last).toBe(4);
+  });
+});

@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { meanRate, peakRate, sustainedRate } from '../../simulator/world/live/rates.ts';
+
+const constant = (bytes: number, seconds: number): number[] => new Array<number>(seconds).fill(bytes);
+const series = fc.array(fc.integer({ min: 0, max: 1e9 }), { maxLength: 60 });
+
+describe('the peak', () => {
+  it.each([
+    { bytes: [], peak: undefined },
+    { bytes: [0, 0], peak: undefined },
+    { bytes: [1], peak: 8 },
+    { bytes: [5, 1000, 3], peak: 8000 },
+  ])('of $bytes bytes per second is $peak bit/s', ({ bytes, peak }) => {
+    expect(peakRate(bytes)).toBe(peak);
+  });
+});
+
+describe('the mean', () => {
+  it.each([
+    { name: 'of nothing is not known', bytes: [0, 0, 0], bounds: undefined, mean: undefined },
+    { name: 'runs from the first to the last byte', bytes: [0, 10, 0, 20, 0, 0], bounds: undefined, mean: 80 },
+    {
+      name: 'runs over the bounds where there are some',
+      bytes: [0, 10, 0, 20, 0, 0],
+      bounds: { from: 0, to: 6 },
+      mean: 40,
+    },
+    { name: 'leaves out what is beyond the bounds', bytes: [99, 10, 20, 99], bounds: { from: 1, to: 3 }, mean: 120 },
+    { name: 'ends with a run that was interrupted', bytes: [10, 10], bounds: { from: 0, to: 60 }, mean: 80 },
+    { name: 'of bounds without a byte is not known', bytes: [9, 0, 0, 9], bounds: { from: 1, to: 3 }, mean: undefined },
+  ])('$name', ({ bytes, bounds, mean }) => {
+    expect(meanRate(bytes, bounds)).toBe(mean);
+  });
+});
+
+describe('the sustained rate', () => {
+  it.each([
+    { name: 'of a constant rate is that rate', bytes: constant(100, 30), bounds: { from: 0, to: 30 }, sustained: 800 },
+    { name: 'needs ten seconds', bytes: constant(100, 30), bounds: { from: 5, to: 14 }, sustained: undefined },
+    { name: 'is the mean of exactly ten', bytes: constant(100, 30), bounds: { from: 5, to: 15 }, sustained: 800 },
+    {
+      name: 'of a ramp is the mean of its first ten seconds',
+      bytes: Array.from({ length: 30 }, (_, i) => i),
+      bounds: { from: 0, to: 30 },
+      sustained: 4.5 * 8,
+    },
+    {
+      name: 'shows a gap of one second as a tenth',
+      bytes: [...constant(100, 15), 0, ...constant(100, 15)],
+      bounds: { from: 0, to: 31 },
+      sustained: 720,
+    },
+    {
+      name: 'of a node that was dead for ten seconds is zero: measured, not missing',
+      bytes: [...constant(100, 10), ...constant(0, 10), ...constant(100, 10)],
+      bounds: { from: 0, to: 30 },
+      sustained: 0,
+    },
+    {
+      name: 'does not look beyond its bounds',
+      bytes: [...constant(0, 5), ...constant(100, 10), ...constant(0, 5)],
+      bounds: { from: 5, to: 15 },
+      sustained: 800,
+    },
+    {
+      name: 'knows nothing of seconds that were not run',
+      bytes: constant(100, 12),
+      bounds: { from: 0, to: 60 },
+      sustained: 800,
+    },
+    {
+      name: 'of a run that was interrupted early is not known',
+      bytes: constant(100, 9),
+      bounds: { from: 0, to: 60 },
+      sustained: undefined,
+    },
+  ])('$name', ({ bytes, bounds, sustained }) => {
+    expect(sustainedRate(bytes, bounds)).toBe(sustained);
+  });
+
+  it('is at most the mean, and the mean at most the peak', () => {
+    fc.assert(
+      fc.property(series, (bytes) => {
+        const bounds = { from: 0, to: bytes.length };
+        const [sustained, mean, peak] = [sustainedRate(bytes, bounds), meanRate(bytes, bounds), peakRate(bytes)];
+        expect(sustained === undefined).toBe(bytes.length < 10);
+        if (mean === undefined || peak === undefined) return;
+        expect(mean).toBeLessThanOrEqual(peak);
+        // The windows overlap, so only one that begins every ten seconds bounds it by the mean of those.
+        const whole = Math.floor(bytes.length / 10) * 10;
+        const cut = meanRate(bytes.slice(0, whole), { from: 0, to: whole }) ?? 0;
+        if (sustained !== undefined) expect(sustained).toBeLessThanOrEqual(cut * (1 + 1e-12));
+      }),
+    );
+  });
+});
