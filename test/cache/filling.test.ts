@@ -284,12 +284,14 @@ describe('a fault of the origin', () => {
   it.each([
     { reset: true, afterBytes: 1000 },
     { shortBody: true, afterBytes: 1000 },
-  ])('%o that stays ends the answer early, and what came before is kept and right', async (fault) => {
+  ])('%o that stays ends the answer early or refuses it, and what came before is kept and right', async (fault) => {
     const id = newId('short');
     const size = 500_000;
     await setup.fault({ ...fault, object: id });
     const reply = await setup.get(`/object/${id}/${size}`);
-    expect([reply.status, reply.complete]).toEqual([200, false]);
+    // The end may come before the first byte has left: then it is a 503 without a body, else a body that breaks off.
+    if (reply.status === 503) expect([reply.complete, reply.body.length]).toEqual([true, 0]);
+    else expect([reply.status, reply.complete]).toEqual([200, false]);
     expectContent(reply.body, id);
     await setup.clearFaults();
     const whole = await setup.get(`/object/${id}/${size}`);

@@ -75,7 +75,14 @@ export class SimRun {
     const [command = '', ...rest] = [...prefix, ...words];
     this.child = spawn(command, rest, {
       cwd: repositoryRoot,
-      env: { ...process.env, TMPDIR: this.temporaryFolder, FORCE_COLOR: undefined, NO_COLOR: undefined },
+      env: {
+        ...process.env,
+        TMPDIR: this.temporaryFolder,
+        FORCE_COLOR: undefined,
+        NO_COLOR: undefined,
+        CI: undefined,
+        TERM: 'xterm-256color',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.on('data', (chunk: Buffer) => {
