@@ -12,8 +12,8 @@ export function addNodeCommand(program: Command): void {
     .allowUnknownOption()
     .allowExcessArguments()
     .argument('[options...]', 'options of the node')
-    .action(async (_options: unknown, command: Command) => {
-      const node = spawn(process.execPath, [programPath('cache/main'), ...command.args], { stdio: 'inherit' });
+    .action(async (options: readonly string[]) => {
+      const node = spawn(process.execPath, [programPath('cache/main'), ...options], { stdio: 'inherit' });
       // The terminal's Ctrl-C reaches the node by itself; this process waits for it to end.
       process.on('SIGINT', () => undefined);
       process.on('SIGTERM', () => node.kill('SIGTERM'));

@@ -171,6 +171,17 @@ const fallbackMetrics: readonly MetricDefinition[] = [
   ),
 ];
 
+/** Why received bytes were thrown away: a failure of the source, or a new version of the object. */
+export const refetchCauses = [...fallbackCauses, 'version'] as const;
+
+const refetchMetrics: readonly MetricDefinition[] = refetchCauses.map((cause) =>
+  metric(
+    `refetched.bytesByCause.${cause}`,
+    'bytes',
+    `Bytes received for nothing because ${cause === 'version' ? 'the object changed at its origin' : causeMeanings[cause]}`,
+  ),
+);
+
 const generatorMetrics: readonly MetricDefinition[] = [
   ...distribution('generator.latenessMs', ['p99'], 'How late the generator sent a range that was due', ofGenerator),
   metric('generator.saturated', 'boolean', '1 when the generator itself was the limit, else 0', ofGenerator),
@@ -188,6 +199,7 @@ const definitions: readonly MetricDefinition[] = [
   ...cloudMetrics,
   ...bookMetrics,
   ...fallbackMetrics,
+  ...refetchMetrics,
   ...generatorMetrics,
 ];
 

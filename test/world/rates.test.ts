@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { meanRate, peakRate, sustainedRate } from '../../simulator/world/live/rates.ts';
+import { parseScenario } from '../../simulator/scenario/load.ts';
+import { meanRate, peakRate, steadyBounds, sustainedRate } from '../../simulator/world/live/rates.ts';
 
 const constant = (bytes: number, seconds: number): number[] => new Array<number>(seconds).fill(bytes);
 const series = fc.array(fc.integer({ min: 0, max: 1e9 }), { maxLength: 60 });
@@ -93,5 +94,32 @@ describe('the sustained rate', () => {
         if (sustained !== undefined) expect(sustained).toBeLessThanOrEqual(cut * (1 + 1e-12));
       }),
     );
+  });
+});
+
+describe('the seconds in which the fleet is fully at it', () => {
+  const scenario = (live: string) =>
+    parseScenario(
+      `name: bounds\ncontent: [{ id: a, size: 1 MB }]\nfleet: [{ id: f, devices: 100, wants: [a] }]\n${live}`,
+      'bounds.yaml',
+    ).scenario;
+  const realTime = scenario('');
+  const window = scenario('live: { window: 20 s, demand: max }');
+
+  it.each([
+    { name: 'begin after 90 % have started', started: [0, 50, 39, 1, 10], completed: constant(0, 12), from: 4, to: 12 },
+    { name: 'end when 10 % have finished', started: [100], completed: [0, 0, 5, 4, 1, 90], from: 1, to: 4 },
+    { name: 'are none when that comes first', started: [50, 0, 0, 0, 50], completed: [0, 50], from: 5, to: 5 },
+  ])('$name', ({ started, completed, from, to }) => {
+    const course = { startedPerSecond: started, completedPerSecond: completed };
+    expect(steadyBounds(course, realTime, 0)).toEqual({ from, to });
+  });
+
+  it.each([
+    { name: 'are the window', completed: constant(0, 30), to: 23 },
+    { name: 'or its part before 10 % have finished', completed: [...constant(0, 10), 10, 90], to: 10 },
+  ])('in a live window $name', ({ completed, to }) => {
+    const course = { startedPerSecond: [], completedPerSecond: completed };
+    expect(steadyBounds(course, window, 3)).toEqual({ from: 3, to });
   });
 });

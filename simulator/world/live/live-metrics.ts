@@ -2,7 +2,7 @@
 // measured is absent, with the reason; never zero.
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
-import { fallbackCauses } from '../../result/metrics.ts';
+import { fallbackCauses, refetchCauses } from '../../result/metrics.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
 import { type Balance, balance } from './balance.ts';
@@ -89,6 +89,7 @@ function fleetMetrics({ devices, scenario, finished }: Outcome, put: Put): void 
   put('fallback.deviceCount', sum(Object.values(devices.fallbackDevices)), '');
   put('fallback.cdnByteRatio', received === 0 ? undefined : fromCdn / received, 'no byte was received');
   for (const cause of fallbackCauses) put(`fallback.byCause.${cause}`, devices.fallbackDevices[cause] ?? 0, '');
+  for (const cause of refetchCauses) put(`refetched.bytesByCause.${cause}`, devices.refetchedBytes[cause] ?? 0, '');
 }
 
 function groupMetrics(
@@ -280,6 +281,8 @@ function balanceBooks(outcome: Outcome, problems: string[]): Omit<Balance, 'exam
   const received = sum(devices.groups.map((group) => group.bytesFromCacheServer + group.bytesFromCdn));
   const kept = sum(devices.groups.map((group) => group.usefulBytes + group.refetchedBytes));
   check('devices: received against useful + refetched', received, kept);
+  const refetched = sum(devices.groups.map((group) => group.refetchedBytes));
+  check('devices: refetched against its causes', refetched, sum(Object.values(devices.refetchedBytes)));
   check('devices: received against their connections', received, bytesOf(Object.values(devices.ledgers).flat()));
   check('devices: received against checked', received, devices.verifiedBytes + devices.uncheckedBytes);
   return { imbalanceBytes, cutBytes, lostBytes };

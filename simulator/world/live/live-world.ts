@@ -10,7 +10,6 @@ import { windowsAssumptionList } from '../../device/windows-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
-import { deviceCount } from '../fleet-plan.ts';
 import { Children } from './children.ts';
 import { CounterSamples } from './counter-samples.ts';
 import type { DeviceProgress } from './device-protocol.ts';
@@ -20,7 +19,7 @@ import { encodeHistogram } from './histogram.ts';
 import { type Measured, measure, type NodeOutcome, type Outcome } from './live-metrics.ts';
 import { planResources } from './machine-limits.ts';
 import { type MergedReport, mergeReports, sumProgress } from './merge.ts';
-import type { Bounds } from './rates.ts';
+import { steadyBounds } from './rates.ts';
 import { refuseImpossible, scheduleEvents, type TimelineEntry } from './run-events.ts';
 
 /** What the run is doing, once a second, for whoever watches. */
@@ -259,19 +258,9 @@ class LiveRunner {
         (books) => books.bodyBytes,
       ),
       devicesLost,
-      bounds: this.#bounds(devices),
+      bounds: steadyBounds(devices, this.#scenario, this.#startEpochMs / 1000 - devices.startSecond),
       finished: !this.#options.signal.aborted && this.#broken === undefined,
     };
-  }
-
-  /** The seconds in which at least 90 % of the fleet has started and at most 10 % has finished, within the window. */
-  #bounds(devices: MergedReport): Bounds {
-    const startSecond = this.#startEpochMs / 1000 - devices.startSecond;
-    const { live } = this.#scenario;
-    if (live !== undefined) return { from: startSecond, to: startSecond + Math.floor(live.windowMs / 1000) };
-    const total = deviceCount(this.#scenario);
-    const from = secondOfTotal(devices.startedPerSecond, 0.9 * total) + 1;
-    return { from, to: Math.max(from, secondOfTotal(devices.completedPerSecond, 0.1 * total)) };
   }
 
   async #sample(): Promise<void> {
@@ -377,16 +366,6 @@ function withoutCdn({ metrics, unavailable, problems, generatorSaturated }: Meas
     problems: problems.filter((problem) => !problem.startsWith('the CDN to its clients')),
     generatorSaturated,
   };
-}
-
-/** The second in which a running total reaches a number; the length of the series when it never does. */
-function secondOfTotal(perSecond: readonly number[], number: number): number {
-  let total = 0;
-  const second = perSecond.findIndex((value) => {
-    total += value;
-    return total >= number;
-  });
-  return second < 0 ? perSecond.length : second;
 }
 
 function failureLines(devices: MergedReport): string[] {

@@ -1,7 +1,36 @@
 // Rates from bytes per second, in bit/s.
 
+import type { Scenario } from '../../scenario/scenario.ts';
+import { deviceCount } from '../fleet-plan.ts';
+
 /** First second of a span, and the second after its last, as places in a series. */
 export type Bounds = { readonly from: number; readonly to: number };
+
+/** What the bounds are read from: devices that arrived, and that completed, second by second. */
+export type Course = { readonly startedPerSecond: readonly number[]; readonly completedPerSecond: readonly number[] };
+
+/**
+ * The seconds in which the fleet is fully at it: from when 90 % has started (in a live window: from its start, all are
+ * connected) until 10 % has finished or the window ends. `startSecond`: the run's start as a place in the series.
+ */
+export function steadyBounds(course: Course, scenario: Scenario, startSecond: number): Bounds {
+  const total = deviceCount(scenario);
+  const finished = secondOfTotal(course.completedPerSecond, 0.1 * total);
+  const { live } = scenario;
+  const from = live === undefined ? secondOfTotal(course.startedPerSecond, 0.9 * total) + 1 : startSecond;
+  const to = live === undefined ? finished : Math.min(finished, startSecond + Math.floor(live.windowMs / 1000));
+  return { from, to: Math.max(from, to) };
+}
+
+/** The second in which a running total reaches a number; the length of the series when it never does. */
+function secondOfTotal(perSecond: readonly number[], number: number): number {
+  let total = 0;
+  const second = perSecond.findIndex((value) => {
+    total += value;
+    return total >= number;
+  });
+  return second < 0 ? perSecond.length : second;
+}
 
 /** Length of the window whose lowest mean is the sustained rate (the contract's definition). */
 export const sustainedSeconds = 10;
