@@ -15,7 +15,8 @@ import type { Settings } from '../settings.ts';
 import { Store } from '../store/store.ts';
 import { Upstream } from '../upstream.ts';
 import { serveAdmin } from './admin.ts';
-import { type Ask, Fills, type WorkerLink } from './fills.ts';
+import type { Ask, WorkerLink } from './ask.ts';
+import { Fills } from './fills.ts';
 import { viaVariable } from './via-variable.ts';
 
 /** SIGTERM: requests under way may finish for this long. */
