@@ -100,6 +100,7 @@ describe.skipIf(!canLookUp).concurrent('a part of the run dies (found by /proc)'
     const { metrics, unavailable } = run.run();
     expect(metrics['fleet.bytesFromCacheServer']).toBeGreaterThan(0);
     expect(metrics).not.toHaveProperty(['cdn.egressBytes']);
+    expect(metrics['accounting.imbalanceBytes']).toBe(0);
     expect(unavailable['cdn.egressBytes']).toBe('the CDN ended before it could hand over its books');
   });
 

@@ -27,7 +27,8 @@ export type Outcome = {
   readonly scenario: Scenario;
   readonly devices: MergedReport;
   readonly nodes: readonly NodeOutcome[];
-  readonly cdn: CdnBooks;
+  /** Undefined when it ended before it could hand over its books. */
+  readonly cdn: CdnBooks | undefined;
   readonly cdnLedger: readonly LedgerEntry[];
   readonly cdnPerSecond: readonly number[];
   /** Whether a device process died. */
@@ -217,9 +218,12 @@ function withLostLife(outcome: Outcome, node: NodeOutcome, books: NodeBooks): No
 }
 
 function cloudMetrics(outcome: Outcome, put: Put): void {
-  put('cdn.requestCount', outcome.cdn.requestCount, '');
-  put('cdn.egressBytes', outcome.cdn.bodyBytes, '');
-  put('cdn.egressBitsPerSecond.peak', peakRate(outcome.cdnPerSecond), 'the CDN sent nothing');
+  const { cdn, cdnPerSecond } = outcome;
+  const why = 'the CDN ended before it could hand over its books';
+  put('cdn.requestCount', cdn?.requestCount, why);
+  put('cdn.egressBytes', cdn?.bodyBytes, why);
+  const peak = cdn === undefined ? undefined : peakRate(cdnPerSecond);
+  put('cdn.egressBitsPerSecond.peak', peak, cdn === undefined ? why : 'the CDN sent nothing');
 }
 
 /** All edges of the run, and each side's own sums. */
@@ -258,7 +262,7 @@ function balanceBooks(outcome: Outcome, problems: string[]): Omit<Balance, 'exam
     check(`node ${node.id}: egress against its connections`, egressBytes + healthBytes, bytesOf(served));
     check(`node ${node.id}: fetched against its connections`, upstreamBytes, bytesOf(node.ledger?.upstream ?? []));
   }
-  const cdnBytes = bytesOf(outcome.cdnLedger);
+  const { cdn, cdnLedger } = outcome;
   const external = nodes.some((node) => node.external);
   const fromCdn = [...(devices.ledgers['cdn'] ?? [])];
   for (const node of nodes) if (node.parent === undefined) fromCdn.push(...(node.ledger?.upstream ?? []));
@@ -267,17 +271,16 @@ function balanceBooks(outcome: Outcome, problems: string[]): Omit<Balance, 'exam
     balance({
       name: 'the CDN to its clients',
       // Connections of a node that we did not start have no other side in our books.
-      sent: external ? outcome.cdnLedger.filter((entry) => claimed.has(entry.peer)) : outcome.cdnLedger,
+      sent: external ? cdnLedger.filter((entry) => claimed.has(entry.peer)) : cdnLedger,
       received: fromCdn,
-      senderLost: false,
+      senderLost: cdn === undefined,
       receiverLost: outcome.devicesLost || nodes.some((node) => node.lost),
     }),
   );
-  check(
-    'the CDN to its clients: sent against its connections',
-    outcome.cdn.bodyBytes + outcome.cdn.healthBytes,
-    cdnBytes,
-  );
+  if (cdn !== undefined) {
+    const what = 'the CDN to its clients: sent against its connections';
+    check(what, cdn.bodyBytes + cdn.healthBytes, bytesOf(cdnLedger));
+  }
   const received = sum(devices.groups.map((group) => group.bytesFromCacheServer + group.bytesFromCdn));
   const kept = sum(devices.groups.map((group) => group.usefulBytes + group.refetchedBytes));
   check('devices: received against useful + refetched', received, kept);

@@ -55,7 +55,6 @@ const windowGraceMs = 5000;
 /** Books may lag behind the last byte by the length of a write. */
 const settleAttempts = 10;
 const settleMs = 100;
-const noCdnBooks: CdnBooks = { requestCount: 0, bodyBytes: 0, healthBytes: 0 };
 
 /** Runs a scenario in the live world. Throws an OperatorError when nothing could be run. */
 export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
@@ -226,16 +225,13 @@ class LiveRunner {
   /** Asks for all books, again while the last writes are still being counted. */
   async #settled(devices: MergedReport, devicesLost: boolean): Promise<Measured> {
     for (let attempt = 1; ; attempt += 1) {
-      const cdn = await this.#environment.cdnBooks();
-      const outcome = await this.#outcome(devices, devicesLost, cdn ?? this.#cdnSamples.last ?? noCdnBooks);
-      const measured = cdn === undefined ? withoutCdn(measure(outcome)) : measure(outcome);
-      if (measured.metrics['accounting.imbalanceBytes'] === 0 || cdn === undefined || attempt === settleAttempts)
-        return measured;
+      const measured = measure(await this.#outcome(devices, devicesLost));
+      if (measured.metrics['accounting.imbalanceBytes'] === 0 || attempt === settleAttempts) return measured;
       await new Promise((resolve) => setTimeout(resolve, settleMs));
     }
   }
 
-  async #outcome(devices: MergedReport, devicesLost: boolean, cdn: CdnBooks): Promise<Outcome> {
+  async #outcome(devices: MergedReport, devicesLost: boolean): Promise<Outcome> {
     const nodes = await Promise.all(
       [...this.#environment.nodes.values()].map(async (node): Promise<NodeOutcome> => {
         const ledger = await this.#environment.nodeLedger(node);
@@ -250,7 +246,7 @@ class LiveRunner {
       scenario: this.#scenario,
       devices,
       nodes,
-      cdn,
+      cdn: await this.#environment.cdnBooks(),
       cdnLedger: await this.#environment.cdnLedger(),
       cdnPerSecond: this.#cdnSamples.perSecond(
         devices.startSecond,
@@ -349,23 +345,6 @@ class LiveRunner {
   #elapsedMs(): number {
     return Math.max(0, Date.now() - this.#startEpochMs);
   }
-}
-
-/** The CDN took its books with it: what rests on them is not known, and neither is whether all books balance. */
-function withoutCdn({ metrics, unavailable, problems, generatorSaturated }: Measured): Measured {
-  const known = { ...metrics };
-  const unknown = { ...unavailable };
-  for (const name of Object.keys(metrics)) {
-    if (!name.startsWith('cdn.') && name !== 'accounting.imbalanceBytes') continue;
-    delete known[name];
-    unknown[name] = 'the CDN ended before it could hand over its books';
-  }
-  return {
-    metrics: known,
-    unavailable: unknown,
-    problems: problems.filter((problem) => !problem.startsWith('the CDN to its clients')),
-    generatorSaturated,
-  };
 }
 
 function failureLines(devices: MergedReport): string[] {
