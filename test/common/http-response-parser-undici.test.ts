@@ -41,6 +41,12 @@ const differences: readonly {
     applies: (_, ours) => ours.status === 204 && (ours.contentLength ?? 0) > 0,
   },
   {
+    name: 'a Content-Length on a 304',
+    reason: 'RFC 9110, 8.6 lets a 304 tell the length of what it does not send; undici misses those bytes',
+    accepts: 'ours',
+    applies: (_, ours) => ours.status === 304 && (ours.contentLength ?? 0) > 0,
+  },
+  {
     name: 'other transfer-codings',
     reason: 'undici reads them until the connection ends; a cache node or CDN that sends them is a fault worth a name',
     accepts: 'undici',
