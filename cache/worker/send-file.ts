@@ -16,6 +16,13 @@ export interface SendFile {
   readCached(fileFd: number, offset: number, buffer: Buffer, count: number): number;
 }
 
+/** What we use of koffi, an optional dependency: where it is not installed, even the build must do without its types. */
+type Koffi = {
+  load(library: null): { func(signature: string): (...values: readonly unknown[]) => number | bigint };
+  address(memory: Buffer): bigint;
+  errno(): number;
+};
+
 const EAGAIN = 11;
 const RWF_NOWAIT = 0x8;
 const sampleBytes = 128 * 1024;
@@ -24,7 +31,7 @@ const sampleBytes = 128 * 1024;
 export function loadSendFile(): SendFile | undefined {
   if (process.platform !== 'linux' || process.env['CACHE_NODE_PORTABLE'] === '1') return undefined;
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
     const libc = koffi.load(null);
     const sendfile = libc.func('int64_t sendfile(int out, int in, int64_t *offset, size_t count)');
     const preadv2 = libc.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
