@@ -39,6 +39,12 @@ function lifetime(directives: ReadonlyMap<string, string>, field: FieldReader, n
   return Math.min(heuristicMsMax, Math.max(0, (nowMs - modified) * heuristicShare));
 }
 
+/** Whether an answer with these fields may not be served stale before its origin was asked (RFC 9111, 5.2.2). */
+export function mustRevalidate(fields: readonly (readonly [string, string])[]): boolean {
+  const control = fields.find(([name]) => name.toLowerCase() === 'cache-control')?.[1] ?? '';
+  return /\b(no-cache|must-revalidate|proxy-revalidate|s-maxage)\b/i.test(control);
+}
+
 /** `delta-seconds` as ms; `undefined` when absent or malformed. */
 function seconds(text: string | undefined): number | undefined {
   if (text === undefined || !/^[0-9]{1,10}$/.test(text.trim())) return undefined;

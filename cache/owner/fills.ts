@@ -6,6 +6,7 @@
 //                                 └ not to be stored ──▶ each passes through, or hears why not
 
 import { type ByteRange, rangeHeader } from '../../common/byte-range.ts';
+import { mustRevalidate } from '../http/freshness.ts';
 import type { OriginTable } from '../http/origin-table.ts';
 import type { UpstreamTarget } from '../protocol.ts';
 import type { Extent, Generation } from '../store/generation.ts';
@@ -16,7 +17,7 @@ import { type CachedObject, Catalogue, placeOf } from './catalogue.ts';
 import { firstClaim, rangeOf, sameRange } from './claims.ts';
 import { type Answer, Fetch } from './fetch.ts';
 import { GapFiller } from './gap-filler.ts';
-import { isOf, isStale, mustRevalidate, sizeOf416, unwanted } from './verdict.ts';
+import { isOf, isStale, sizeOf416, unwanted } from './verdict.ts';
 
 /** How long an object whose answer may not be stored is passed through without asking again. */
 const passThroughMs = 10_000;
@@ -48,7 +49,8 @@ export class Fills {
     if (Date.now() < object.passThroughUntilMs) ask.worker.send({ kind: 'passThrough', ask: ask.id });
     else if (object.discovery !== undefined) object.discovery.waiting.push(ask);
     else if (object.current === undefined) this.#discover(object, ask, undefined);
-    else if (isStale(object.current) && mustRevalidate(object.current)) this.#discover(object, ask, object.current);
+    else if (isStale(object.current) && mustRevalidate(object.current.meta.fields))
+      this.#discover(object, ask, object.current);
     else {
       if (isStale(object.current)) this.#refresh(object, object.current, ask.upstream);
       this.#filler.attach(ask, object.current);
@@ -129,7 +131,7 @@ export class Fills {
         write: (start, buffers) => this.#filler.write(generation, start, buffers),
         ended: (failure) => {
           if (generation === undefined) {
-            const stale = known !== undefined && !mustRevalidate(known) ? known : undefined;
+            const stale = known !== undefined && !mustRevalidate(known.meta.fields) ? known : undefined;
             finishDiscovery((ask) => {
               ask.failureCount += 1;
               if (stale !== undefined) this.#filler.attach(ask, stale);

@@ -33,9 +33,3 @@ export function isOf(generation: Generation, validator: Validator, sizeBytes: nu
 export function isStale(generation: Generation): boolean {
   return Date.now() >= generation.freshness.freshUntilMs;
 }
-
-/** Whether a stale generation may not be served before its origin was asked. */
-export function mustRevalidate(generation: Generation): boolean {
-  const control = generation.meta.fields.find(([name]) => name.toLowerCase() === 'cache-control')?.[1] ?? '';
-  return /\b(no-cache|must-revalidate|proxy-revalidate|s-maxage)\b/i.test(control);
-}

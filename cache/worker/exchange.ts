@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ByteRange, parseRangeHeader, type RangeSpec, resolveRange } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
+import { mustRevalidate } from '../http/freshness.ts';
 import { evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
@@ -67,7 +68,7 @@ export class Exchange {
       if (this.#request.method === 'HEAD') this.#passThrough();
       else this.#ask();
     } else if (Date.now() < generation.freshness.freshUntilMs) this.#serve(generation);
-    else if (generation.mustRevalidate) this.#ask();
+    else if (mustRevalidate(generation.meta.fields)) this.#ask();
     else {
       this.#state.send({ kind: 'refresh', upstream: this.#upstream(), generation: generation.meta.id });
       this.#serve(generation);

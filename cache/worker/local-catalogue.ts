@@ -19,11 +19,6 @@ export class LocalGeneration {
     this.freshness = freshness;
   }
 
-  get mustRevalidate(): boolean {
-    const control = this.meta.fields.find(([name]) => name === 'Cache-Control')?.[1] ?? '';
-    return /\b(no-cache|must-revalidate|proxy-revalidate|s-maxage)\b/i.test(control);
-  }
-
   /** Forgets an extent whose file is gone or cannot be read. */
   lose(index: number): void {
     this.extents.delete(index);

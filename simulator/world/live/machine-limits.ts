@@ -17,7 +17,7 @@ const connectionShare = 0.7;
 const processesMax = 24;
 /** Ephemeral ports that a run may use of one source address: the rest is in TIME_WAIT or somebody else's. */
 const portShare = 0.8;
-/** Kernel memory of both ends of a loopback connection that is being filled (measured; see docs/performance.md). */
+/** Kernel memory of both ends of a loopback connection that is being filled: at most about this much, idle ones far less. */
 const kernelBytesBusy = 64 * 1024;
 const kernelBytesIdle = 4 * 1024;
 

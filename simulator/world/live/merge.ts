@@ -3,24 +3,10 @@
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
 import { type Histogram, mergeHistograms } from './histogram.ts';
-import type { HistogramName } from './meter.ts';
+import type { HistogramName, MeterReading } from './meter.ts';
 
-export type MergedReport = {
-  readonly startSecond: number;
-  readonly bytesPerSecond: Readonly<Record<string, readonly number[]>>;
-  readonly rangesPerSecond: readonly number[];
-  readonly failuresPerSecond: readonly number[];
-  readonly startedPerSecond: readonly number[];
-  readonly completedPerSecond: readonly number[];
-  readonly connectedPerSecond: readonly number[];
+export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
-  readonly refetchedBytes: Readonly<Record<string, number>>;
-  readonly failedRanges: Readonly<Record<string, number>>;
-  readonly failureDetails: Readonly<Record<string, number>>;
-  readonly fallbackDevices: Readonly<Record<string, number>>;
-  readonly verifiedBytes: number;
-  readonly uncheckedBytes: number;
-  readonly corruptBytes: number;
   readonly groups: readonly MergedGroup[];
   readonly ledgers: Readonly<Record<string, readonly LedgerEntry[]>>;
   readonly corruption: readonly string[];
