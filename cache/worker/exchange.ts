@@ -184,7 +184,7 @@ export class Exchange implements Answerer {
       head,
     );
     this.#answer = answer;
-    this.#state.touch(generation.meta.id);
+    this.#state.touch(generation);
     answer.send();
   }
 
