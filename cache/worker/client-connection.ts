@@ -150,6 +150,12 @@ export class ClientConnection {
 
   /** Sends the head of the answer under way. */
   sendHead(text: string): void {
+    this.answerCount += 1;
+    this.sendText(text);
+  }
+
+  /** Sends what is neither head nor content: the framing of parts. */
+  sendText(text: string): void {
     if (!this.isGone) this.socket.write(text, 'latin1');
   }
 

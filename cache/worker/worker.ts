@@ -126,10 +126,9 @@ class NodeWorker implements WorkerState, ConnectionHost {
     return read;
   }
 
-  refused(connection: ClientConnection, _refusal: HeadRefusal): void {
+  refused(_connection: ClientConnection, _refusal: HeadRefusal): void {
     this.books.requestCount += 1;
     this.books.errorCount += 1;
-    connection.answerCount += 1;
   }
 
   closed(connection: ClientConnection): void {
@@ -159,7 +158,6 @@ class NodeWorker implements WorkerState, ConnectionHost {
 
   #refuse(connection: ClientConnection, status: number, fields: Fields = {}): void {
     this.books.errorCount += 1;
-    connection.answerCount += 1;
     connection.sendHead(headText(status, { 'Content-Length': '0', ...fields }, connection));
     connection.endAnswer();
   }
