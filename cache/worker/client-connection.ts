@@ -93,6 +93,7 @@ export class ClientConnection {
   #write: { readonly number: number; readonly bytes: number; readonly written: Written } | undefined = undefined;
   #writeCount = 0;
   #writtenCount = 0;
+  #queuedAtEnd: number | undefined = undefined;
   readonly #reported = (): void => this.#onWritten();
   #windowSinceMs = 0;
   #windowBytes = 0;
@@ -110,7 +111,7 @@ export class ClientConnection {
     this.#handle = handle;
     socket.setNoDelay(true);
     socket.on('end', () => this.#ended());
-    socket.on('error', () => undefined); // 'close' follows, and is what counts
+    socket.on('error', () => this.#noteQueue()); // 'close' follows, and is what counts
     socket.on('close', () => this.#closed());
     socket.resume();
   }
@@ -185,6 +186,7 @@ export class ClientConnection {
 
   /** Ends the connection at once: the client sees that the answer broke off. */
   destroy(): void {
+    this.#noteQueue();
     this.socket.destroy();
   }
 
@@ -324,10 +326,15 @@ export class ClientConnection {
     const write = this.#write;
     this.#write = undefined;
     if (wasAnswering) this.cut = true;
-    if (write !== undefined) write.written(Math.max(0, write.bytes - this.queuedBytes), false);
+    if (write !== undefined) write.written(Math.max(0, write.bytes - (this.#queuedAtEnd ?? 0)), false);
     if (wasAnswering) this.answerer?.clientGone();
     this.answerer = undefined;
     this.#host.closed(this);
+  }
+
+  /** How much the kernel has not taken when the connection ends: libuv forgets it before the 'close' event. */
+  #noteQueue(): void {
+    this.#queuedAtEnd ??= this.queuedBytes;
   }
 
   #onWritten(): void {
