@@ -4,6 +4,7 @@ import type { Books } from '../books.ts';
 import type { WorkerMessage } from '../protocol.ts';
 import type { Upstream } from '../upstream.ts';
 import type { ExtentFiles } from './extent-files.ts';
+import type { HotAnswers } from './hot-answers.ts';
 import type { LocalCatalogue, LocalGeneration } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
 import type { SendFile } from './send-file.ts';
@@ -13,6 +14,7 @@ export interface WorkerState {
   readonly via: string;
   readonly catalogue: LocalCatalogue;
   readonly files: ExtentFiles;
+  readonly hot: HotAnswers;
   readonly books: Books;
   readonly pacer: Pacer;
   readonly sendFile: SendFile | undefined;

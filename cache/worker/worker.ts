@@ -20,6 +20,7 @@ import {
 } from './client-connection.ts';
 import { Exchange } from './exchange.ts';
 import { ExtentFiles } from './extent-files.ts';
+import { HotAnswers } from './hot-answers.ts';
 import { LocalCatalogue, type LocalGeneration } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
 import { loadSendFile } from './send-file.ts';
@@ -43,6 +44,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
   readonly via: string;
   readonly catalogue = new LocalCatalogue();
   readonly files = new ExtentFiles();
+  readonly hot = new HotAnswers();
   readonly books: Books = emptyBooks();
   readonly pacer: Pacer;
   readonly sendFile = loadSendFile();
