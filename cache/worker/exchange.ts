@@ -206,7 +206,7 @@ export class Exchange {
 
   #upstream(): UpstreamTarget {
     const { origin, key, target, namedOrigin } = this.#target;
-    return { key, host: origin.host, target, namedOrigin };
+    return { key, host: origin.host, target, namedOrigin, via: this.#request.headers.via };
   }
 
   #passThrough(): void {
@@ -237,6 +237,7 @@ export class Exchange {
         origin: this.#target.origin,
         target: this.#target.target,
         fields,
+        via: this.#request.headers.via,
         rest: sent,
         hideClientErrors: this.#target.namedOrigin && this.#state.hideClientErrors,
         statusFields: { 'Cache-Status': `${this.#state.name}; fwd=bypass`, Via: `1.1 ${this.#state.via}` },

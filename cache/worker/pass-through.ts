@@ -16,6 +16,8 @@ export type PassThrough = {
   readonly target: string;
   /** The client's own fields that the origin shall see (Range, conditions, Authorization). */
   readonly fields: readonly (readonly [string, string])[];
+  /** The nodes that the client's request came through, by its Via. */
+  readonly via: string | undefined;
   /** Set when the head has been sent already: these bytes of this generation are still to come. */
   readonly rest: { readonly range: ByteRange; readonly of: GenerationMeta } | undefined;
   /** An origin's 4xx becomes 502 (a 4xx would ban the node on the device that sees it). */
@@ -100,6 +102,7 @@ export function passThrough(
     origin: what.origin,
     target: what.target,
     fields,
+    via: what.via,
     sink: {
       onHead: (head) => {
         if (rest !== undefined) {
@@ -110,7 +113,7 @@ export function passThrough(
         if (status >= 500 || (what.hideClientErrors && status >= 400 && !isAboutRequest(head))) {
           finish();
           exchange.abort();
-          refuse(502);
+          refuse(status === 508 ? 508 : 502);
           return;
         }
         started = true;
