@@ -45,7 +45,7 @@ export function readOrigins(given: Given, allowPrivateOrigins: boolean): readonl
     return [];
   });
   const all = [...origins, ...more];
-  refuseBorrowedNames(given, all);
+  refuseBorrowedNames(given, all, aliases.values());
   return all;
 }
 
@@ -105,15 +105,14 @@ function name(given: Given, aliases: Map<string, Alias>, next: Alias): void {
 }
 
 /** An alias that is another origin's own name would let one host's content pass for the other's. */
-function refuseBorrowedNames(given: Given, origins: readonly OriginSetting[]): void {
+function refuseBorrowedNames(given: Given, origins: readonly OriginSetting[], aliases: Iterable<Alias>): void {
   const table = new OriginTable(origins);
-  for (const { host, canonical, source } of origins) {
-    if (canonical === undefined || canonical === host) continue;
-    const owner = table.find(canonical);
-    if (owner === undefined || owner.canonical === canonical) continue;
+  for (const { host, alias, source } of aliases) {
+    const isShared = origins.some((other) => other.host === alias && other.canonical === alias);
+    if (alias === host || isShared || table.find(alias) === undefined) continue;
     given.mistakes.push(
-      `${source}: expected an alias for ${host} that is no other origin's name, found ${JSON.stringify(canonical)}. ` +
-        `Choose another, or give ${canonical} the same alias`,
+      `${source}: expected an alias for ${host} that is no other origin's name, found ${JSON.stringify(alias)}. ` +
+        `Choose another, or give ${alias} the same alias`,
     );
   }
 }
