@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +123,39 @@ describe('three levels', () => {
     }
     const cold = await get(bottom, object('never-asked', hosts[0]));
     expect([cold.status, cold.headers['retry-after'], cold.body.length]).toEqual([503, '5', 0]);
+  });
+});
+
+describe('a redirect of the origin', () => {
+  it('goes down through the levels, or is followed at the first that does, and is kept from there on', async () => {
+    const cdn = await startProgram('simulator/cloud/main', ['--exit-with-parent']);
+    const mover = http.createServer((request, response) => {
+      response.writeHead(302, { Location: `http://content.test${request.url?.replace('moved', 'object')}` }).end();
+    });
+    mover.listen(0, '127.0.0.1');
+    await once(mover, 'listening');
+    const { port } = mover.address() as net.AddressInfo;
+    const hosts = ['--origin', `moved.test=127.0.0.1:${port}`, '--origin', `content.test=${at(cdn)}`];
+    const top = await startNode('redirect-top', ...hosts);
+    const passing = await startNode('redirect-passing', ...hosts, '--upstream-host', at(top));
+    const following = await startNode('redirect-following', ...hosts, '--upstream-host', at(top), '--follow-redirects');
+    const bottom = await startNode('redirect-bottom', ...hosts, '--upstream-host', at(following));
+    try {
+      const path = '/moved/redirected/50000?cacheHostOrigin=moved.test';
+      const passed = await get(passing, path);
+      expect([passed.status, passed.headers.location]).toEqual([302, 'http://content.test/object/redirected/50000']);
+      for (const program of [bottom, following]) {
+        const reply = await get(program, path, { Range: 'bytes=100-' });
+        expect([reply.status, reply.body.length]).toEqual([206, 49_900]);
+        expectContent(reply.body, 'redirected', 100);
+      }
+      await Promise.all([cdn.end('SIGKILL'), top.end('SIGKILL'), following.end('SIGKILL')]);
+      const hit = await get(bottom, path, { Range: 'bytes=100-' });
+      expect([hit.status, hit.headers['cache-status']]).toEqual([206, expect.stringContaining('; hit')]);
+    } finally {
+      mover.close();
+      await Promise.all([cdn, top, passing, following, bottom].map((program) => program.end('SIGKILL')));
+    }
   });
 });
 
