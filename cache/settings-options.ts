@@ -53,12 +53,18 @@ export const optionGroups = {
       help: 'connections held at once, over all workers',
       byDefault: '10000',
     },
+    {
+      name: 'max-connections-per-address',
+      argument: '<n>',
+      help: 'connections of one client address held at once, or off (an office sits behind one address)',
+      byDefault: 'off',
+    },
     { name: 'limit-egress', argument: '<rate>', help: 'the most body bytes sent per second, such as "1 Gbit/s"' },
     {
       name: 'header-timeout',
       argument: '<duration>',
       help: 'how long a request head may take to arrive',
-      byDefault: '30s',
+      byDefault: '20s',
     },
     {
       name: 'idle-timeout',

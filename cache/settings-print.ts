@@ -38,6 +38,8 @@ function printed(
       return row(settings.workerCount);
     case 'max-connections':
       return row(settings.maxConnections);
+    case 'max-connections-per-address':
+      return row(settings.maxConnectionsPerAddress ?? 'off');
     case 'limit-egress': {
       const rate = settings.limitEgressBytesPerMs;
       return row(rate === undefined ? null : formatBitsPerSecond(rate * 8000));

@@ -28,6 +28,11 @@ export const countForm: Form<number> = {
   read: (text) => (/^[1-9][0-9]{0,6}$/.test(text) ? Number(text) : undefined),
 };
 
+export const countOrOffForm: Form<number | 'off'> = {
+  expected: `${countForm.expected}; or off`,
+  read: (text) => (text === 'off' ? 'off' : countForm.read(text)),
+};
+
 /** Bytes per ms; a rate of nothing is none. */
 export const rateForm: Form<number> = {
   expected: quantityExamples.rate,

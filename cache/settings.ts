@@ -44,6 +44,8 @@ export type Settings = {
   readonly origins: readonly OriginSetting[];
   readonly workerCount: number;
   readonly maxConnections: number;
+  /** Connections of one client address held at once; undefined (an office sits behind one address): no such limit. */
+  readonly maxConnectionsPerAddress: number | undefined;
   /** Bytes of bodies per ms, over all workers; undefined is no limit. */
   readonly limitEgressBytesPerMs: number | undefined;
   /** A request head must have come this long after its first byte. */
@@ -96,6 +98,7 @@ export function readSettings(options: RawOptions, environment: NodeJS.ProcessEnv
   const given = new Given(options, environment);
   const maxConnections = given.required('max-connections', form.countForm) ?? 1;
   const customerId = given.optional('customer-id', form.guidForm);
+  const perAddress = given.required('max-connections-per-address', form.countOrOffForm) ?? 'off';
   const forceTtl = given.required('force-ttl', form.durationOrOffForm) ?? 'off';
   const settings: Settings = {
     name: given.required('name', form.nameForm) ?? '',
@@ -105,6 +108,7 @@ export function readSettings(options: RawOptions, environment: NodeJS.ProcessEnv
     origins: readOrigins(given, given.switch('allow-private-origins')),
     workerCount: given.optional('workers', form.countForm) ?? defaultWorkerCount(maxConnections),
     maxConnections,
+    maxConnectionsPerAddress: perAddress === 'off' ? undefined : perAddress,
     limitEgressBytesPerMs: given.optional('limit-egress', form.rateForm),
     headTimeoutMs: given.required('header-timeout', form.durationForm) ?? 1,
     idleTimeoutMs: given.required('idle-timeout', form.durationForm) ?? 1,

@@ -321,8 +321,9 @@ describe('--print-config', () => {
       name: cache-node # default
       workers: 3 # --workers
       max-connections: 10000 # default
+      max-connections-per-address: off # default
       limit-egress: null # default
-      header-timeout: 30 s # default
+      header-timeout: 20 s # default
       idle-timeout: 2 min # default
       min-rate: 1000 B/s # default
       drain: 10 s # default
@@ -391,7 +392,7 @@ describe('--help', () => {
     for (const { byDefault } of optionSpecs)
       if (byDefault !== undefined) expect(plain).toContain(`(default: ${byDefault})`);
     expect(read({}, ...drive).settings).toMatchObject({
-      headTimeoutMs: 30e3,
+      headTimeoutMs: 20e3,
       idleTimeoutMs: 120e3,
       readerBytesPerSecondMin: 1000,
       drainMs: 10e3,
