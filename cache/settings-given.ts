@@ -9,7 +9,7 @@ import { misspelt, type Variables } from './settings-variables.ts';
 export type Source = string;
 
 /** What is not repeated in messages: they end up in logs. */
-const secrets: ReadonlySet<string> = new Set(['--customer-key', 'CUSTOMER_KEY']);
+const secrets: ReadonlySet<string> = new Set(['--customer-key', 'CUSTOMER_KEY', '--summary-key']);
 
 export class Given {
   readonly #options: RawOptions;

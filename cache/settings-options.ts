@@ -160,7 +160,7 @@ export const optionGroups = {
       byDefault: '502',
     },
   ],
-  'Identity and summary': [
+  'Identity and numbers': [
     { name: 'customer-id', argument: '<guid>', help: 'whose node it is; part of the API key', variable: 'CUSTOMER_ID' },
     { name: 'cache-node-id', argument: '<guid>', help: 'which node it is', variable: 'CACHE_NODE_ID' },
     { name: 'customer-key', argument: '<guid>', help: 'checked and never shown', variable: 'CUSTOMER_KEY' },
@@ -171,6 +171,14 @@ export const optionGroups = {
       byDefault: 'local',
       variable: 'IS_SUMMARY_PUBLIC, IS_SUMMARY_ACCESS_UNRESTRICTED',
     },
+    {
+      name: 'summary',
+      argument: '<address:port>',
+      help: 'where the summary report is served, beside the admin address',
+    },
+    { name: 'summary-key', argument: '<key|@file>', help: 'the API key; default: made of the customer id' },
+    { name: 'access-log', argument: '<file|->', help: 'one line of JSON for each request; opened again at SIGHUP' },
+    { name: 'access-log-signatures', help: 'log the values of P1 to P4 of signed URLs as they are' },
   ],
   'Running it': [
     { name: 'print-config', help: 'print what was understood, and where each value came from, and end' },

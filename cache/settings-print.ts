@@ -91,6 +91,14 @@ function printed(
       return row(from === 'default' ? null : '********');
     case 'summary-access':
       return row(settings.summaryAccess);
+    case 'summary':
+      return row(settings.summary === undefined ? null : formatAddress(settings.summary));
+    case 'summary-key':
+      return row(settings.apiKey === undefined ? null : '********');
+    case 'access-log':
+      return row(settings.accessLog?.path ?? null);
+    case 'access-log-signatures':
+      return row(from !== 'default');
     case 'ledger':
       return row(settings.ledger);
     case 'exit-with-parent':

@@ -159,6 +159,12 @@ export const guidForm: Form<string> = {
   read: (text) => (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : undefined),
 };
 
+/** A file, or `-` for standard output. */
+export const pathForm: Form<string> = {
+  expected: 'a file, or - for standard output',
+  read: (text) => (text === '' ? undefined : text),
+};
+
 export function oneOf<T extends string>(...all: readonly T[]): Form<T> {
   return {
     expected: `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`,

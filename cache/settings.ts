@@ -7,6 +7,7 @@ import type { Address } from '../common/address.ts';
 import { OperatorError } from '../common/errors.ts';
 import { openFileLimit } from '../common/open-file-limit.ts';
 import { Given, type Source } from './settings-given.ts';
+import { type OperationSettings, readOperationSettings } from './settings-operations.ts';
 import type { RawOptions } from './settings-options.ts';
 import { readOrigins } from './settings-origins.ts';
 import * as form from './settings-values.ts';
@@ -36,7 +37,7 @@ export type OriginSetting = {
 /** Which query arguments are part of an object's identity; signed-URL ones (P1 to P4) are by `exact` alone. */
 export type KeyQuery = 'none' | 'all' | 'exact' | { readonly except: readonly string[] };
 
-export type Settings = {
+export type Settings = OperationSettings & {
   readonly name: string;
   readonly listen: Address;
   readonly admin: Address;
@@ -54,8 +55,6 @@ export type Settings = {
   readonly idleTimeoutMs: number;
   /** A client that takes fewer bytes per second than this, over 60 s, is cut; 0 is never. */
   readonly readerBytesPerSecondMin: number;
-  /** How long requests may take to finish after SIGTERM; 0 is not at all. */
-  readonly drainMs: number;
   /** Content that nobody asked for this long is dropped. */
   readonly keepMs: number;
   /** Content is fresh this long, whatever its origin says; undefined: the origin says. */
@@ -69,10 +68,6 @@ export type Settings = {
   readonly upstreamClientErrors: 'pass' | '502';
   readonly customerId: string | undefined;
   readonly cacheNodeId: string | undefined;
-  /** Who may read the summary: this machine, whoever has the API key, or everybody. */
-  readonly summaryAccess: 'local' | 'key' | 'open';
-  /** What `apiKey` must be when the summary is read from elsewhere; undefined without a customer id. */
-  readonly apiKey: string | undefined;
   readonly exitWithParent: boolean;
   /** Whether closed connections are kept for `GET /ledger` (tests and simulations; unbounded). */
   readonly ledger: boolean;
@@ -89,8 +84,6 @@ export type ReadSettings = {
 /** Share of the open-file limit that connections of one worker may use: the rest is for files and for a dead sibling's. */
 const connectionShareOfOpenFiles = 0.7;
 const drivesMax = 9;
-/** An API key is the customer's id and this (Microsoft, "Monitor Connected Cache"). */
-const apiKeySuffix = '__D0508632-1B4D-431C-9EF3-49285AF4DC1F';
 
 /** Checks all options and variables; throws one OperatorError (exit code 2) that lists every mistake. */
 export function readSettings(options: RawOptions, environment: NodeJS.ProcessEnv): ReadSettings {
@@ -113,7 +106,6 @@ export function readSettings(options: RawOptions, environment: NodeJS.ProcessEnv
     headTimeoutMs: given.required('header-timeout', form.durationForm) ?? 1,
     idleTimeoutMs: given.required('idle-timeout', form.durationForm) ?? 1,
     readerBytesPerSecondMin: Math.round((given.required('min-rate', form.rateOrOffForm) ?? 0) * 1000),
-    drainMs: given.required('drain', form.durationOrNoneForm) ?? 0,
     keepMs: given.required('keep', form.durationForm) ?? 1,
     forceTtlMs: forceTtl === 'off' ? undefined : forceTtl,
     keyQuery: given.required('key-query', form.keyQueryForm) ?? 'all',
@@ -123,10 +115,9 @@ export function readSettings(options: RawOptions, environment: NodeJS.ProcessEnv
     upstreamClientErrors: given.required('upstream-client-errors', form.oneOf('pass', '502')) ?? '502',
     customerId,
     cacheNodeId: given.optional('cache-node-id', form.guidForm),
-    summaryAccess: readSummaryAccess(given, customerId),
-    apiKey: customerId === undefined ? undefined : `${customerId}${apiKeySuffix}`,
     exitWithParent: given.switch('exit-with-parent'),
     ledger: given.switch('ledger'),
+    ...readOperationSettings(given, customerId),
   };
   given.optional('customer-key', form.guidForm);
   warnOfMissingIdentity(given);
@@ -163,33 +154,6 @@ const baseForm: form.Form<string> = {
   expected: 'a folder by its whole path, such as /nginx',
   read: (text) => (isAbsolute(text) ? text : undefined),
 };
-
-function readSummaryAccess(given: Given, customerId: string | undefined): Settings['summaryAccess'] {
-  const isPublic = given.variable('IS_SUMMARY_PUBLIC', form.booleanForm);
-  const isUnrestricted = given.variable('IS_SUMMARY_ACCESS_UNRESTRICTED', form.booleanForm);
-  if (isUnrestricted === true && isPublic === false) {
-    given.mistakes.push(
-      'IS_SUMMARY_ACCESS_UNRESTRICTED: expected False since IS_SUMMARY_PUBLIC is False, found True. Set both True to ' +
-        'show the summary to everybody, or both False to keep it on this machine',
-    );
-  }
-  const byVariables = isUnrestricted === true ? 'open' : isPublic === true ? 'key' : undefined;
-  const option = given.required('summary-access', form.oneOf('local', 'key', 'open')) ?? 'local';
-  const isOption = given.has('summary-access');
-  const source = isUnrestricted === true ? 'IS_SUMMARY_ACCESS_UNRESTRICTED' : 'IS_SUMMARY_PUBLIC';
-  if (!isOption && (isPublic ?? isUnrestricted) !== undefined) given.sources.set('summary-access', source);
-  if (isOption && byVariables !== undefined && byVariables !== option) {
-    given.overruled(`--summary-access ${option}`, `${source}=True`);
-  }
-  const access = isOption ? option : (byVariables ?? 'local');
-  if (access === 'key' && customerId === undefined) {
-    given.mistakes.push(
-      `${isOption ? '--summary-access key' : `${source}=True`}: expected a customer id, which the API key is made of, ` +
-        'found none. Set CUSTOMER_ID (or --customer-id)',
-    );
-  }
-  return access;
-}
 
 /** The module's documents require them, for Microsoft's services; this node serves without them, and says so. */
 function warnOfMissingIdentity(given: Given): void {

@@ -1,5 +1,8 @@
 // What the node makes of its options and of the module's environment variables.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -265,6 +268,32 @@ describe('what contradicts itself', () => {
   });
 });
 
+describe('an API key', () => {
+  it('is what --summary-key says, or in the file that it names, or made of the customer id', () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'cache-key-')), 'key');
+    writeFileSync(path, 'from-a-file\n');
+    const keyOf = (...args: string[]): string | undefined =>
+      read({ CUSTOMER_ID: guid }, ...drive, ...args).settings.apiKey;
+    expect(keyOf('--summary-access', 'key', '--summary-key', 'as-written')).toBe('as-written');
+    expect(keyOf('--summary-key', `@${path}`)).toBe('from-a-file');
+    expect(keyOf()).toBe(`${guid}__D0508632-1B4D-431C-9EF3-49285AF4DC1F`);
+    rmSync(dirname(path), { recursive: true });
+  });
+
+  it.each([
+    [['--summary-access', 'key'], '--summary-key: expected a key, as --summary-access is key, found none'],
+    [
+      ['--summary-key', 'short'],
+      '--summary-key: expected 8 to 200 characters without spaces, found a secret of 5 characters',
+    ],
+    [['--summary-key', '@/nowhere/key'], '--summary-key: expected a file that can be read, /nowhere/key, found ENOENT'],
+  ])('that is not given or not usable is told: %j', (args, message) => {
+    const found = mistakes({}, ...drive, ...args);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(message);
+  });
+});
+
 describe('an origin', () => {
   it.each([
     ['packages.example', { host: 'packages.example', port: 80, connect: undefined, mayBePrivate: false }],
@@ -347,6 +376,10 @@ describe('--print-config', () => {
       cache-node-id: 01234567-89ab-cdef-0123-456789abcdef # CACHE_NODE_ID
       customer-key: "********" # CUSTOMER_KEY
       summary-access: local # default
+      summary: null # default
+      summary-key: "********" # default
+      access-log: null # default
+      access-log-signatures: false # default
       ledger: false # default
       exit-with-parent: false # default
       "
