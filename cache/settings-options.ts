@@ -201,7 +201,8 @@ export function nodeCommand(name: string): Command {
     .description('Starts a cache node: pulls content from its origins once and serves it to everybody.')
     .usage('[options]')
     .configureHelp({ helpWidth: helpColumns })
-    .helpCommand(false);
+    .helpCommand(false)
+    .addHelpOption(new Option('-h, --help', 'show this').helpGroup('Running it:'));
   const collect = (value: string, all: readonly string[] | undefined): string[] => [...(all ?? []), value];
   for (const [group, specs] of Object.entries<readonly OptionSpec[]>(optionGroups)) {
     for (const spec of specs) {
@@ -224,17 +225,17 @@ export function givenOptions(command: Command): RawOptions {
 const afterHelp = (
   name: string,
 ): string => `Environment (an option wins over its variable; an empty variable counts as not set):
-  STORAGE_N_SIZE_GB                      drive /nginx/cacheN and its size, N from 1 to 9, at least 10
-  CACHEABLE_CUSTOM_N_HOST, …_CANONICAL   one more origin, and the alias that its content is kept under
-  UPSTREAM_HOST, UPSTREAM_PROXY          as --upstream-host, --upstream-proxy
+  STORAGE_N_SIZE_GB               size of drive /nginx/cacheN in GB, N from 1 to 9, at least 10
+  CACHEABLE_CUSTOM_N_HOST         one more origin, and in CACHEABLE_CUSTOM_N_CANONICAL its alias
+  UPSTREAM_HOST, UPSTREAM_PROXY   as --upstream-host, --upstream-proxy
   CUSTOMER_ID, CACHE_NODE_ID, CUSTOMER_KEY
   IS_SUMMARY_PUBLIC, IS_SUMMARY_ACCESS_UNRESTRICTED   True or False
 
 Examples:
   $ ${name} --drive ./cache=20GB
   $ ${name} --listen 0.0.0.0:80 --drive /mnt/a=400GB --drive /mnt/b=400GB --max-connections 35000
-  $ ${name} --drive ./cache=1GB --origin download.windowsupdate.com=127.0.0.1:9000   (split DNS, tests)
-  $ ${name} --drive ./cache=50GB --upstream-host parent.example                      (nested nodes)
-  $ STORAGE_1_SIZE_GB=150 ${name} --print-config                                     (what it would do)
+  $ ${name} --drive ./cache=1GB --origin download.windowsupdate.com=127.0.0.1:9000   (split DNS)
+  $ ${name} --drive ./cache=50GB --upstream-host parent.example                   (nested nodes)
+  $ STORAGE_1_SIZE_GB=150 ${name} --print-config                                  (what would be)
 
 All of it, with units and defaults: docs/node.md`;

@@ -411,7 +411,14 @@ describe('--print-config', () => {
 });
 
 describe('--help', () => {
-  const help = nodeCommand('sim node').helpInformation();
+  let help = '';
+  nodeCommand('sim node')
+    .configureOutput({
+      writeOut: (part) => {
+        help += part;
+      },
+    })
+    .outputHelp();
 
   it('fits into 100 columns, in groups', () => {
     const lines = help.split('\n');
@@ -437,17 +444,8 @@ describe('--help', () => {
     });
   });
 
-  it('names every documented variable that it can', () => {
-    let text = '';
-    nodeCommand('sim node')
-      .configureOutput({
-        writeOut: (part) => {
-          text += part;
-        },
-      })
-      .outputHelp();
-    const short = documentedVariables.filter((name) => name !== 'CACHEABLE_CUSTOM_N_CANONICAL');
-    for (const name of short) expect(text).toContain(name);
+  it('names every documented variable', () => {
+    for (const name of documentedVariables) expect(help).toContain(name);
   });
 });
 
