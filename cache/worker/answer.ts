@@ -93,11 +93,6 @@ export class FileAnswer {
     return this.#missedBytes;
   }
 
-  /** Whether it waits for bytes that are not stored yet. */
-  get isWaiting(): boolean {
-    return !this.#busy && !this.#over;
-  }
-
   /** Bytes that were waited for have come. */
   wake(): void {
     this.send();
@@ -164,8 +159,7 @@ export class FileAnswer {
     this.#giveBackFile();
     this.generation.waiting.add(this);
     this.#busy = false;
-    if (this.connection.hasSaidLast) this.cut();
-    else this.#host.want(this);
+    this.#host.want(this);
   }
 
   /** The extent's file, which stays open and readable meanwhile; undefined when it is still to be opened. */

@@ -43,8 +43,6 @@ export interface ConnectionHost {
 export interface Answerer {
   /** The connection has ended before the answer has. */
   clientGone(): void;
-  /** The client has sent its last byte: it may be gone, or only have nothing more to ask. */
-  clientSaidLast(): void;
 }
 
 type State = 'idle' | 'head' | 'answering' | 'lingering' | 'closed';
@@ -124,10 +122,6 @@ export class ClientConnection {
 
   get isIdle(): boolean {
     return this.#state === 'idle';
-  }
-
-  get hasSaidLast(): boolean {
-    return this.#hasSaidLast;
   }
 
   /** Bytes given to the socket that the kernel has not taken. */
@@ -318,9 +312,9 @@ export class ClientConnection {
   }
 
   #ended(): void {
+    // It may be gone, or only have nothing more to ask: if it is gone, the next write will tell.
     this.#hasSaidLast = true;
-    if (this.#state === 'answering') this.answerer?.clientSaidLast();
-    else this.#linger();
+    if (this.#state !== 'answering') this.#linger();
   }
 
   #closed(): void {

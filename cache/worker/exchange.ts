@@ -133,11 +133,6 @@ export class Exchange implements Answerer {
     this.#askFor({ kind: 'from', start: answer.cursor, end: answer.range.end });
   }
 
-  clientSaidLast(): void {
-    // Who waits for what is not there yet, and has nothing more to say, is taken to be gone (as nginx does).
-    if (this.#answer === undefined ? this.#passing === undefined : this.#answer.isWaiting) this.#connection.destroy();
-  }
-
   clientGone(): void {
     this.#passing?.clientGone();
     if (this.#answer !== undefined && !this.#answer.isOver) {
