@@ -8,7 +8,6 @@ import { OperatorError } from '../common/errors.ts';
 import { runOwner } from './owner/owner.ts';
 import { type DriveSetting, readSettings } from './settings.ts';
 import { givenOptions, nodeCommand } from './settings-options.ts';
-import { printSettings } from './settings-print.ts';
 import { runWorker } from './worker/worker.ts';
 
 async function main(): Promise<void> {
@@ -21,8 +20,11 @@ async function main(): Promise<void> {
       return;
     }
     for (const warning of read.warnings) process.stderr.write(`cache node: ${warning}\n`);
-    if (options['print-config'] === true) process.stdout.write(printSettings(read));
-    else {
+    if (options['print-config'] === true) {
+      // Every worker would load the YAML library for nothing.
+      const { printSettings } = await import('./settings-print.ts');
+      process.stdout.write(printSettings(read));
+    } else {
       read.settings.drives.forEach(requireVolume);
       await runOwner(read.settings);
     }
