@@ -21,8 +21,6 @@ import { Fills } from './fills.ts';
 import { FrontDoor, type Seat } from './front-door.ts';
 import { viaVariable } from './via-variable.ts';
 
-/** SIGTERM: requests under way may finish for this long. */
-const drainMs = 10_000;
 /** A worker that dies this soon after its start is not replaced at once. */
 const restartDelayMs = 1000;
 const queryTimeoutMs = 5000;
@@ -106,7 +104,7 @@ class Owner {
       (link) => new Promise<void>((resolve) => link.worker.once('exit', () => resolve())),
     );
     for (const link of this.#links) link.send({ kind: 'drain' });
-    await Promise.race([Promise.all(exits), new Promise((resolve) => setTimeout(resolve, drainMs))]);
+    await Promise.race([Promise.all(exits), new Promise((resolve) => setTimeout(resolve, this.#settings.drainMs))]);
     this.#upstream.close();
     await this.#store.close();
     process.exit(0);
