@@ -9,7 +9,7 @@ const requestLineBytesMax = 8 * 1024;
 const fieldsMax = 100;
 
 /** Why a head is refused, with the status that says so. */
-export type HeadRefusal = { readonly status: 400 | 408 | 413 | 414 | 431 | 505; readonly reason: string };
+export type HeadRefusal = { readonly status: 400 | 413 | 414 | 431 | 505; readonly reason: string };
 
 /** A request's head. Values are as sent, without the white space around them; lists in several lines are joined. */
 export class RequestHead {

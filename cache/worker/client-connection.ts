@@ -205,7 +205,8 @@ export class ClientConnection {
         if (forMs > idleTimeoutMs) this.#linger();
         return;
       case 'head':
-        if (forMs > headTimeoutMs) this.#refuse({ status: 408, reason: 'the head took too long' });
+        // No answer: 408 is a 4xx, for which a device stays away from a node for 15 minutes.
+        if (forMs > headTimeoutMs) this.#linger();
         return;
       case 'lingering':
         if (forMs > lingerMs && this.queuedBytes === 0) this.destroy();

@@ -175,7 +175,7 @@ export class SimRun {
   /** The numbers of an admin interface; undefined when that port is none. */
   async books(port: number): Promise<Record<string, number> | undefined> {
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/books`, { signal: AbortSignal.timeout(2000) });
+      const answer = await fetch(`http://127.0.0.1:${port}/books`, { signal: AbortSignal.timeout(500) });
       return answer.ok ? ((await answer.json()) as Record<string, number>) : undefined;
     } catch {
       return undefined;
