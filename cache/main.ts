@@ -6,15 +6,16 @@ import { Command, CommanderError, Option } from 'commander';
 import { OperatorError } from '../common/errors.ts';
 import { runOwner } from './owner/owner.ts';
 import { type RawOptions, readSettings } from './settings.ts';
+import { addOperationOptions } from './settings-operations.ts';
 import { runWorker } from './worker/worker.ts';
 
 /** The node's command line; `sim node` is the same program. */
 export function nodeCommand(name: string): Command {
   const collect = (value: string, all: string[]): string[] => [...all, value];
-  return new Command(name)
+  const command = new Command(name)
     .description('Starts a cache node: pulls content from its origins once and serves it to everybody.')
     .option('--listen <address:port>', 'where clients connect; port 0 picks a free one', '127.0.0.1:8081')
-    .option('--admin <address:port>', 'where numbers and health are served (GET /books, /health)', '127.0.0.1:0')
+    .option('--admin <address:port>', 'where numbers, health and purge are served (GET /)', '127.0.0.1:0')
     .option('--drive <path=size>', 'a cache drive and how much of it may be filled; up to nine times', collect, [])
     .option('--origin <host[=address:port]>', 'one more host that may be fetched from, and where it is', collect, [])
     .option('--workers <n>', 'processes that hold connections (default: cores, or more for --max-connections)')
@@ -38,6 +39,7 @@ Examples:
   $ ${name} --drive ./cache=1GB --origin download.windowsupdate.com=127.0.0.1:9000   (split DNS, tests)
   $ ${name} --drive ./cache=50GB --upstream-host parent.example                      (nested nodes)`,
     );
+  return addOperationOptions(command);
 }
 
 async function main(): Promise<void> {

@@ -5,6 +5,7 @@ import { type Address, parseAddress } from '../common/address.ts';
 import { OperatorError } from '../common/errors.ts';
 import { openFileLimit } from '../common/open-file-limit.ts';
 import { parseQuantity, quantityExamples } from '../common/units.ts';
+import { type OperationSettings, type RawOperationOptions, readOperationSettings } from './settings-operations.ts';
 
 /** One cache drive: a folder, and how many bytes of it the node may fill (blocks and metadata counted). */
 export type DriveSetting = { readonly path: string; readonly sizeBytes: number };
@@ -15,7 +16,7 @@ export type OriginSetting = { readonly host: string; readonly connect: Address |
 /** Which query arguments are part of an object's identity, beside the signed-URL ones that never are. */
 export type KeyQuery = 'none' | 'all' | { readonly except: readonly string[] };
 
-export type Settings = {
+export type Settings = OperationSettings & {
   readonly name: string;
   readonly listen: Address;
   readonly admin: Address;
@@ -36,7 +37,7 @@ export type Settings = {
 };
 
 /** The options as the command line has them. */
-export type RawOptions = {
+export type RawOptions = RawOperationOptions & {
   readonly name: string;
   readonly listen: string;
   readonly admin: string;
@@ -95,6 +96,7 @@ export function readSettings(raw: RawOptions): Settings {
         : (wrong('--upstream-client-errors', 'pass or 502', raw.upstreamClientErrors) ?? '502'),
     exitWithParent: raw.exitWithParent,
     ledger: raw.ledger,
+    ...readOperationSettings(raw, wrong),
   };
   if (raw.drive.length === 0) mistakes.push('--drive: expected at least one, such as --drive /var/cache/do=200GB');
   if (raw.drive.length > 9) mistakes.push(`--drive: expected at most nine, found ${raw.drive.length}`);

@@ -50,6 +50,8 @@ export class Upstream {
   #closedBytes = 0;
   requestCount = 0;
   errorCount = 0;
+  /** Requests that failed, by cause. */
+  readonly errors: Record<string, number> = {};
 
   constructor(settings: Pick<Settings, 'upstreamHost' | 'upstreamProxy' | 'ledger'>, via: string) {
     this.#settings = settings;
@@ -187,6 +189,7 @@ export class Upstream {
   #fail(job: Job, failure: Parameters<ResponseSink['onFailure']>[0]): void {
     job.ended = true;
     this.errorCount += 1;
+    this.errors[failure.cause] = (this.errors[failure.cause] ?? 0) + 1;
     job.request.sink.onFailure(failure);
   }
 

@@ -241,6 +241,8 @@ export class FileAnswer {
     books.missBytes += missed;
     books.hitBytes += bytes - missed;
     books.egressBytes += bytes;
+    this.connection.missBytes += missed;
+    this.connection.hitBytes += bytes - missed;
   }
 
   #begin(): void {

@@ -11,8 +11,13 @@ type SocketHandle = { readonly writeQueueSize?: number; readonly fd?: number };
 export class ClientConnection {
   readonly socket: Socket;
   readonly peer: string;
+  readonly client: string;
   bodyBytes = 0;
-  answerCount = 0;
+  hitBytes = 0;
+  missBytes = 0;
+  /** When the last answer's head was sent, by performance.now(). */
+  headAtMs = 0;
+  #answerCount = 0;
   cut = false;
   /** Whether a body is being sent at present. */
   sending = false;
@@ -20,8 +25,19 @@ export class ClientConnection {
 
   constructor(socket: Socket) {
     this.socket = socket;
+    this.client = socket.remoteAddress ?? '';
     this.peer = peerKey(socket.remoteAddress, socket.remotePort);
     this.#handle = (socket as unknown as { readonly _handle: SocketHandle | null })._handle;
+  }
+
+  /** Heads sent so far. */
+  get answerCount(): number {
+    return this.#answerCount;
+  }
+
+  set answerCount(count: number) {
+    this.#answerCount = count;
+    this.headAtMs = performance.now();
   }
 
   /** Bytes given to the socket that the kernel has not taken. */

@@ -13,6 +13,7 @@ import { type CacheStatus, commonFields, lengthFields } from './answer-head.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
 import { type PassThrough, passThrough } from './pass-through.ts';
+import type { RequestNote } from './request-note.ts';
 import type { WorkerState } from './worker-state.ts';
 
 /** The test object by which clients and operators see whether a node serves content (Microsoft, "Verify cache node"). */
@@ -29,6 +30,8 @@ export class Exchange {
   readonly #response: ServerResponse;
   readonly #connection: ClientConnection;
   readonly #target: RequestTarget;
+  readonly #note: RequestNote;
+  #how: 'cache' | 'bypass' | 'refused' = 'cache';
   readonly #spec: RangeSpec | undefined;
   readonly #isHealth: boolean;
   /** Bytes of generation `#claimedOf` that were fetched because of this request. */
@@ -45,7 +48,9 @@ export class Exchange {
     response: ServerResponse,
     connection: ClientConnection,
     target: RequestTarget,
+    note: RequestNote,
   ) {
+    this.#note = note;
     this.id = id;
     this.#state = state;
     this.#request = request;
@@ -231,6 +236,7 @@ export class Exchange {
       return value === undefined ? [] : [[name, value] as const];
     });
     if (sent !== undefined) this.#connection.sending = true;
+    else this.#how = 'bypass';
     passThrough(
       {
         method: method === 'HEAD' ? 'HEAD' : 'GET',
@@ -259,6 +265,7 @@ export class Exchange {
   #refuse(status: number, fields: Record<string, string>): void {
     this.#answer?.abandon();
     this.#state.books.errorCount += 1;
+    this.#how = 'refused';
     this.#finish(status, { 'Content-Length': '0', ...fields });
   }
 
@@ -276,6 +283,10 @@ export class Exchange {
       this.#state.books.abortedCount += 1;
       this.#answer.cut();
     }
+    const { headersSent, statusCode, writableFinished } = this.#response;
+    const { books, accessLog } = this.#state;
+    const status = headersSent ? statusCode : 0;
+    this.#note.end(this.#how, status, !writableFinished, this.#target.origin.host, books, accessLog);
     this.#release();
   }
 
@@ -298,7 +309,7 @@ function isSame(a: GenerationMeta, b: GenerationMeta): boolean {
 }
 
 /** Of repeated Range lines the last counts: the Linux client repeats old ones before it. */
-function lastRangeLine(request: IncomingMessage): string | undefined {
+export function lastRangeLine(request: IncomingMessage): string | undefined {
   const { rawHeaders } = request;
   for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
     if (rawHeaders[i]?.toLowerCase() === 'range') return rawHeaders[i + 1];

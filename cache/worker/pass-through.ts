@@ -93,6 +93,7 @@ export function passThrough(
     else {
       books.missBytes += bytes;
       books.egressBytes += bytes;
+      connection.missBytes += bytes;
     }
   };
   const exchange: UpstreamExchange = upstream.request({

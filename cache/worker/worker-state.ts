@@ -1,5 +1,6 @@
 // What all requests of a worker share.
 
+import type { AccessLog } from '../access-log.ts';
 import type { Books } from '../books.ts';
 import type { WorkerMessage } from '../protocol.ts';
 import type { Upstream } from '../upstream.ts';
@@ -14,6 +15,7 @@ export interface WorkerState {
   readonly catalogue: LocalCatalogue;
   readonly files: ExtentFiles;
   readonly books: Books;
+  readonly accessLog: AccessLog | undefined;
   readonly pacer: Pacer;
   readonly sendFile: SendFile | undefined;
   readonly upstream: Upstream;

@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { assertNever, errorCode } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
 import { openFileLimit } from '../../common/open-file-limit.ts';
+import { AccessLog } from '../access-log.ts';
 import { type Books, emptyBooks } from '../books.ts';
 import { OriginTable } from '../http/origin-table.ts';
 import { readRequestTarget } from '../http/request-target.ts';
@@ -14,10 +15,11 @@ import type { OwnerMessage, WorkerMessage } from '../protocol.ts';
 import type { Settings } from '../settings.ts';
 import { Upstream } from '../upstream.ts';
 import { ClientConnection } from './client-connection.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, lastRangeLine } from './exchange.ts';
 import { ExtentFiles } from './extent-files.ts';
 import { LocalCatalogue } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
+import { type NotedHead, RequestNote } from './request-note.ts';
 import { loadSendFile } from './send-file.ts';
 import type { WorkerState } from './worker-state.ts';
 
@@ -42,6 +44,7 @@ class NodeWorker implements WorkerState {
   readonly catalogue = new LocalCatalogue();
   readonly files = new ExtentFiles();
   readonly books: Books = emptyBooks();
+  readonly accessLog: AccessLog | undefined;
   readonly pacer: Pacer;
   readonly sendFile = loadSendFile();
   readonly upstream: Upstream;
@@ -62,6 +65,10 @@ class NodeWorker implements WorkerState {
     this.hideClientErrors = settings.upstreamClientErrors === '502';
     this.#origins = new OriginTable(settings.origins);
     this.upstream = new Upstream(settings, this.via);
+    if (settings.accessLog !== undefined) {
+      this.accessLog = new AccessLog(settings.accessLog, (text) => process.stderr.write(`cache node: ${text}\n`));
+      process.on('exit', () => this.accessLog?.flushNow());
+    }
     const limit = settings.limitEgressBytesPerMs;
     this.pacer = new Pacer(limit === undefined ? undefined : limit / settings.workerCount);
     this.#server = http.createServer(
@@ -86,6 +93,7 @@ class NodeWorker implements WorkerState {
     // The terminal's signals reach the whole group: the owner drains its workers.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => undefined);
+    process.on('SIGHUP', () => undefined);
     setInterval(() => this.#reportTouched(), touchIntervalMs).unref();
   }
 
@@ -135,10 +143,12 @@ class NodeWorker implements WorkerState {
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket);
     if (connection === undefined) return;
+    const note = new RequestNote(notedHead(request), connection);
     const refuse = (status: number, fields: Record<string, string> = {}): void => {
       this.books.errorCount += 1;
       connection.answerCount += 1;
       response.writeHead(status, { 'Content-Length': '0', ...fields }).end();
+      note.end('refused', status, false, undefined, this.books, this.accessLog);
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       refuse(405, { Allow: 'GET, HEAD', Connection: 'close' });
@@ -164,7 +174,7 @@ class NodeWorker implements WorkerState {
       refuse(target.status);
       return;
     }
-    const exchange = new Exchange(this.#exchangeCount++, this, request, response, connection, target);
+    const exchange = new Exchange(this.#exchangeCount++, this, request, response, connection, target, note);
     this.#exchanges.set(exchange.id, exchange);
     exchange.start();
   }
@@ -192,7 +202,18 @@ class NodeWorker implements WorkerState {
         this.#exchanges.get(message.ask)?.hear(message);
         return;
       case 'booksQuery':
-        this.send({ kind: 'books', query: message.query, books: this.#currentBooks() });
+        this.send({
+          kind: 'books',
+          query: message.query,
+          books: this.#currentBooks(),
+          residentBytes: process.memoryUsage.rss(),
+        });
+        return;
+      case 'sync':
+        this.send({ kind: 'synced', query: message.query });
+        return;
+      case 'reopenLog':
+        this.accessLog?.reopen();
         return;
       case 'ledgerQuery': {
         const served = [...this.#closed, ...[...this.#connections.values()].map((connection) => connection.entry())];
@@ -213,6 +234,8 @@ class NodeWorker implements WorkerState {
       upstreamBytes: this.upstream.receivedBytes,
       upstreamRequestCount: this.upstream.requestCount,
       upstreamErrorCount: this.upstream.errorCount,
+      upstreamErrors: { ...this.upstream.errors },
+      accessLogDroppedCount: this.accessLog?.droppedCount ?? 0,
     };
   }
 
@@ -230,6 +253,13 @@ class NodeWorker implements WorkerState {
     this.send({ kind: 'touched', generations: [...this.#touched] });
     this.#touched.clear();
   }
+}
+
+function notedHead(request: IncomingMessage): NotedHead {
+  const { method = '', url = '', headers } = request;
+  return {
+    ...{ method, target: url, host: headers.host, range: lastRangeLine(request), userAgent: headers['user-agent'] },
+  };
 }
 
 function countHosts(request: IncomingMessage): number {
