@@ -10,8 +10,10 @@ import { errorCode, OperatorError } from '../../common/errors.ts';
 export type AdminAnswer = {
   readonly status: number;
   readonly fields?: Readonly<Record<string, string>>;
-} & /** Indented for people, unless it may be long. */
-({ readonly body: unknown; readonly isLong?: true } | { readonly text: string; readonly type: string });
+} /** Indented for people, unless it may be long. */ & (
+  | { readonly body: unknown; readonly isLong?: true }
+  | { readonly text: string; readonly type: string }
+);
 
 /** `query`: what stands after the `?`, not decoded. */
 export type AdminRoute = (query: string, request: IncomingMessage) => AdminAnswer | Promise<AdminAnswer>;

@@ -86,8 +86,8 @@ export function argument(query: string, name: string): string | undefined {
   const at = query.startsWith(`${name}=`) ? 0 : query.indexOf(`&${name}=`) + 1;
   if (at === 0 && !query.startsWith(`${name}=`)) return undefined;
   const rest = query.slice(at + name.length + 1);
-  const value = /^https?:\/\/|^[^&%]*\//i.test(rest) ? rest : (rest.split('&', 1)[0] ?? '');
-  if (/^https?:\/\//i.test(value)) return value;
+  if (/^[^&%]*\//.test(rest)) return rest;
+  const value = rest.split('&', 1)[0] ?? '';
   try {
     return decodeURIComponent(value);
   } catch {

@@ -12,6 +12,8 @@ export class ClientConnection {
   readonly socket: Socket;
   readonly peer: string;
   readonly client: string;
+  /** Requests whose head had come. */
+  requestCount = 0;
   bodyBytes = 0;
   hitBytes = 0;
   missBytes = 0;

@@ -26,6 +26,7 @@ export class RequestNote {
   constructor(head: NotedHead, connection: ClientConnection) {
     this.#head = head;
     this.#connection = connection;
+    connection.requestCount += 1;
     const { bodyBytes, hitBytes, missBytes } = connection;
     this.#before = { bodyBytes, hitBytes, missBytes };
   }

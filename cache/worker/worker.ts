@@ -245,6 +245,8 @@ class NodeWorker implements WorkerState {
       process.exit(0);
     });
     this.#server.closeIdleConnections();
+    // Node takes a connection that has asked for nothing yet for a busy one.
+    for (const [socket, { requestCount }] of this.#connections) if (requestCount === 0) socket.destroy();
     setInterval(() => this.#server.closeIdleConnections(), 100).unref();
   }
 
