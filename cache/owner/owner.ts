@@ -138,8 +138,9 @@ class Owner {
     const limit = new Promise((resolve) => setTimeout(resolve, this.#settings.drainMs));
     await Promise.race([Promise.all(exits), limit]);
     if (this.#links.size > 0) {
-      const { drainMs } = this.#settings;
-      this.#give(`${this.#links.size} workers had requests under way after ${drainMs / 1000} s: these are cut`);
+      const { drainMs, workerCount } = this.#settings;
+      const left = `${this.#links.size} of ${workerCount} workers`;
+      this.#give(`${left} had requests under way after ${drainMs / 1000} s: these are cut`);
     }
     this.#upstream.close();
     await this.#store.close();

@@ -55,6 +55,8 @@ export class Store {
   /** Reads the journals of all drives; returns what survives, oldest generation first. */
   async load(): Promise<readonly Generation[]> {
     for (const drive of this.drives) await this.#loadDrive(drive);
+    // Purged or evicted in whole: nothing of it may be served, not even its validators.
+    for (const [id, { extents }] of this.#generations) if (extents.size === 0) this.#generations.delete(id);
     for (const drive of this.drives) {
       const extents = new Set<number>();
       for (const generation of this.#generations.values()) {

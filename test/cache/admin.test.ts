@@ -266,6 +266,21 @@ describe('the admin interface of a node', () => {
   );
 });
 
+describe('a purge', () => {
+  it('outlives a restart: neither bytes nor validators of the object come back', async () => {
+    await withSetup({}, async (setup) => {
+      const path = '/object/kept/1000';
+      const { headers } = await setup.get(path);
+      await adminJson(setup.node, 'DELETE', `/objects?url=${origin}${path}`);
+      await setup.newVersion('kept');
+      await setup.node.end('SIGTERM');
+      await setup.startNode();
+      const reply = await setup.get(path, { 'If-None-Match': String(headers.etag) });
+      expect([reply.status, expectOwnContent(reply, 'kept')]).toEqual([200, 2]);
+    });
+  });
+});
+
 describe('a purge while bytes arrive', () => {
   it('leaves those who wait their whole right answer, and nothing on the drive', async () => {
     await withSetup({ cdn: ['--egress', '80 Mbit/s'] }, async (setup) => {
