@@ -92,7 +92,10 @@ class Owner {
       condition: () => this.#condition(),
       figures: () => this.#numbers.collect(),
       ledger: () => this.ledger(),
-      confirm: () => this.#rollCall.ask(ready(this.#links), (query) => ({ kind: 'sync', query })),
+      confirm: async () => {
+        await this.#store.flush();
+        return await this.#rollCall.ask(ready(this.#links), (query) => ({ kind: 'sync', query }));
+      },
     };
     setInterval(() => void this.#endPeriod(report), summaryPeriodMs).unref();
     if (summary !== undefined) {

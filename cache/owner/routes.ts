@@ -27,7 +27,7 @@ export type AdminSubject = {
   condition(): Condition;
   figures(): Promise<Figures>;
   ledger(): Promise<{ readonly served: readonly LedgerEntry[]; readonly upstream: readonly LedgerEntry[] }>;
-  /** Resolves once all workers have heard what they were told so far. */
+  /** Resolves once the journals hold, and all workers have heard, what was changed so far. */
   confirm(): Promise<Answers>;
 };
 

@@ -176,6 +176,11 @@ export class Store {
     this.#generations.delete(generation.meta.id);
   }
 
+  /** Resolves once the journals hold what was said so far: a killed node knows it at its next start. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#journals.values()].map((journal) => journal.flush()));
+  }
+
   async close(): Promise<void> {
     for (const journal of this.#journals.values()) await journal.close();
     for (const drive of this.drives) drive.unlock();

@@ -267,13 +267,17 @@ describe('the admin interface of a node', () => {
 });
 
 describe('a purge', () => {
-  it('outlives a restart: neither bytes nor validators of the object come back', async () => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)('outlives %s: neither bytes nor validators come back', async (signal) => {
     await withSetup({}, async (setup) => {
       const path = '/object/kept/1000';
       const { headers } = await setup.get(path);
+      await until(
+        () => setup.books(),
+        ({ connectionsOpen }) => connectionsOpen === 0,
+      );
       await adminJson(setup.node, 'DELETE', `/objects?url=${origin}${path}`);
       await setup.newVersion('kept');
-      await setup.node.end('SIGTERM');
+      await setup.node.end(signal);
       await setup.startNode();
       const reply = await setup.get(path, { 'If-None-Match': String(headers.etag) });
       expect([reply.status, expectOwnContent(reply, 'kept')]).toEqual([200, 2]);
