@@ -96,7 +96,7 @@ export const metrics: readonly Metric[] = [
   ),
   {
     ...{ name: 'do_node_owner_loop_delay_seconds', type: 'gauge', labels: ['quantile'] },
-    help: "Delay of the owner's event loop in the last 15 s (a tick of 10 ms included).",
+    help: "Delay of the owner's event loop in the last full 15 s.",
     samples: ({ loopDelay }) => [
       { labels: { quantile: '0.5' }, value: loopDelay.medianMs / 1000 },
       { labels: { quantile: '0.99' }, value: loopDelay.p99Ms / 1000 },

@@ -38,6 +38,9 @@ export interface CountedLink extends WorkerLink {
   readonly isReady: boolean;
 }
 
+/** The event loop's delay is sampled this often. */
+const loopTickMs = 10;
+
 type Heard = { readonly books: Books; readonly residentBytes: number };
 
 export class Numbers {
@@ -46,7 +49,7 @@ export class Numbers {
   readonly #rollCall: RollCall;
   readonly #workersExpected: number;
   readonly #heard = new Map<WorkerLink, Heard>();
-  readonly #loop = monitorEventLoopDelay({ resolution: 10 });
+  readonly #loop = monitorEventLoopDelay({ resolution: loopTickMs });
   readonly #startedAtMs = performance.now();
   #past: Books = emptyBooks();
   #loopDelay: LoopDelay = { medianMs: 0, p99Ms: 0, maxMs: 0 };
@@ -113,7 +116,9 @@ export class Numbers {
 
   /** Ends a period of the event loop's delay, and begins the next. */
   endPeriod(): void {
-    const ms = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / 1e6 : 0);
+    // What is measured is the time between two ticks.
+    const ms = (nanoseconds: number): number =>
+      Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e6 - loopTickMs) : 0;
     const { max } = this.#loop;
     this.#loopDelay = {
       medianMs: ms(this.#loop.percentile(50)),
