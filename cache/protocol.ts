@@ -46,8 +46,9 @@ export type UpstreamTarget = {
 };
 
 export type WorkerMessage =
-  | { readonly kind: 'ready'; readonly port: number }
-  | { readonly kind: 'cannotListen'; readonly code: string }
+  | { readonly kind: 'ready' }
+  /** Connections by their ids: those that the worker has now, and those that are closed. */
+  | { readonly kind: 'connections'; readonly taken: readonly number[]; readonly left: readonly number[] }
   | { readonly kind: 'ask'; readonly ask: number; readonly upstream: UpstreamTarget; readonly range: AskRange }
   | { readonly kind: 'release'; readonly ask: number }
   | { readonly kind: 'refresh'; readonly upstream: UpstreamTarget; readonly generation: number }
@@ -98,6 +99,8 @@ export type OwnerMessage =
   /** To be answered by `synced`: what was said before it is heard by then, as the channel keeps its order. */
   | { readonly kind: 'sync'; readonly query: number }
   | { readonly kind: 'reopenLog' }
+  /** Comes with the socket. */
+  | { readonly kind: 'connection'; readonly id: number }
   | { readonly kind: 'drain' };
 
 /** Bytes of an object that one sparse extent file covers. */

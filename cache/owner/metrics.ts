@@ -62,6 +62,11 @@ export const metrics: readonly Metric[] = [
   counter('do_node_errors_total', 'Requests that the node refused by itself.', (f) => f.books.errorCount),
   counter('do_node_aborted_total', 'Answers that a client did not wait for.', (f) => f.books.abortedCount),
   counter('do_node_connections_total', 'Connections of clients accepted.', (f) => f.books.connectionCount),
+  counter(
+    'do_node_connections_refused_total',
+    'Connections turned away because there were too many.',
+    (f) => f.connectionsRefusedCount,
+  ),
   gauge('do_node_connections_open', 'Connections of clients open now.', (f) => f.books.connectionsOpen),
   counter('do_node_upstream_bytes_total', 'Body bytes received from upstream.', (f) => f.books.upstreamBytes),
   counter('do_node_upstream_requests_total', 'Requests made to upstream.', (f) => f.books.upstreamRequestCount),

@@ -26,6 +26,8 @@ export type Figures = {
   readonly index: IndexFigures;
   readonly fills: FillFigures;
   readonly processes: readonly ProcessFigures[];
+  /** Connections turned away because there were too many. */
+  readonly connectionsRefusedCount: number;
   readonly workersReady: number;
   readonly workersExpected: number;
   readonly loopDelay: LoopDelay;
@@ -41,10 +43,18 @@ export interface CountedLink extends WorkerLink {
 /** The event loop's delay is sampled this often. */
 const loopTickMs = 10;
 
+/** The owner's parts that count for themselves. */
+export type NodeParts = {
+  readonly store: Store;
+  readonly upstream: Upstream;
+  readonly fills: Fills;
+  readonly door: { readonly refusedCount: number };
+};
+
 type Heard = { readonly books: Books; readonly residentBytes: number };
 
 export class Numbers {
-  readonly #parts: { readonly store: Store; readonly upstream: Upstream; readonly fills: Fills };
+  readonly #parts: NodeParts;
   readonly #links: ReadonlySet<CountedLink>;
   readonly #rollCall: RollCall;
   readonly #workersExpected: number;
@@ -54,12 +64,7 @@ export class Numbers {
   #past: Books = emptyBooks();
   #loopDelay: LoopDelay = { medianMs: 0, p99Ms: 0, maxMs: 0 };
 
-  constructor(
-    parts: { readonly store: Store; readonly upstream: Upstream; readonly fills: Fills },
-    links: ReadonlySet<CountedLink>,
-    rollCall: RollCall,
-    workersExpected: number,
-  ) {
+  constructor(parts: NodeParts, links: ReadonlySet<CountedLink>, rollCall: RollCall, workersExpected: number) {
     this.#parts = parts;
     this.#links = links;
     this.#rollCall = rollCall;
@@ -88,7 +93,7 @@ export class Numbers {
   /** Asks all workers; takes as long as the slowest, at most 5 s. */
   async collect(): Promise<Figures> {
     await this.#rollCall.ask(ready(this.#links), (query) => ({ kind: 'booksQuery', query }));
-    const { store, upstream, fills } = this.#parts;
+    const { store, upstream, fills, door } = this.#parts;
     const own = emptyBooks();
     own.upstreamBytes = upstream.receivedBytes;
     own.upstreamRequestCount = upstream.requestCount;
@@ -107,6 +112,7 @@ export class Numbers {
         { role: 'owner', pid: process.pid, residentBytes: process.memoryUsage.rss() },
         ...workers.map(({ pid, residentBytes }) => ({ role: 'worker' as const, pid, residentBytes })),
       ],
+      connectionsRefusedCount: door.refusedCount,
       workersReady: ready(this.#links).length,
       workersExpected: this.#workersExpected,
       loopDelay: this.#loopDelay,

@@ -1,14 +1,15 @@
 // The owner: the one process that knows the index. It starts the workers, answers their asks, fills, evicts, and adds
 // up everybody's numbers. Workers end with it; one that dies is replaced and takes nothing else down.
 
+import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import net from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Address, formatAddress } from '../../common/address.ts';
 import { printReady, repositoryRoot, watchParent } from '../../common/child-program.ts';
-import { assertNever, errorCode, OperatorError } from '../../common/errors.ts';
+import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
 import { AccessLog } from '../access-log.ts';
 import { OriginTable } from '../http/origin-table.ts';
@@ -19,6 +20,7 @@ import { Upstream } from '../upstream.ts';
 import { serveAdmin } from './admin.ts';
 import type { Ask, WorkerLink } from './ask.ts';
 import { Fills } from './fills.ts';
+import { FrontDoor, type Seat } from './front-door.ts';
 import type { Condition } from './health.ts';
 import { Numbers, ready } from './numbers.ts';
 import { RollCall } from './roll-call.ts';
@@ -40,6 +42,7 @@ class Owner {
   readonly #store: Store;
   readonly #upstream: Upstream;
   readonly #fills: Fills;
+  readonly #door: FrontDoor;
   readonly #links = new Set<OwnerLink>();
   readonly #via: string;
   readonly #origins: OriginTable;
@@ -57,18 +60,18 @@ class Owner {
     this.#origins = new OriginTable(settings.origins);
     this.#fills = new Fills(this.#store, this.#upstream, this.#origins, this.#links);
     this.#store.listener = this.#fills;
-    const parts = { store: this.#store, upstream: this.#upstream, fills: this.#fills };
+    this.#door = new FrontDoor(settings);
+    const parts = { store: this.#store, upstream: this.#upstream, fills: this.#fills, door: this.#door };
     this.#numbers = new Numbers(parts, this.#links, this.#rollCall, settings.workerCount);
   }
 
   async start(): Promise<void> {
     const settings = this.#settings;
-    if (settings.accessLog !== undefined) await new AccessLog(settings.accessLog, (text) => this.#give(text)).close();
+    if (settings.accessLog !== undefined) await new AccessLog(settings.accessLog, warn).close();
     const admin = await this.#startAdmin();
     this.#fills.adopt(await this.#store.load());
+    this.#port = await this.#door.listen(settings.listen);
     this.#loading = false;
-    cluster.schedulingPolicy = cluster.SCHED_RR;
-    this.#port = settings.listen.port === 0 ? await freePort(settings.listen.host) : settings.listen.port;
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
@@ -134,6 +137,7 @@ class Owner {
   async stop(): Promise<void> {
     if (this.#stopping) process.exit(0);
     this.#stopping = true;
+    this.#door.close();
     const exits = [...this.#links].map(
       (link) => new Promise<void>((resolve) => link.worker.once('exit', () => resolve())),
     );
@@ -143,31 +147,30 @@ class Owner {
     if (this.#links.size > 0) {
       const { drainMs, workerCount } = this.#settings;
       const left = `${this.#links.size} of ${workerCount} workers`;
-      this.#give(`${left} had requests under way after ${drainMs / 1000} s: these are cut`);
+      warn(`${left} had requests under way after ${drainMs / 1000} s: these are cut`);
     }
     this.#upstream.close();
     await this.#store.close();
     process.exit(0);
   }
 
-  /** Forks a worker; resolves once it listens. */
+  /** Forks a worker; resolves once it takes connections. */
   #startWorker(): Promise<void> {
-    const worker = cluster.fork({ CACHE_NODE_PORT: String(this.#port), [viaVariable]: this.#via });
+    const worker = cluster.fork({ [viaVariable]: this.#via });
     const link = new OwnerLink(worker);
     this.#links.add(link);
     const startedAtMs = Date.now();
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
         if (message.kind === 'ready') {
           link.isReady = true;
+          this.#door.addSeat(link);
           resolve();
-        } else if (message.kind === 'cannotListen') {
-          reject(this.#cannotListen(message.code));
-          worker.process.kill('SIGKILL'); // its end is what starts the next try
         } else this.#hear(link, message);
       });
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
+        this.#door.removeSeat(link);
         for (const ask of link.asks.values()) this.#fills.release(ask);
         this.#rollCall.gone(link);
         this.#numbers.gone(link, !this.#stopping);
@@ -175,24 +178,10 @@ class Owner {
         process.stderr.write(`cache node: worker ${worker.process.pid} ended (${signal ?? code}); starting another\n`);
         const delayMs = Date.now() - startedAtMs < restartDelayMs ? restartDelayMs : 0;
         setTimeout(() => {
-          if (!this.#stopping) void this.#startWorker().catch((error: unknown) => this.#give(error));
+          if (!this.#stopping) void this.#startWorker();
         }, delayMs);
       });
     });
-  }
-
-  #give(error: unknown): void {
-    process.stderr.write(`cache node: ${error instanceof Error ? error.message : String(error)}\n`);
-  }
-
-  #cannotListen(code: string): OperatorError {
-    const where = formatAddress(this.#settings.listen);
-    const why: Readonly<Record<string, string>> = {
-      EADDRINUSE: 'another program listens there. Stop it, or choose another port (0 picks a free one)',
-      EACCES: 'no right to use that port. Choose one above 1023, or run with the right to',
-      EADDRNOTAVAIL: 'this machine has no such address',
-    };
-    return new OperatorError('CANNOT_LISTEN', `--listen ${where}: ${why[code] ?? code}.`, 3);
   }
 
   #hear(link: OwnerLink, message: WorkerMessage): void {
@@ -238,8 +227,10 @@ class Owner {
       case 'closing':
         this.#numbers.closing(link, message.books);
         return;
+      case 'connections':
+        this.#door.hear(link, message.taken, message.left);
+        return;
       case 'ready':
-      case 'cannotListen':
         return;
       default:
         assertNever(message);
@@ -247,21 +238,7 @@ class Owner {
   }
 }
 
-/** All workers must name the same port, also those that start later: 0 would give each start another one. */
-function freePort(host: string): Promise<number> {
-  const server = net.createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      reject(new OperatorError('CANNOT_LISTEN', `--listen ${host}: cannot listen there (${errorCode(error)}).`, 3));
-    });
-    server.listen(0, host, () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-class OwnerLink implements WorkerLink {
+class OwnerLink implements WorkerLink, Seat {
   readonly known = new Set<number>();
   readonly asks = new Map<number, Ask>();
   readonly worker: Worker;
@@ -279,6 +256,18 @@ class OwnerLink implements WorkerLink {
     // A worker that is going has no channel any more; its exit event releases what it asked for.
     if (this.worker.isConnected()) this.worker.send(message);
   }
+
+  hand(id: number, socket: Socket): boolean {
+    // The handle itself is sent: it stays open here until the worker has it.
+    const handle = (socket as unknown as { readonly _handle: SendHandle | null })._handle;
+    if (handle === null || !this.worker.isConnected()) return false;
+    this.worker.process.send({ kind: 'connection', id } satisfies OwnerMessage, handle);
+    return true;
+  }
+}
+
+function warn(text: string): void {
+  process.stderr.write(`cache node: ${text}\n`);
 }
 
 function packageVersion(): string {

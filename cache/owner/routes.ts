@@ -110,7 +110,7 @@ function show(subject: AdminSubject, query: string): AdminAnswer {
     : { status: 404, body: { error: `nothing is stored of ${found.key}`, key: found.key } };
 }
 
-/** From its answer on no worker begins an answer from what was stored; those under way are finished. */
+/** From its answer on no worker begins an answer from what was stored. */
 async function purge(subject: AdminSubject, query: string): Promise<AdminAnswer> {
   const found = wanted(subject, query);
   if ('status' in found) return found;

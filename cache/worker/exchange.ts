@@ -1,74 +1,68 @@
 // One request at a worker, from its line to the end of its answer. It is answered from what the worker knows, or waits
 // for the owner: until the first byte is sent a failure can still become a 5xx, after it only the end of the connection.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ByteRange, parseRangeHeader, type RangeSpec, resolveRange } from '../../common/byte-range.ts';
+import { type ByteRange, parseRangeHeader, type RangeSpec } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
 import { mustRevalidate } from '../http/freshness.ts';
-import { evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
+import { type ConditionFields, evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
 import { FileAnswer } from './answer.ts';
-import { type CacheStatus, commonFields, lengthFields } from './answer-head.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { type CacheStatus, commonFields, contentHeadText, type Fields, headText } from './answer-head.ts';
+import type { Answerer, ClientConnection } from './client-connection.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
+import { type Framing, frame, partsMax, selectParts } from './parts.ts';
 import { type PassThrough, passThrough } from './pass-through.ts';
-import type { RequestNote } from './request-note.ts';
 import type { WorkerState } from './worker-state.ts';
-
-/** The test object by which clients and operators see whether a node serves content (Microsoft, "Verify cache node"). */
-const healthPath = '/mscomtest/wuidt.gif';
-const conditionFields = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range'] as const;
-const clientFields = ['range', ...conditionFields, 'authorization'] as const;
 
 export type OwnerAnswer = Extract<OwnerMessage, { kind: 'serve' | 'claimed' | 'refused' | 'again' | 'passThrough' }>;
 
-export class Exchange {
+export class Exchange implements Answerer {
   readonly id: number;
   readonly #state: WorkerState;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: RequestHead;
   readonly #connection: ClientConnection;
   readonly #target: RequestTarget;
-  readonly #note: RequestNote;
-  #how: 'cache' | 'bypass' | 'refused' = 'cache';
-  readonly #spec: RangeSpec | undefined;
+  readonly #specs: readonly RangeSpec[] | undefined;
+  /** Of an object that is not known, the ranges are asked for one by one until one is within it. */
+  #specIndex = 0;
   readonly #isHealth: boolean;
   /** Bytes of generation `#claimedOf` that were fetched because of this request. */
-  readonly #claimed = new IntervalSet();
+  #claimed: IntervalSet | undefined;
   #claimedOf = 0;
   #asked: AskRange | undefined;
   #askedBefore = false;
+  /** What is sent at present: the whole, the one part, or one of several. */
   #answer: FileAnswer | undefined;
+  /** Several parts: those still to come after the present one, and the text around them all. */
+  #nextParts: ByteRange[] = [];
+  #framing: Framing | undefined;
+  #missedBytes = 0;
+  #passing: { clientGone(): void } | undefined;
+  #isFinished = false;
 
   constructor(
     id: number,
     state: WorkerState,
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: RequestHead,
     connection: ClientConnection,
-    target: RequestTarget,
-    note: RequestNote,
+    target: RequestTarget & { readonly isHealth: boolean },
   ) {
-    this.#note = note;
     this.id = id;
     this.#state = state;
     this.#request = request;
-    this.#response = response;
     this.#connection = connection;
     this.#target = target;
-    this.#isHealth = target.target.split('?', 1)[0] === healthPath;
-    const specs = request.method === 'GET' ? parseRangeHeader(lastRangeLine(request) ?? '') : undefined;
-    // Several ranges are answered by the whole: one part each is all that these clients use.
-    this.#spec = specs?.length === 1 ? specs[0] : undefined;
+    this.#isHealth = target.isHealth;
+    this.#specs = request.method === 'GET' && request.range !== undefined ? parseRangeHeader(request.range) : undefined;
   }
 
   /** Answers at once when the worker knows enough, else asks the owner. */
   start(): void {
-    this.#response.once('close', () => this.#closed());
+    this.#connection.answerer = this;
     const generation = this.#state.catalogue.current(this.#target.key);
-    const headers = this.#request.headers;
-    if (headers.authorization !== undefined) this.#passThrough();
+    if (this.#request.authorization !== undefined) this.#passThrough();
     else if (generation === undefined) {
       if (this.#request.method === 'HEAD') this.#passThrough();
       else this.#ask();
@@ -83,7 +77,7 @@ export class Exchange {
   hear(message: OwnerAnswer): void {
     switch (message.kind) {
       case 'claimed':
-        if (message.generation !== this.#claimedOf) this.#claimed.remove(0, Number.MAX_SAFE_INTEGER);
+        if (message.generation !== this.#claimedOf || this.#claimed === undefined) this.#claimed = new IntervalSet();
         this.#claimedOf = message.generation;
         this.#claimed.add(message.start, message.end);
         return;
@@ -100,8 +94,12 @@ export class Exchange {
       case 'refused':
         if (this.#answer?.headSent === true) this.#answer.cut();
         // Other conditions come before the range: only the origin knows what they say of an object unknown here.
-        else if (message.status === 416 && this.#hasConditions()) this.#passThrough();
-        else this.#refuse(message.status, Object.fromEntries(message.fields));
+        else if (message.status === 416 && this.#request.hasConditions) this.#passThrough();
+        else if (message.status === 416 && this.#hasOtherSpec()) {
+          this.#specIndex += 1;
+          this.#stopAsking();
+          this.#ask();
+        } else this.#refuse(message.status, Object.fromEntries(message.fields));
         return;
       case 'again':
         if (this.#answer?.headSent === true) this.#answer.cut();
@@ -135,36 +133,58 @@ export class Exchange {
     this.#askFor({ kind: 'from', start: answer.cursor, end: answer.range.end });
   }
 
-  #serve(generation: LocalGeneration): void {
-    const { headers } = this.#request;
-    const representation = { etag: generation.meta.etag, lastModified: generation.meta.lastModified };
-    const verdict = evaluateConditions(headers, representation);
-    const { sizeBytes } = generation.meta;
-    const part =
-      this.#spec !== undefined && ifRangeHolds(single(headers['if-range']), representation)
-        ? (resolveRange(this.#spec, sizeBytes) ?? 'unsatisfiable')
-        : undefined;
-    if (verdict === 412) this.#refuse(412, {});
-    else if (verdict === 304) this.#finish(304, this.#fields(generation, 'hit'));
-    else if (part === 'unsatisfiable') this.#refuse(416, { 'Content-Range': `bytes */${sizeBytes}` });
-    else this.#sendBody(generation, part);
+  clientGone(): void {
+    this.#passing?.clientGone();
+    if (this.#answer !== undefined && !this.#answer.isOver) {
+      this.#state.books.abortedCount += 1;
+      this.#answer.cut();
+    }
+    this.#release();
   }
 
-  #sendBody(generation: LocalGeneration, part: ByteRange | undefined): void {
+  #serve(generation: LocalGeneration): void {
+    const request = this.#request;
+    const representation = { etag: generation.meta.etag, lastModified: generation.meta.lastModified };
+    const verdict = request.hasConditions ? evaluateConditions(conditionsOf(request), representation) : 'proceed';
     const { sizeBytes } = generation.meta;
-    const range = part ?? { start: 0, end: sizeBytes };
-    const complete = generation.stored.covers(range.start, range.end);
-    const status: CacheStatus = complete
-      ? 'hit'
-      : this.#asked === undefined
-        ? 'fwd=partial; stored'
-        : 'fwd=uri-miss; stored';
-    const fields = this.#fields(generation, status);
-    const code = lengthFields(fields, sizeBytes, part);
-    if (this.#request.method === 'HEAD') {
-      this.#finish(code, fields);
-      return;
-    }
+    const parts = ifRangeHolds(request.ifRange, representation) ? selectParts(this.#specs, sizeBytes) : undefined;
+    if (verdict === 412) this.#refuse(412, {});
+    else if (verdict === 304) this.#finish(304, commonFields(generation, this.#state, 'hit'));
+    else if (parts === 'unsatisfiable') this.#refuse(416, { 'Content-Range': `bytes */${sizeBytes}` });
+    else if (parts === undefined || parts.length === 1) this.#sendOne(generation, parts?.[0]);
+    else this.#sendParts(generation, parts);
+  }
+
+  /** The whole, or one part of it. */
+  #sendOne(generation: LocalGeneration, part: ByteRange | undefined): void {
+    const range = part ?? { start: 0, end: generation.meta.sizeBytes };
+    const status = this.#cacheStatus(generation, [range]);
+    const head = (): string => contentHeadText(generation, this.#state, status, part, this.#connection.keepAlive);
+    if (this.#request.method === 'HEAD') this.#finishWith(head());
+    else this.#send(generation, range, () => this.#connection.sendHead(head()));
+  }
+
+  #sendParts(generation: LocalGeneration, parts: readonly ByteRange[]): void {
+    const fields = commonFields(generation, this.#state, this.#cacheStatus(generation, parts));
+    const framing = frame(parts, generation.meta.sizeBytes, fields['Content-Type']);
+    fields['Content-Type'] = framing.contentType;
+    fields['Content-Length'] = String(framing.lengthBytes);
+    const [first, ...others] = parts;
+    if (first === undefined) return;
+    this.#framing = framing;
+    this.#nextParts = others;
+    this.#send(generation, first, () => {
+      this.#connection.sendHead(headText(206, fields, this.#connection) + (framing.before[0] ?? ''));
+    });
+  }
+
+  #cacheStatus(generation: LocalGeneration, ranges: readonly ByteRange[]): CacheStatus {
+    if (ranges.every((range) => generation.stored.covers(range.start, range.end))) return 'hit';
+    return this.#asked === undefined ? 'fwd=partial; stored' : 'fwd=uri-miss; stored';
+  }
+
+  /** `lead` sends what comes before the bytes: the head, or a part's. */
+  #send(generation: LocalGeneration, range: ByteRange, lead: () => void): void {
     const answer = new FileAnswer(
       {
         files: this.#state.files,
@@ -173,40 +193,56 @@ export class Exchange {
         sendFile: this.#state.sendFile,
         want: (which) => this.want(which),
         unreadable: (which, extent) => this.#state.send({ kind: 'unreadable', generation: which.meta.id, extent }),
-        ended: () => this.#release(),
+        ended: (which, isWhole) => (isWhole ? this.#sent(which) : this.#release()),
       },
       generation,
-      this.#response,
       this.#connection,
       range,
-      this.#claimed,
+      () => this.#claimed,
       this.#isHealth,
-      () => {
-        this.#connection.answerCount += 1;
-        this.#response.writeHead(code, fields);
-        this.#response.flushHeaders();
-      },
+      lead,
     );
     this.#answer = answer;
-    this.#state.touch(generation.meta.id);
-    void answer.send();
+    this.#state.touch(generation);
+    answer.send();
+  }
+
+  /** A part is sent: the next one follows, or the answer is complete. */
+  #sent(answer: FileAnswer): void {
+    this.#missedBytes += answer.missedBytes;
+    const next = this.#nextParts.shift();
+    const framing = this.#framing;
+    if (next !== undefined && framing !== undefined) {
+      this.#stopAsking();
+      const lead = framing.before.at(-1 - this.#nextParts.length) ?? '';
+      this.#send(answer.generation, next, () => this.#connection.sendText(lead));
+      this.#answer?.begin();
+      return;
+    }
+    if (framing !== undefined) this.#connection.sendText(framing.after);
+    if (!this.#isHealth) {
+      if (this.#missedBytes > 0) this.#state.books.missRequestCount += 1;
+      else this.#state.books.hitRequestCount += 1;
+    }
+    this.#release();
+    this.#connection.endAnswer();
   }
 
   #ask(): void {
-    const spec = this.#spec;
+    const spec = this.#specs?.[this.#specIndex];
     if (spec === undefined) this.#askFor({ kind: 'all' });
     else if (spec.kind === 'suffix') this.#askFor({ kind: 'suffix', suffixBytes: spec.suffixBytes });
     else if (spec.kind === 'from') this.#askFor({ kind: 'from', start: spec.first, end: undefined });
     else this.#askFor({ kind: 'from', start: spec.first, end: spec.last + 1 });
   }
 
+  #hasOtherSpec(): boolean {
+    return this.#specs !== undefined && this.#specIndex + 1 < Math.min(this.#specs.length, partsMax);
+  }
+
   #askFor(range: AskRange): void {
     this.#asked = range;
     this.#state.send({ kind: 'ask', ask: this.id, upstream: this.#upstream(), range });
-  }
-
-  #hasConditions(): boolean {
-    return conditionFields.some((name) => this.#request.headers[name] !== undefined);
   }
 
   #upstream(): UpstreamTarget {
@@ -216,11 +252,12 @@ export class Exchange {
 
   #passThrough(): void {
     const answer = this.#answer;
-    if (answer?.isOver === true || this.#response.destroyed) return;
+    if (answer?.isOver === true || this.#connection.isGone) return;
     if (answer?.headSent !== true) {
       answer?.abandon();
       this.#passOn(undefined);
-    } else {
+    } else if (this.#framing !== undefined) answer.cut();
+    else {
       answer.handOver(() => {
         this.#passOn({ range: { start: answer.cursor, end: answer.range.end }, of: answer.generation.meta });
       });
@@ -229,20 +266,16 @@ export class Exchange {
 
   /** `sent`: the head has been sent, and these bytes are still to come. */
   #passOn(sent: PassThrough['rest']): void {
-    if (this.#response.destroyed) return;
-    const { headers, method } = this.#request;
-    const fields = clientFields.flatMap((name) => {
-      const value = name === 'range' ? lastRangeLine(this.#request) : single(headers[name]);
-      return value === undefined ? [] : [[name, value] as const];
-    });
+    if (this.#connection.isGone) return;
     if (sent !== undefined) this.#connection.sending = true;
-    else this.#how = 'bypass';
-    passThrough(
+    else if (this.#connection.note !== undefined) this.#connection.note.how = 'bypass';
+    this.#passing = passThrough(
       {
-        method: method === 'HEAD' ? 'HEAD' : 'GET',
+        method: this.#request.method === 'HEAD' ? 'HEAD' : 'GET',
+        isHttp10: this.#request.minorVersion === 0,
         origin: this.#target.origin,
         target: this.#target.target,
-        fields,
+        fields: forwardedFields(this.#request),
         rest: sent,
         hideClientErrors: this.#target.namedOrigin && this.#state.hideClientErrors,
         statusFields: { 'Cache-Status': `${this.#state.name}; fwd=bypass`, Via: `1.1 ${this.#state.via}` },
@@ -251,43 +284,34 @@ export class Exchange {
       this.#state.upstream,
       this.#state.pacer,
       this.#state.books,
-      this.#response,
       this.#connection,
-      (status) => this.#refuse(status, status === 503 ? { 'Retry-After': '5' } : {}),
+      {
+        refuse: (status) => this.#refuse(status, status === 503 ? { 'Retry-After': '5' } : {}),
+        ended: () => this.#release(),
+      },
     );
   }
 
-  #fields(generation: LocalGeneration, status: CacheStatus): Record<string, string> {
-    return commonFields(generation, this.#state.name, this.#state.via, status);
-  }
-
   /** An answer without a body, for trouble: nothing in it can be mistaken for content. */
-  #refuse(status: number, fields: Record<string, string>): void {
+  #refuse(status: number, fields: Fields): void {
     this.#answer?.abandon();
     this.#state.books.errorCount += 1;
-    this.#how = 'refused';
+    if (this.#connection.note !== undefined) this.#connection.note.how = 'refused';
     this.#finish(status, { 'Content-Length': '0', ...fields });
   }
 
-  #finish(status: number, fields: Record<string, string>): void {
-    if (!this.#response.headersSent && !this.#response.destroyed) {
-      this.#connection.answerCount += 1;
-      this.#response.writeHead(status, fields).end();
-    }
-    this.#release();
+  #finish(status: number, fields: Fields): void {
+    this.#finishWith(headText(status, fields, this.#connection));
   }
 
-  #closed(): void {
-    if (!this.#response.writableFinished) this.#connection.cut = true;
-    if (this.#answer !== undefined && !this.#answer.isOver) {
-      this.#state.books.abortedCount += 1;
-      this.#answer.cut();
-    }
-    const { headersSent, statusCode, writableFinished } = this.#response;
-    const { books, accessLog } = this.#state;
-    const status = headersSent ? statusCode : 0;
-    this.#note.end(this.#how, status, !writableFinished, this.#target.origin.host, books, accessLog);
+  /** Sends an answer that is only a head. */
+  #finishWith(head: string): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     this.#release();
+    if (this.#connection.isGone) return;
+    this.#connection.sendHead(head);
+    this.#connection.endAnswer();
   }
 
   #release(): void {
@@ -308,17 +332,26 @@ function isSame(a: GenerationMeta, b: GenerationMeta): boolean {
   );
 }
 
-/** Of repeated Range lines the last counts: the Linux client repeats old ones before it. */
-export function lastRangeLine(request: IncomingMessage): string | undefined {
-  const { rawHeaders } = request;
-  for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
-    if (rawHeaders[i]?.toLowerCase() === 'range') return rawHeaders[i + 1];
-  }
-  return undefined;
-}
+const conditionsOf = (request: RequestHead): ConditionFields => ({
+  'if-match': request.ifMatch,
+  'if-none-match': request.ifNoneMatch,
+  'if-modified-since': request.ifModifiedSince,
+  'if-unmodified-since': request.ifUnmodifiedSince,
+  'if-range': request.ifRange,
+});
 
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value;
+/** What of the client's own fields an origin must see when a request goes through. */
+function forwardedFields(request: RequestHead): (readonly [string, string])[] {
+  const all: readonly (readonly [string, string | undefined])[] = [
+    ['Range', request.range],
+    ['If-Match', request.ifMatch],
+    ['If-None-Match', request.ifNoneMatch],
+    ['If-Modified-Since', request.ifModifiedSince],
+    ['If-Unmodified-Since', request.ifUnmodifiedSince],
+    ['If-Range', request.ifRange],
+    ['Authorization', request.authorization],
+  ];
+  return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
 
 function covers(asked: AskRange, answer: FileAnswer, sizeBytes: number): boolean {

@@ -2,8 +2,7 @@
 // its answers follow one another, a request's share is what was added while it was answered.
 
 import type { AccessLog } from '../access-log.ts';
-import { type Books, countAnswer, type Outcome, outcomeOfBytes } from '../books.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { type Books, countAnswer, outcomeOfBytes } from '../books.ts';
 
 /** What of a request's head the log repeats. */
 export type NotedHead = {
@@ -14,47 +13,51 @@ export type NotedHead = {
   readonly userAgent: string | undefined;
 };
 
-export class RequestNote {
-  readonly #head: NotedHead;
-  readonly #connection: ClientConnection;
-  readonly #before: { readonly bodyBytes: number; readonly hitBytes: number; readonly missBytes: number };
-  readonly #atMs = Date.now();
-  readonly #beganMs = performance.now();
-  #over = false;
+/** What of its connection counts. */
+export type NotedConnection = {
+  readonly client: string;
+  readonly bodyBytes: number;
+  readonly fetchedBytes: number;
+  readonly headStatus: number;
+  readonly headAtMs: number;
+};
 
-  /** Made when the head has come, and its answer is the connection's next. */
-  constructor(head: NotedHead, connection: ClientConnection) {
+export class RequestNote {
+  /** Who answers; changed by who takes the answer over. */
+  how: 'cache' | 'bypass' | 'refused' = 'cache';
+  /** The origin's host, once it is known. */
+  origin: string | undefined = undefined;
+  /** The test object's bytes are neither hit nor miss. */
+  isHealth = false;
+  readonly #head: NotedHead | undefined;
+  readonly #bodyBytesBefore: number;
+  readonly #fetchedBytesBefore: number;
+  readonly #beganMs = performance.now();
+
+  /** Made when the head has come, and its answer is the connection's next; `head`: none when it was not understood. */
+  constructor(head: NotedHead | undefined, connection: NotedConnection) {
     this.#head = head;
-    this.#connection = connection;
-    connection.requestCount += 1;
-    const { bodyBytes, hitBytes, missBytes } = connection;
-    this.#before = { bodyBytes, hitBytes, missBytes };
+    this.#bodyBytesBefore = connection.bodyBytes;
+    this.#fetchedBytesBefore = connection.fetchedBytes;
   }
 
-  /** The answer is over; counts once, however often it is called. `status` 0: no head was sent. */
-  end(
-    how: 'cache' | 'bypass' | 'refused',
-    status: number,
-    aborted: boolean,
-    origin: string | undefined,
-    books: Books,
-    log: AccessLog | undefined,
-  ): void {
-    if (this.#over) return;
-    this.#over = true;
-    const connection = this.#connection;
-    const hitBytes = connection.hitBytes - this.#before.hitBytes;
-    const missBytes = connection.missBytes - this.#before.missBytes;
-    const outcome: Outcome = how === 'cache' ? outcomeOfBytes(hitBytes, missBytes) : how;
+  /** The answer is over: counts it, and writes its line. */
+  end(connection: NotedConnection, aborted: boolean, books: Books, log: AccessLog | undefined): void {
+    const { how, isHealth, origin } = this;
+    const bodyBytes = connection.bodyBytes - this.#bodyBytesBefore;
+    const fetchedBytes = connection.fetchedBytes - this.#fetchedBytesBefore;
+    const status = connection.headStatus;
+    const outcome = how === 'cache' ? outcomeOfBytes(bodyBytes - fetchedBytes, fetchedBytes) : how;
     countAnswer(books, status, outcome);
     if (log === undefined) return;
-    const firstByteMs = connection.headAtMs - this.#beganMs;
+    const { method = '', target = '', host, range, userAgent } = this.#head ?? {};
+    const durationMs = performance.now() - this.#beganMs;
     log.write({
-      ...{ ...this.#head, atMs: this.#atMs, client: connection.client, origin, status, hitBytes, missBytes, outcome },
-      bodyBytes: connection.bodyBytes - this.#before.bodyBytes,
-      durationMs: performance.now() - this.#beganMs,
-      firstByteMs: firstByteMs >= 0 && status > 0 ? firstByteMs : undefined,
-      aborted,
+      ...{ atMs: Date.now() - durationMs, client: connection.client, method, target, host, range, userAgent },
+      ...{ origin, status, outcome, bodyBytes, durationMs, aborted },
+      hitBytes: isHealth ? 0 : bodyBytes - fetchedBytes,
+      missBytes: isHealth ? 0 : fetchedBytes,
+      firstByteMs: status > 0 ? connection.headAtMs - this.#beganMs : undefined,
     });
   }
 }

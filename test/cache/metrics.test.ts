@@ -17,6 +17,7 @@ const figures: Figures = {
   },
   fills: { objectCount: 1, waitingCount: 2, fetchCount: 3 },
   processes: [{ role: 'owner', pid: 17, residentBytes: 1e8 }],
+  connectionsRefusedCount: 0,
   workersReady: 1,
   workersExpected: 2,
   loopDelay: { medianMs: 10, p99Ms: 11, maxMs: 12 },
