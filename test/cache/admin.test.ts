@@ -172,7 +172,10 @@ describe('the admin interface of a node', () => {
   it('shows what is stored of an object', async () => {
     await setup.get('/object/seen/3000000', { Range: 'bytes=1000000-1999999' });
     await setup.get('/object/seen/3000000', { Range: 'bytes=2500000-2500009' });
-    const { status, body } = await admin('GET', `${objects('seen', 3_000_000)}?P1=1&P2=2`);
+    const { status, body } = await until(
+      () => admin('GET', `${objects('seen', 3_000_000)}?P1=1&P2=2`),
+      (reply) => (reply.body as InspectedObject).generations[0]?.waitingCount === 0,
+    );
     expect(status).toBe(200);
     const { key, generations } = body as InspectedObject;
     expect(key).toBe(`${origin}/object/seen/3000000`);
