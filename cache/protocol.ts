@@ -43,6 +43,8 @@ export type UpstreamTarget = {
   readonly target: string;
   /** Whether the client named its origin by `cacheHostOrigin`. */
   readonly namedOrigin: boolean;
+  /** The client's own Via: nodes that the request came through. */
+  readonly via?: string | undefined;
 };
 
 export type WorkerMessage =

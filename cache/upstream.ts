@@ -1,13 +1,14 @@
 // Connections to origins, a parent node or a proxy: a keep-alive pool for each place, several fetches in parallel, the
 // rest queued. Used by the owner (fills) and by the workers (pass-through).
 
-import dns from 'node:dns';
-import net from 'node:net';
 import { type Address, formatAddress } from '../common/address.ts';
 import { HttpConnection, type ResponseSink } from '../common/http-connection.ts';
 import type { LedgerEntry } from '../common/ledger.ts';
-import type { Origin } from './http/origin-table.ts';
+import { type Origin, OriginTable } from './http/origin-table.ts';
 import type { Settings } from './settings.ts';
+import { publicLookup, type Resolve } from './upstream-addresses.ts';
+import { placeOf, type Route, requestHead } from './upstream-head.ts';
+import { followRedirects } from './upstream-redirects.ts';
 
 /** One request to make. The sink hears of exactly one end: `onEnd` or `onFailure`. */
 export type UpstreamRequest = {
@@ -17,6 +18,8 @@ export type UpstreamRequest = {
   readonly target: string;
   /** Header fields beside Host, Via, Accept and Connection. */
   readonly fields: readonly (readonly [string, string])[];
+  /** The Via of the request that this one is made for; this node adds itself. */
+  readonly via?: string | undefined;
   readonly sink: ResponseSink;
 };
 
@@ -39,9 +42,14 @@ type Job = {
 };
 type Place = { readonly address: Address; readonly open: Set<HttpConnection>; idle: HttpConnection[]; queue: Job[] };
 
+/** What the connections to upstream need of a node's settings. */
+export type UpstreamSettings = Route & Pick<Settings, 'followRedirects' | 'ledger' | 'origins'>;
+
 export class Upstream {
-  readonly #settings: Pick<Settings, 'upstreamHost' | 'upstreamProxy' | 'ledger'>;
+  readonly #settings: UpstreamSettings;
   readonly #via: string;
+  readonly #origins: OriginTable;
+  readonly #lookup: ReturnType<typeof publicLookup>;
   readonly #places = new Map<string, Place>();
   readonly #jobs = new Map<HttpConnection, Job>();
   readonly #closed: LedgerEntry[] = [];
@@ -53,9 +61,12 @@ export class Upstream {
   /** Requests that failed, by cause. */
   readonly errors: Record<string, number> = {};
 
-  constructor(settings: Pick<Settings, 'upstreamHost' | 'upstreamProxy' | 'ledger'>, via: string) {
+  /** `via`: how this node calls itself. `resolve`: looks names up; default the system's resolver. */
+  constructor(settings: UpstreamSettings, via: string, resolve?: Resolve) {
     this.#settings = settings;
     this.#via = via;
+    this.#origins = new OriginTable(settings.origins);
+    this.#lookup = publicLookup(resolve);
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs);
     this.#sweeper.unref();
   }
@@ -75,6 +86,11 @@ export class Upstream {
   }
 
   request(request: UpstreamRequest): UpstreamExchange {
+    if (!this.#settings.followRedirects) return this.#start(request);
+    return followRedirects(request, this.#origins, (hop) => this.#start(hop));
+  }
+
+  #start(request: UpstreamRequest): UpstreamExchange {
     const job: Job = { request, connection: undefined, paused: false, ended: false, answered: false };
     this.requestCount += 1;
     this.#dispatch(this.#place(request.origin), job);
@@ -104,8 +120,7 @@ export class Upstream {
   }
 
   #place(origin: Origin): Place {
-    const { upstreamProxy, upstreamHost } = this.#settings;
-    const address = upstreamProxy ?? upstreamHost ?? origin.connect ?? { host: origin.host, port: 80 };
+    const address = placeOf(origin, this.#settings);
     const name = formatAddress(address);
     let place = this.#places.get(name);
     if (place === undefined) {
@@ -124,13 +139,13 @@ export class Upstream {
   }
 
   #connect(place: Place, job: Job): void {
-    const trusted = job.request.origin.connect !== undefined || this.#isOwnUpstream(place);
+    const trusted = job.request.origin.mayBePrivate || this.#isOwnUpstream(place);
     const connection: HttpConnection = new HttpConnection(
       {
         host: place.address.host,
         port: place.address.port,
         readBuffer: this.#readBuffer,
-        lookup: trusted ? undefined : publicLookup,
+        lookup: trusted ? undefined : this.#lookup,
         onClose: (closed) => this.#forget(place, closed),
       },
       (failure) => {
@@ -154,7 +169,7 @@ export class Upstream {
     if (job.paused) connection.pause();
     const { sink } = job.request;
     connection.send(
-      this.#head(job.request),
+      requestHead(job.request, this.#settings, this.#via),
       {
         onHead: (head) => {
           job.answered = true;
@@ -222,63 +237,9 @@ export class Upstream {
       }
     }
   }
-
-  #head(request: UpstreamRequest): string {
-    const { upstreamHost, upstreamProxy } = this.#settings;
-    const { origin } = request;
-    let { target } = request;
-    let host = origin.host;
-    if (upstreamHost !== undefined) {
-      host = upstreamHost.port === 80 ? upstreamHost.host : formatAddress(upstreamHost);
-      target += `${target.includes('?') ? '&' : '?'}cacheHostOrigin=${origin.host}`;
-    }
-    if (upstreamProxy !== undefined) {
-      const port = origin.connect === undefined || upstreamHost !== undefined ? '' : `:${origin.connect.port}`;
-      target = `http://${host}${port}${target}`;
-    }
-    let head = `${request.method} ${target} HTTP/1.1\r\nHost: ${host}\r\nVia: 1.1 ${this.#via}\r\nAccept: */*\r\n`;
-    for (const [name, value] of request.fields) head += `${name}: ${value}\r\n`;
-    return `${head}Connection: keep-alive\r\n\r\n`;
-  }
 }
 
 function entryOf(connection: HttpConnection): LedgerEntry {
   const { peer, bodyBytes, answerCount, cut } = connection;
   return { peer, bodyBytes, answerCount, cut };
 }
-
-const notPublic = new net.BlockList();
-for (const [address, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-] as const) {
-  notPublic.addSubnet(address, prefix, 'ipv4');
-}
-for (const [address, prefix] of [
-  ['::', 127],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['::ffff:0:0', 96],
-  ['64:ff9b::', 96],
-] as const) {
-  notPublic.addSubnet(address, prefix, 'ipv6');
-}
-
-/** Resolves a name, and refuses addresses that are not public: the checked address is the one connected to. */
-const publicLookup: net.LookupFunction = (hostname, options, callback) => {
-  dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    const allowed = (addresses ?? []).filter(
-      ({ address, family }) => !notPublic.check(address, family === 6 ? 'ipv6' : 'ipv4'),
-    );
-    const first = allowed[0];
-    if (error !== null) callback(error, '');
-    else if (first === undefined) callback(new Error(`${hostname} resolves to no public address`), '');
-    else if (options.all === true) callback(null, allowed);
-    else callback(null, first.address, first.family);
-  });
-};

@@ -7,37 +7,51 @@ import type { OriginSetting } from '../settings.ts';
 
 /**
  * Hosts of content that Delivery Optimization downloads over HTTP (Microsoft, "Delivery Optimization endpoints",
- * 2025-07; Connected Cache for Configuration Manager, list of origins).
+ * 2025-07; Connected Cache for Configuration Manager, list of origins, 2026).
  */
 export const documentedHosts: readonly string[] = [
-  '*.download.windowsupdate.com',
+  // Windows Update, Defender, drivers, Store (with the regional names below them: au., b1., au.b1.)
   'download.windowsupdate.com',
-  '*.dl.delivery.mp.microsoft.com',
-  'dl.delivery.mp.microsoft.com',
-  '*.delivery.mp.microsoft.com',
+  '*.download.windowsupdate.com',
+  'ctldl.windowsupdate.com',
+  '*.ctldl.windowsupdate.com',
   'emdl.ws.microsoft.com',
-  '*.windowsupdate.com',
-  '*.officecdn.microsoft.com',
+  // Windows Update, Store, Edge (dl., tlu.dl. and all others)
+  '*.delivery.mp.microsoft.com',
+  // Office
   'officecdn.microsoft.com',
-  '*.officecdn.microsoft.com.edgesuite.net',
+  '*.officecdn.microsoft.com',
   'officecdn.microsoft.com.edgesuite.net',
+  '*.officecdn.microsoft.com.edgesuite.net',
   '*.cdn.office.net',
   'fg.tscdn.m365.static.microsoft',
   'bg.tscdn.m365.static.microsoft',
+  // Intune (swda01 to swdd02, swdin, swdsw, with and without -mscdn)
   '*.manage.microsoft.com',
-  '*.teams.static.microsoft',
-  'statics.teams.cdn.office.net',
+  // Teams, Outlook (statics.teams.cdn.office.net and res.cdn.office.net are below cdn.office.net)
+  'installer.teams.static.microsoft',
+  'sf.teams.static.microsoft',
+  'sb.teams.static.microsoft',
+  // Xbox
   'assets1.xboxlive.com',
   'assets2.xboxlive.com',
+  'assets1-origin.xboxlive.com',
+  'assets2-origin.xboxlive.com',
   'dlassets.xboxlive.com',
   'dlassets2.xboxlive.com',
+  'dlassets-origin.xboxlive.com',
+  'dlassets2-origin.xboxlive.com',
   'd1.xboxlive.com',
   'd2.xboxlive.com',
+  'd1-origin.xboxlive.com',
+  'd2-origin.xboxlive.com',
   'xvcb1.xboxlive.com',
   'xvcb2.xboxlive.com',
   'xvcf1.xboxlive.com',
   'xvcf2.xboxlive.com',
   'assets.xbox.com',
+  'assets-origin.xbox.com',
+  // Device Update for IoT Hub
   'tlu.dl.adu.microsoft.com',
   'nlu.dl.adu.microsoft.com',
   'dcsfe.prod.adu.microsoft.com',
@@ -45,34 +59,54 @@ export const documentedHosts: readonly string[] = [
 
 export type Origin = {
   readonly host: string;
+  readonly port: number;
   /** Where to connect, when the operator said so; then private addresses are fine. */
   readonly connect: Address | undefined;
+  /** The name its content is kept under in keys: the host, or the alias that several hosts share. */
+  readonly canonical: string;
+  /** Whether a private address is fine: the operator listed the host by or with its address, or allowed it. */
+  readonly mayBePrivate: boolean;
 };
 
-export class OriginTable {
-  readonly #exact = new Map<string, OriginSetting>();
-  readonly #below: { readonly suffix: string; readonly setting: OriginSetting }[] = [];
+type Entry = Omit<OriginSetting, 'source'>;
 
-  constructor(listed: readonly OriginSetting[]) {
-    const documented = documentedHosts.map((host) => ({ host, connect: undefined }));
-    for (const setting of [...documented, ...listed]) {
-      if (setting.host.startsWith('*.')) this.#below.unshift({ suffix: setting.host.slice(1), setting });
-      else this.#exact.set(setting.host, setting);
+/** Exact names before patterns, long patterns before short ones. */
+class Names {
+  readonly #exact = new Map<string, Entry>();
+  readonly #below: { readonly suffix: string; readonly entry: Entry }[] = [];
+
+  constructor(entries: readonly Entry[]) {
+    for (const entry of entries) {
+      if (entry.host.startsWith('*.')) this.#below.push({ suffix: entry.host.slice(1), entry });
+      else this.#exact.set(entry.host, entry);
     }
+    this.#below.sort((a, b) => b.suffix.length - a.suffix.length);
   }
 
-  /** The origin of a host that was already brought to its canonical form; `undefined` when it is not allowed. */
-  find(host: string): Origin | undefined {
-    const setting = this.#exact.get(host) ?? this.#below.find(({ suffix }) => host.endsWith(suffix))?.setting;
-    return setting === undefined ? undefined : { host, connect: setting.connect };
+  find(host: string): Entry | undefined {
+    return this.#exact.get(host) ?? this.#below.find(({ suffix }) => host.endsWith(suffix))?.entry;
   }
 }
 
-/** Lower case, without port and trailing dot; `undefined` for what is no plain host name or IPv4 address. */
-export function canonicalHost(text: string): string | undefined {
-  const host = text
-    .toLowerCase()
-    .replace(/:[0-9]{1,5}$/, '')
-    .replace(/\.$/, '');
-  return /^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?$/.test(host) && !host.includes('..') ? host : undefined;
+const documented = new Names(
+  documentedHosts.map((host) => ({ host, port: 80, connect: undefined, canonical: undefined, mayBePrivate: false })),
+);
+
+export class OriginTable {
+  readonly #listed: Names;
+
+  constructor(listed: readonly Entry[]) {
+    this.#listed = new Names(listed);
+  }
+
+  /**
+   * The origin of a host that was already brought to its canonical form; undefined when it is not allowed. What the
+   * operator listed counts before what is documented, also when it is a pattern.
+   */
+  find(host: string): Origin | undefined {
+    const entry = this.#listed.find(host) ?? documented.find(host);
+    if (entry === undefined) return undefined;
+    const { port, connect, canonical = host, mayBePrivate } = entry;
+    return { host, port, connect, canonical, mayBePrivate };
+  }
 }

@@ -27,7 +27,20 @@ export const failuresPerAskMax = 2;
 
 /** Trouble is 5xx with an empty body, never 4xx: a 4xx bans the node on the devices that see it. */
 export function refuse(ask: Ask, failure: FetchFailure | undefined): void {
-  const status = failure?.cause === 'timeout' ? 504 : failure?.cause === 'badResponse' ? 502 : 503;
+  const status = statusOf(failure);
   const fields: [string, string][] = status === 503 ? [['Retry-After', '5']] : [];
   ask.worker.send({ kind: 'refused', ask: ask.id, status, fields });
+}
+
+function statusOf(failure: FetchFailure | undefined): number {
+  switch (failure?.cause) {
+    case 'timeout':
+      return 504;
+    case 'badResponse':
+      return 502;
+    case 'loop':
+      return 508;
+    default:
+      return 503;
+  }
 }

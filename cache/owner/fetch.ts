@@ -36,8 +36,11 @@ export interface FetchUser {
 }
 
 export type FetchFailure = {
-  /** `denied`: a 3xx or 4xx, which is the asking client's own (its signature has expired …). */
-  readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed' | 'denied' | 'unavailable';
+  /**
+   * `denied`: a 3xx or 4xx, which is the asking client's own (its signature has expired …). `loop`: a node upstream found
+   * itself in the request's Via.
+   */
+  readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed' | 'denied' | 'unavailable' | 'loop';
   readonly detail: string;
 };
 

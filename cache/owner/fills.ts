@@ -231,7 +231,7 @@ export class Fills {
       },
       undefined,
     );
-    this.#upstream.request({ method: 'HEAD', origin, target: upstream.target, fields, sink: fetch });
+    this.#upstream.request({ method: 'HEAD', origin, target: upstream.target, fields, via: upstream.via, sink: fetch });
   }
 }
 

@@ -165,6 +165,7 @@ export class GapFiller {
       origin,
       target: leader.upstream.target,
       fields,
+      via: leader.upstream.via,
       sink: fetch,
     });
   }

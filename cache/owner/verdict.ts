@@ -17,6 +17,7 @@ export function unwanted(answer: Answer): FetchFailure {
   }
   const detail = `status ${answer.status}`;
   if (answer.status >= 300 && answer.status < 500) return { cause: 'denied', detail };
+  if (answer.status === 508) return { cause: 'loop', detail };
   return { cause: answer.status === 503 ? 'unavailable' : 'badResponse', detail };
 }
 

@@ -107,6 +107,7 @@ export class ClientConnection {
   #write: { readonly number: number; readonly bytes: number; readonly written: Written } | undefined = undefined;
   #writeCount = 0;
   #writtenCount = 0;
+  #queuedAtEnd: number | undefined = undefined;
   readonly #reported = (): void => this.#onWritten();
   #windowSinceMs = 0;
   #windowBytes = 0;
@@ -125,7 +126,7 @@ export class ClientConnection {
     this.#handle = handle;
     socket.setNoDelay(true);
     socket.on('end', () => this.#ended());
-    socket.on('error', () => undefined); // 'close' follows, and is what counts
+    socket.on('error', () => this.#noteQueue()); // 'close' follows, and is what counts
     socket.on('close', () => this.#closed());
     socket.resume();
   }
@@ -208,6 +209,7 @@ export class ClientConnection {
 
   /** Ends the connection at once: the client sees that the answer broke off. */
   destroy(): void {
+    this.#noteQueue();
     this.socket.destroy();
   }
 
@@ -347,13 +349,18 @@ export class ClientConnection {
     const write = this.#write;
     this.#write = undefined;
     if (wasAnswering) this.cut = true;
-    if (write !== undefined) write.written(Math.max(0, write.bytes - this.queuedBytes), false);
+    if (write !== undefined) write.written(Math.max(0, write.bytes - (this.#queuedAtEnd ?? 0)), false);
     if (wasAnswering) {
       this.answerer?.clientGone();
       this.#host.answered(this, true);
     }
     this.answerer = undefined;
     this.#host.closed(this);
+  }
+
+  /** How much the kernel has not taken when the connection ends: libuv forgets it before the 'close' event. */
+  #noteQueue(): void {
+    this.#queuedAtEnd ??= this.queuedBytes;
   }
 
   #onWritten(): void {

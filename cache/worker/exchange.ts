@@ -247,7 +247,7 @@ export class Exchange implements Answerer {
 
   #upstream(): UpstreamTarget {
     const { origin, key, target, namedOrigin } = this.#target;
-    return { key, host: origin.host, target, namedOrigin };
+    return { key, host: origin.host, target, namedOrigin, via: this.#request.via };
   }
 
   #passThrough(): void {
@@ -276,6 +276,7 @@ export class Exchange implements Answerer {
         origin: this.#target.origin,
         target: this.#target.target,
         fields: forwardedFields(this.#request),
+        via: this.#request.via,
         rest: sent,
         hideClientErrors: this.#target.namedOrigin && this.#state.hideClientErrors,
         statusFields: { 'Cache-Status': `${this.#state.name}; fwd=bypass`, Via: `1.1 ${this.#state.via}` },

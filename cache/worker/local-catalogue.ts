@@ -3,6 +3,7 @@
 
 import { IntervalSet } from '../../common/interval-set.ts';
 import { type ExtentPlace, extentBytes, type Freshness, type GenerationMeta, type OwnerMessage } from '../protocol.ts';
+import type { HotAnswer } from './hot-answers.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** A generation as a worker knows it. */
@@ -12,6 +13,8 @@ export class LocalGeneration {
   readonly extents = new Map<number, ExtentPlace>();
   /** Answers that wait for bytes of it. */
   readonly waiting = new WaitingRoom();
+  /** Small answers in memory, by their first byte. */
+  hot: Map<number, HotAnswer> | undefined = undefined;
   /** Used since the owner was told last. */
   isTouched = false;
   #freshness: Freshness;
@@ -30,6 +33,7 @@ export class LocalGeneration {
   set freshness(freshness: Freshness) {
     this.#freshness = freshness;
     this.#hitFieldsSecond = 0;
+    this.hot = undefined;
   }
 
   /** The fields that hits of it share, as text; made anew once a second, since they tell the age. */

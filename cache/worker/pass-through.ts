@@ -20,6 +20,8 @@ export type PassThrough = {
   readonly target: string;
   /** The client's own fields that the origin shall see (Range, conditions, Authorization). */
   readonly fields: readonly (readonly [string, string])[];
+  /** The nodes that the client's request came through, by its Via. */
+  readonly via: string | undefined;
   /** Set when the head has been sent already: these bytes of this generation are still to come. */
   readonly rest: { readonly range: ByteRange; readonly of: GenerationMeta } | undefined;
   /** An origin's 4xx becomes 502 (a 4xx would ban the node on the device that sees it). */
@@ -77,6 +79,7 @@ export function passThrough(
     origin: what.origin,
     target: what.target,
     fields: rest === undefined ? what.fields : restFields(rest),
+    via: what.via,
     sink: passing,
   });
   return passing;
@@ -122,7 +125,7 @@ class Passing implements ResponseSink {
     if (status >= 500 || (hideClientErrors && status >= 400 && !isAboutRequest(head))) {
       this.#over = true;
       this.exchange?.abort();
-      this.#user.refuse(502);
+      this.#user.refuse(status === 508 ? 508 : 502);
       return;
     }
     this.#started = true;

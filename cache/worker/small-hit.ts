@@ -15,7 +15,8 @@ import type { WorkerState } from './worker-state.ts';
 const bodyBytesMax = 32 * 1024;
 const headRoomBytes = 8 * 1024;
 /** Head and body of the answer being sent; a new one takes its place when the socket did not take all at once. */
-let shared = Buffer.allocUnsafeSlow(headRoomBytes + bodyBytesMax);
+const room = (): Buffer => Buffer.allocUnsafeSlow(headRoomBytes + bodyBytesMax);
+let shared = room();
 
 /** Answers if this is such a request; false when it is not, and nothing has been sent. */
 export function answerSmallHit(
@@ -27,7 +28,8 @@ export function answerSmallHit(
   const { sendFile } = state;
   if (sendFile === undefined || state.pacer.isLimited || request.method !== 'GET' || request.hasConditions)
     return false;
-  if (request.authorization !== undefined || Date.now() >= generation.freshness.freshUntilMs) return false;
+  const nowMs = Date.now();
+  if (request.authorization !== undefined || nowMs >= generation.freshness.freshUntilMs) return false;
   const { sizeBytes } = generation.meta;
   const specs = request.range === undefined ? undefined : parseRangeHeader(request.range);
   if (specs !== undefined && specs.length !== 1) return false;
@@ -39,6 +41,17 @@ export function answerSmallHit(
   const extent = generation.extents.get(index);
   if (bytes === 0 || bytes > bodyBytesMax || extent === undefined || end > (index + 1) * extentBytes) return false;
   if (!generation.stored.covers(start, end) || connection.idleDescriptor === undefined) return false;
+  const second = Math.floor(nowMs / 1000);
+  const status = part === undefined ? 200 : 206;
+  const hot = connection.keepAlive ? state.hot.find(generation, start, end) : undefined;
+  if (hot !== undefined) {
+    const isCurrent = hot.second === second && hot.status === status;
+    if (!isCurrent && !hot.renew(contentHeadText(generation, state, 'hit', part, true), second, status)) return false;
+    state.touch(generation);
+    connection.noteHead(status);
+    if (!send(state, connection, hot.bytes, hot.headBytes, bytes)) hot.detach();
+    return true;
+  }
   const file = state.files.opened(extent.path);
   if (file === undefined) return false;
   const head = contentHeadText(generation, state, 'hit', part, connection.keepAlive);
@@ -51,17 +64,24 @@ export function answerSmallHit(
   state.files.giveBack(file);
   if (!isRead) return false;
   state.touch(generation);
-  connection.noteHead(part === undefined ? 200 : 206);
-  send(state, connection, headBytes, bytes);
+  state.hot.offer(generation, start, end, shared.subarray(headBytes, headBytes + bytes), second);
+  connection.noteHead(status);
+  if (!send(state, connection, shared.subarray(0, headBytes + bytes), headBytes, bytes)) shared = room();
   return true;
 }
 
-function send(state: WorkerState, connection: ClientConnection, headBytes: number, bytes: number): void {
+/** Sends head and body by one write; false when the socket has not taken all of it yet. */
+function send(
+  state: WorkerState,
+  connection: ClientConnection,
+  answer: Buffer,
+  headBytes: number,
+  bytes: number,
+): boolean {
   const { books } = state;
   connection.sending = true;
   let isDone = false;
-  const total = headBytes + bytes;
-  connection.send(shared, total, (taken, isWhole) => {
+  connection.send(answer, headBytes + bytes, (taken, isWhole) => {
     const bodyBytes = Math.max(0, taken - headBytes);
     connection.bodyBytes += bodyBytes;
     books.hitBytes += bodyBytes;
@@ -74,5 +94,5 @@ function send(state: WorkerState, connection: ClientConnection, headBytes: numbe
     books.hitRequestCount += 1;
     connection.endAnswer();
   });
-  if (!isDone) shared = Buffer.allocUnsafeSlow(headRoomBytes + bodyBytesMax);
+  return isDone;
 }

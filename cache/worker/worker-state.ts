@@ -5,6 +5,7 @@ import type { Books } from '../books.ts';
 import type { WorkerMessage } from '../protocol.ts';
 import type { Upstream } from '../upstream.ts';
 import type { ExtentFiles } from './extent-files.ts';
+import type { HotAnswers } from './hot-answers.ts';
 import type { LocalCatalogue, LocalGeneration } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
 import type { SendFile } from './send-file.ts';
@@ -14,6 +15,7 @@ export interface WorkerState {
   readonly via: string;
   readonly catalogue: LocalCatalogue;
   readonly files: ExtentFiles;
+  readonly hot: HotAnswers;
   readonly books: Books;
   readonly accessLog: AccessLog | undefined;
   readonly pacer: Pacer;

@@ -21,6 +21,7 @@ import {
 } from './client-connection.ts';
 import { Exchange } from './exchange.ts';
 import { ExtentFiles } from './extent-files.ts';
+import { HotAnswers } from './hot-answers.ts';
 import { LocalCatalogue, type LocalGeneration } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
 import { RequestNote } from './request-note.ts';
@@ -45,6 +46,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
   readonly via: string;
   readonly catalogue = new LocalCatalogue();
   readonly files = new ExtentFiles();
+  readonly hot = new HotAnswers();
   readonly books: Books = emptyBooks();
   readonly accessLog: AccessLog | undefined;
   readonly pacer: Pacer;

@@ -172,10 +172,10 @@ describe('a start', () => {
       "cache node: --max-connections: expected a whole number of at least 1, found "-1"
       --listen: expected ADDRESS:PORT such as 127.0.0.1:8081 (port 0 picks a free one), found "nowhere"
       --drive: expected PATH=SIZE with a unit, such as /var/cache/do=200GB or D:\\cache=50GB, found "/tmp/x=5"
-      --origin: expected HOST or HOST=ADDRESS:PORT, such as download.windowsupdate.com=127.0.0.1:9000, found "a b"
+      --origin: expected HOST, HOST:PORT or HOST=ADDRESS:PORT, such as download.windowsupdate.com=127.0.0.1:9000, found "a b"
       --workers: expected a whole number of at least 1, found "0"
       --limit-egress: expected a rate with a unit, such as 6.5 Gbit/s, 100 Mbit/s or 2 MB/s, found "5"
-      --key-query: expected none, all or except:NAME,…, found "some"
+      --key-query: expected none, all, exact or except:NAME,…, found "some"
       --upstream-client-errors: expected pass or 502, found "404"
       "
     `);
@@ -185,7 +185,7 @@ describe('a start', () => {
     expect(await start()).toMatchInlineSnapshot(`
       {
         "code": 2,
-        "log": "cache node: --drive: expected at least one, such as --drive /var/cache/do=200GB
+        "log": "cache node: --drive: expected at least one, such as --drive /var/cache/do=200GB (or STORAGE_1_SIZE_GB=200), found none
       ",
       }
     `);

@@ -49,8 +49,15 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-export async function startProgram(name: 'cache/main' | 'simulator/cloud/main', args: string[]): Promise<Program> {
-  const child = spawn(process.execPath, [programPath(name), ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+export async function startProgram(
+  name: 'cache/main' | 'simulator/cloud/main',
+  args: string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Program> {
+  const child = spawn(process.execPath, [programPath(name), ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+  });
   running.add(child);
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => {

@@ -150,6 +150,8 @@ export class Environment {
     const cdn = this.cdns[0];
     assert(cdn !== undefined, 'the CDN is started before the nodes');
     const options = ['--name', spec.id, '--admin', '127.0.0.1:0', '--ledger', '--exit-with-parent'];
+    // Only the scenario says what a node is like.
+    options.push('--ignore-environment');
     options.push('--max-connections', String(connections));
     options.push('--drive', `${this.#children.folder}/${spec.id}=${driveBytes(this.#scenario)} B`);
     for (const host of new Set(this.#scenario.content.map((content) => content.host))) {
