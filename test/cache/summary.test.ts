@@ -115,7 +115,7 @@ describe('the report of a node', () => {
     { more: ['--summary-access', 'key'], expected: '--summary-key: expected a key, as --summary-access is key' },
     { more: ['--summary-key', 'short'], expected: '--summary-key: expected 8 to 200 characters without spaces' },
     { more: ['--summary-key', '@/nowhere/key'], expected: '--summary-key: expected a file that can be read' },
-    { more: ['--summary', '5000'], expected: '--summary: expected ADDRESS:PORT such as 0.0.0.0:5000, found "5000"' },
+    { more: ['--summary', '5000'], expected: '--summary: expected ADDRESS:PORT such as' },
     { more: ['--drain', '10'], expected: '--drain: expected' },
   ])('stops the start of a node with $more', async ({ more, expected }) => {
     await expect(withSetup({ node: more }, () => Promise.resolve())).rejects.toThrow(expected);
