@@ -57,7 +57,8 @@ export type WorkerMessage =
   | { readonly kind: 'touched'; readonly generations: readonly number[] }
   | { readonly kind: 'unreadable'; readonly generation: number; readonly extent: number }
   | { readonly kind: 'closing'; readonly books: Books }
-  | { readonly kind: 'books'; readonly query: number; readonly books: Books }
+  | { readonly kind: 'books'; readonly query: number; readonly books: Books; readonly residentBytes: number }
+  | { readonly kind: 'synced'; readonly query: number }
   | {
       readonly kind: 'ledger';
       readonly query: number;
@@ -97,6 +98,9 @@ export type OwnerMessage =
   | { readonly kind: 'passThrough'; readonly ask: number }
   | { readonly kind: 'booksQuery'; readonly query: number }
   | { readonly kind: 'ledgerQuery'; readonly query: number }
+  /** To be answered by `synced`: what was said before it is heard by then, as the channel keeps its order. */
+  | { readonly kind: 'sync'; readonly query: number }
+  | { readonly kind: 'reopenLog' }
   /** Comes with the socket. */
   | { readonly kind: 'connection'; readonly id: number }
   | { readonly kind: 'drain' };

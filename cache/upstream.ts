@@ -58,6 +58,8 @@ export class Upstream {
   #closedBytes = 0;
   requestCount = 0;
   errorCount = 0;
+  /** Requests that failed, by cause. */
+  readonly errors: Record<string, number> = {};
 
   /** `via`: how this node calls itself. `resolve`: looks names up; default the system's resolver. */
   constructor(settings: UpstreamSettings, via: string, resolve?: Resolve) {
@@ -202,6 +204,7 @@ export class Upstream {
   #fail(job: Job, failure: Parameters<ResponseSink['onFailure']>[0]): void {
     job.ended = true;
     this.errorCount += 1;
+    this.errors[failure.cause] = (this.errors[failure.cause] ?? 0) + 1;
     job.request.sink.onFailure(failure);
   }
 

@@ -109,6 +109,16 @@ export class Catalogue {
     if (index >= 0) object?.older.splice(index, 1);
   }
 
+  /** Names that anything is known of. */
+  get objectCount(): number {
+    return this.#objects.size;
+  }
+
+  /** From now on a generation is stale: whoever asks next has it checked. */
+  expire(generation: Generation): void {
+    this.#refreshed(generation, { ...generation.freshness, freshUntilMs: 0 });
+  }
+
   /** The origin confirmed a generation. */
   renew(generation: Generation, answer: Extract<Answer, { kind: 'notModified' | 'bytes' }>): void {
     const field = (name: string): string | undefined =>

@@ -26,6 +26,12 @@ const refreshIntervalMs = 5000;
 /** An answer that is not stored is read to its end when it is this short, else its connection is reset. */
 const unwantedBytesMax = 16 * 1024;
 
+export type FillFigures = {
+  readonly objectCount: number;
+  readonly waitingCount: number;
+  readonly fetchCount: number;
+};
+
 export class Fills {
   readonly #upstream: Upstream;
   readonly #origins: OriginTable;
@@ -42,6 +48,40 @@ export class Fills {
   /** Takes over what was on the drives. */
   adopt(generations: readonly Generation[]): void {
     this.#catalogue.adopt(generations);
+  }
+
+  get figures(): FillFigures {
+    return { objectCount: this.#catalogue.objectCount, ...this.#filler.figures };
+  }
+
+  /** What is known of an object, for operators. */
+  find(key: string): CachedObject | undefined {
+    return this.#catalogue.find(key);
+  }
+
+  /** Forgets all generations of an object; who waits for bytes of them gets them from the origin. */
+  purge(key: string): Generation[] {
+    const object = this.#catalogue.find(key);
+    if (object === undefined) return [];
+    const { discovery } = object;
+    object.discovery = undefined;
+    for (const ask of discovery?.waiting.splice(0) ?? []) ask.worker.send({ kind: 'passThrough', ask: ask.id });
+    const generations = object.current === undefined ? [...object.older] : [object.current, ...object.older];
+    for (const generation of generations) {
+      this.#filler.dismiss(generation);
+      this.#catalogue.forget(generation);
+    }
+    object.passThroughUntilMs = 0;
+    return generations;
+  }
+
+  /** The object's current generation is stale from now on. */
+  expire(key: string): Generation | undefined {
+    const object = this.#catalogue.find(key);
+    if (object?.current === undefined) return undefined;
+    object.refreshNotBeforeMs = 0;
+    this.#catalogue.expire(object.current);
+    return object.current;
   }
 
   ask(ask: Ask): void {

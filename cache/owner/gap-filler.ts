@@ -58,6 +58,21 @@ export class GapFiller {
     if (asks.size === 0) this.#asks.delete(generation);
   }
 
+  /** Requests that wait for bytes, and fetches for them that are under way. */
+  get figures(): { readonly waitingCount: number; readonly fetchCount: number } {
+    const asks = [...this.#asks.values()].flatMap((each) => [...each]);
+    return { waitingCount: asks.length, fetchCount: asks.reduce((sum, ask) => sum + ask.fetchCount, 0) };
+  }
+
+  /** The generation is to go: who waits for bytes of it gets them from the origin. */
+  dismiss(generation: Generation): void {
+    for (const ask of [...(this.#asks.get(generation) ?? [])]) {
+      this.detach(ask, generation);
+      ask.generation = undefined;
+      ask.worker.send({ kind: 'passThrough', ask: ask.id });
+    }
+  }
+
   planAll(generation: Generation): void {
     for (const ask of this.#asks.get(generation) ?? []) this.#plan(ask, generation);
   }

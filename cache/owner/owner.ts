@@ -4,12 +4,14 @@
 import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { formatAddress } from '../../common/address.ts';
-import { printReady, watchParent } from '../../common/child-program.ts';
+import { join } from 'node:path';
+import { type Address, formatAddress } from '../../common/address.ts';
+import { printReady, repositoryRoot, watchParent } from '../../common/child-program.ts';
 import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
-import { type Books, emptyBooks, sumBooks } from '../books.ts';
+import { AccessLog } from '../access-log.ts';
 import { OriginTable } from '../http/origin-table.ts';
 import type { OwnerMessage, WorkerMessage } from '../protocol.ts';
 import type { Settings } from '../settings.ts';
@@ -19,19 +21,21 @@ import { serveAdmin } from './admin.ts';
 import type { Ask, WorkerLink } from './ask.ts';
 import { Fills } from './fills.ts';
 import { FrontDoor, type Seat } from './front-door.ts';
+import type { Condition } from './health.ts';
+import { Numbers, ready } from './numbers.ts';
+import { RollCall } from './roll-call.ts';
+import { type AdminSubject, adminGuard, adminRoutes, summaryRoutes } from './routes.ts';
+import { SummaryReport, summaryPeriodMs } from './summary.ts';
+import { summaryGuard } from './summary-access.ts';
 import { viaVariable } from './via-variable.ts';
 
 /** A worker that dies this soon after its start is not replaced at once. */
 const restartDelayMs = 1000;
-const queryTimeoutMs = 5000;
 
 export async function runOwner(settings: Settings): Promise<void> {
   const owner = new Owner(settings);
   await owner.start();
 }
-
-/** A question to all workers that are ready: who has not answered yet, and what the others said. */
-type Query = { readonly answers: WorkerMessage[]; readonly waitingFor: Set<OwnerLink>; readonly done: () => void };
 
 class Owner {
   readonly #settings: Settings;
@@ -41,10 +45,11 @@ class Owner {
   readonly #door: FrontDoor;
   readonly #links = new Set<OwnerLink>();
   readonly #via: string;
-  readonly #queries = new Map<number, Query>();
-  /** Numbers and connections of workers that are gone in an orderly way. */
-  #past: Books = emptyBooks();
-  #queryCount = 0;
+  readonly #origins: OriginTable;
+  readonly #rollCall = new RollCall();
+  readonly #numbers: Numbers;
+  #port = 0;
+  #loading = true;
   #stopping = false;
 
   constructor(settings: Settings) {
@@ -52,43 +57,75 @@ class Owner {
     this.#via = `${settings.name}-${randomBytes(4).toString('hex')}`;
     this.#store = new Store(settings.drives);
     this.#upstream = new Upstream(settings, this.#via);
-    this.#fills = new Fills(this.#store, this.#upstream, new OriginTable(settings.origins), this.#links);
+    this.#origins = new OriginTable(settings.origins);
+    this.#fills = new Fills(this.#store, this.#upstream, this.#origins, this.#links);
     this.#store.listener = this.#fills;
     this.#door = new FrontDoor(settings);
+    const parts = { store: this.#store, upstream: this.#upstream, fills: this.#fills, door: this.#door };
+    this.#numbers = new Numbers(parts, this.#links, this.#rollCall, settings.workerCount);
   }
 
   async start(): Promise<void> {
     const settings = this.#settings;
+    if (settings.accessLog !== undefined) await new AccessLog(settings.accessLog, warn).close();
+    const admin = await this.#startAdmin();
     this.#fills.adopt(await this.#store.load());
-    const listen = formatAddress({ host: settings.listen.host, port: await this.#door.listen(settings.listen) });
+    this.#port = await this.#door.listen(settings.listen);
+    this.#loading = false;
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
-    const admin = await serveAdmin(settings.admin, {
-      books: () => this.books(),
-      ledger: () => this.ledger(),
-      listen,
-    });
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
+    if (settings.accessLog !== undefined) {
+      process.on('SIGHUP', () => {
+        for (const link of this.#links) link.send({ kind: 'reopenLog' });
+      });
+    }
     if (settings.exitWithParent) watchParent(() => (this.#stopping ? undefined : void this.stop()));
-    printReady(listen, formatAddress(admin));
+    printReady(formatAddress(this.#listen()), formatAddress(admin));
   }
 
-  async books(): Promise<Books & { readonly storedBytes: number; readonly driveBytes: number }> {
-    const answers = await this.#query((query) => ({ kind: 'booksQuery', query }));
-    const books = answers.flatMap((answer) => (answer.kind === 'books' ? [answer.books] : []));
-    const own = emptyBooks();
-    own.upstreamBytes = this.#upstream.receivedBytes;
-    own.upstreamRequestCount = this.#upstream.requestCount;
-    own.upstreamErrorCount = this.#upstream.errorCount;
+  /** Before anything else: an operator can ask from the first moment on how far the start is. */
+  async #startAdmin(): Promise<Address> {
+    const { name, admin, summary } = this.#settings;
+    const build = { version: packageVersion(), node: process.version };
+    const report = new SummaryReport({ name, version: build.version }, Date.now(), performance.now());
+    const subject: AdminSubject = {
+      ...{ fills: this.#fills, origins: this.#origins, keyQuery: this.#settings.keyQuery, summary: report, build },
+      listen: () => this.#listen(),
+      condition: () => this.#condition(),
+      figures: () => this.#numbers.collect(),
+      ledger: () => this.ledger(),
+      confirm: async () => {
+        await this.#store.flush();
+        return await this.#rollCall.ask(ready(this.#links), (query) => ({ kind: 'sync', query }));
+      },
+    };
+    setInterval(() => void this.#endPeriod(report), summaryPeriodMs).unref();
+    if (summary !== undefined) {
+      await serveAdmin('--summary', summary, summaryGuard(this.#settings, summary.host), summaryRoutes(subject));
+    }
+    return await serveAdmin('--admin', admin, adminGuard(admin.host), adminRoutes(subject));
+  }
+
+  async #endPeriod(report: SummaryReport): Promise<void> {
+    const { books } = await this.#numbers.collect();
+    report.endPeriod({ atMs: Date.now(), monotonicMs: performance.now(), books });
+    this.#numbers.endPeriod();
+  }
+
+  #condition(): Condition {
     return {
-      ...sumBooks([this.#past, own, ...books]),
-      storedBytes: this.#store.storedBytes,
-      driveBytes: this.#store.usedBytes,
+      ...{ isLoading: this.#loading, isDraining: this.#stopping, drives: this.#store.driveFigures },
+      ...{ workersReady: ready(this.#links).length, workersExpected: this.#settings.workerCount },
     };
   }
 
+  #listen(): Address {
+    return { host: this.#settings.listen.host, port: this.#port };
+  }
+
   async ledger(): Promise<{ served: LedgerEntry[]; upstream: LedgerEntry[] }> {
-    const answers = await this.#query((query) => ({ kind: 'ledgerQuery', query }));
+    const { answers } = await this.#rollCall.ask(ready(this.#links), (query) => ({ kind: 'ledgerQuery', query }));
     const ledgers = answers.flatMap((answer) => (answer.kind === 'ledger' ? [answer] : []));
     return {
       served: ledgers.flatMap((ledger) => [...ledger.served]),
@@ -96,6 +133,7 @@ class Owner {
     };
   }
 
+  /** Drains: no new connections, requests under way are finished within the limit. A second call ends at once. */
   async stop(): Promise<void> {
     if (this.#stopping) process.exit(0);
     this.#stopping = true;
@@ -104,7 +142,13 @@ class Owner {
       (link) => new Promise<void>((resolve) => link.worker.once('exit', () => resolve())),
     );
     for (const link of this.#links) link.send({ kind: 'drain' });
-    await Promise.race([Promise.all(exits), new Promise((resolve) => setTimeout(resolve, this.#settings.drainMs))]);
+    const limit = new Promise((resolve) => setTimeout(resolve, this.#settings.drainMs));
+    await Promise.race([Promise.all(exits), limit]);
+    if (this.#links.size > 0) {
+      const { drainMs, workerCount } = this.#settings;
+      const left = `${this.#links.size} of ${workerCount} workers`;
+      warn(`${left} had requests under way after ${drainMs / 1000} s: these are cut`);
+    }
     this.#upstream.close();
     await this.#store.close();
     process.exit(0);
@@ -128,12 +172,14 @@ class Owner {
         this.#links.delete(link);
         this.#door.removeSeat(link);
         for (const ask of link.asks.values()) this.#fills.release(ask);
-        for (const query of this.#queries.values()) this.#answered(query, link);
+        this.#rollCall.gone(link);
+        this.#numbers.gone(link, !this.#stopping);
         if (this.#stopping) return;
-        this.#past.lostWorkerCount += 1;
         process.stderr.write(`cache node: worker ${worker.process.pid} ended (${signal ?? code}); starting another\n`);
         const delayMs = Date.now() - startedAtMs < restartDelayMs ? restartDelayMs : 0;
-        setTimeout(() => void this.#startWorker(), delayMs);
+        setTimeout(() => {
+          if (!this.#stopping) void this.#startWorker();
+        }, delayMs);
       });
     });
   }
@@ -171,14 +217,15 @@ class Owner {
         return;
       }
       case 'books':
-      case 'ledger': {
-        const query = this.#queries.get(message.query);
-        query?.answers.push(message);
-        if (query !== undefined) this.#answered(query, link);
+        this.#numbers.heard(link, message);
+        this.#rollCall.heard(link, message);
         return;
-      }
+      case 'ledger':
+      case 'synced':
+        this.#rollCall.heard(link, message);
+        return;
       case 'closing':
-        this.#past = sumBooks([this.#past, { ...message.books, connectionsOpen: 0 }]);
+        this.#numbers.closing(link, message.books);
         return;
       case 'connections':
         this.#door.hear(link, message.taken, message.left);
@@ -188,27 +235,6 @@ class Owner {
       default:
         assertNever(message);
     }
-  }
-
-  #query(message: (query: number) => OwnerMessage): Promise<readonly WorkerMessage[]> {
-    const id = this.#queryCount++;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#queries.delete(id);
-        resolve(query.answers);
-      };
-      const timer = setTimeout(done, queryTimeoutMs);
-      const waitingFor = new Set([...this.#links].filter((link) => link.isReady));
-      const query: Query = { answers: [], waitingFor, done };
-      this.#queries.set(id, query);
-      if (waitingFor.size === 0) done();
-      for (const link of waitingFor) link.send(message(id));
-    });
-  }
-
-  #answered(query: Query, link: OwnerLink): void {
-    if (query.waitingFor.delete(link) && query.waitingFor.size === 0) query.done();
   }
 }
 
@@ -220,6 +246,10 @@ class OwnerLink implements WorkerLink, Seat {
 
   constructor(worker: Worker) {
     this.worker = worker;
+  }
+
+  get pid(): number {
+    return this.worker.process.pid ?? 0;
   }
 
   send(message: OwnerMessage): void {
@@ -234,4 +264,13 @@ class OwnerLink implements WorkerLink, Seat {
     this.worker.process.send({ kind: 'connection', id } satisfies OwnerMessage, handle);
     return true;
   }
+}
+
+function warn(text: string): void {
+  process.stderr.write(`cache node: ${text}\n`);
+}
+
+function packageVersion(): string {
+  const text = readFileSync(join(repositoryRoot, 'package.json'), 'utf8');
+  return String((JSON.parse(text) as { readonly version: unknown }).version);
 }

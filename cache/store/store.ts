@@ -18,6 +18,24 @@ export interface ExtentListener {
   evicted(generation: Generation, extent: Extent): void;
 }
 
+/** How full a drive is; `usedBytes` is what counts against `sizeBytes`. */
+export type DriveFigures = {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly usedBytes: number;
+  readonly failure: string | undefined;
+};
+
+/** How large the index is, and what went out of it since the start (for room, by purge, or with a failed drive). */
+export type IndexFigures = {
+  readonly generationCount: number;
+  readonly extentCount: number;
+  readonly intervalCount: number;
+  readonly storedBytes: number;
+  readonly evictedExtentCount: number;
+  readonly evictedBytes: number;
+};
+
 export class Store {
   readonly drives: readonly Drive[];
   readonly #journals = new Map<Drive, Journal>();
@@ -27,6 +45,8 @@ export class Store {
   readonly #generations = new Map<number, Generation>();
   #nextExtent = 1;
   #nextGeneration = 1;
+  #evictedExtentCount = 0;
+  #evictedBytes = 0;
 
   constructor(drives: readonly DriveSetting[]) {
     this.drives = drives.map((setting, index) => new Drive(setting, index));
@@ -35,6 +55,8 @@ export class Store {
   /** Reads the journals of all drives; returns what survives, oldest generation first. */
   async load(): Promise<readonly Generation[]> {
     for (const drive of this.drives) await this.#loadDrive(drive);
+    // Purged or evicted in whole: nothing of it may be served, not even its validators.
+    for (const [id, { extents }] of this.#generations) if (extents.size === 0) this.#generations.delete(id);
     for (const drive of this.drives) {
       const extents = new Set<number>();
       for (const generation of this.#generations.values()) {
@@ -137,6 +159,8 @@ export class Store {
 
   /** Takes an extent away: from the index first, then from the drive. */
   evict(generation: Generation, extent: Extent): void {
+    this.#evictedExtentCount += 1;
+    this.#evictedBytes += extent.reserved.bytes;
     generation.extents.delete(extent.index);
     generation.stored.remove(extent.index * extentBytes, (extent.index + 1) * extentBytes);
     extent.drive.reservedBytes -= extent.reserved.bytes + extentOverheadBytes;
@@ -150,6 +174,11 @@ export class Store {
   drop(generation: Generation): void {
     for (const extent of [...generation.extents.values()]) this.evict(generation, extent);
     this.#generations.delete(generation.meta.id);
+  }
+
+  /** Resolves once the journals hold what was said so far: a killed node knows it at its next start. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#journals.values()].map((journal) => journal.flush()));
   }
 
   async close(): Promise<void> {
@@ -167,6 +196,26 @@ export class Store {
   /** Bytes of the drives in use: content in blocks, what is reserved for fetches under way, and journals. */
   get usedBytes(): number {
     return this.drives.reduce((sum, drive) => sum + this.#usedBytes(drive), 0);
+  }
+
+  get driveFigures(): DriveFigures[] {
+    return this.drives.map((drive) => ({
+      ...{ path: drive.path, sizeBytes: drive.sizeBytes, failure: drive.failure },
+      usedBytes: this.#usedBytes(drive),
+    }));
+  }
+
+  get indexFigures(): IndexFigures {
+    let extentCount = 0;
+    let intervalCount = 0;
+    for (const { extents, stored } of this.#generations.values()) {
+      extentCount += extents.size;
+      intervalCount += stored.count;
+    }
+    return {
+      ...{ generationCount: this.#generations.size, extentCount, intervalCount, storedBytes: this.storedBytes },
+      ...{ evictedExtentCount: this.#evictedExtentCount, evictedBytes: this.#evictedBytes },
+    };
   }
 
   #usedBytes(drive: Drive): number {

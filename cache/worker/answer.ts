@@ -277,12 +277,13 @@ export class FileAnswer {
 
   #account(bytes: number): void {
     const { books } = this.#host;
+    const missed = this.#claimed()?.overlapBytes(this.#cursor, this.#cursor + bytes) ?? 0;
     this.connection.bodyBytes += bytes;
+    this.connection.fetchedBytes += missed;
     if (this.isHealth) {
       books.healthBytes += bytes;
       return;
     }
-    const missed = this.#claimed()?.overlapBytes(this.#cursor, this.#cursor + bytes) ?? 0;
     this.#missedBytes += missed;
     books.missBytes += missed;
     books.hitBytes += bytes - missed;

@@ -15,6 +15,7 @@ import { assert } from '../../common/errors.ts';
 import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
 import { type HeadRefusal, headBytesMax, parseRequestHead, type RequestHead } from '../http/request-head.ts';
 import { headText } from './answer-head.ts';
+import type { RequestNote } from './request-note.ts';
 import type { ReadTarget } from './target-reader.ts';
 
 /** How long a client may take. */
@@ -36,6 +37,8 @@ export interface ConnectionHost {
   answer(connection: ClientConnection, head: RequestHead): void;
   /** A request that cannot be understood was refused. */
   refused(connection: ClientConnection, refusal: HeadRefusal): void;
+  /** The request under way is over: its answer is sent, or the connection ended before. */
+  answered(connection: ClientConnection, aborted: boolean): void;
   closed(connection: ClientConnection): void;
 }
 
@@ -61,15 +64,26 @@ const readerWindowMs = 60_000;
 const headEnd = Buffer.from('\r\n\r\n');
 /** What all connections read into: a head lies in it only while it is looked at. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+/** Where the status stands in a head: behind `HTTP/1.1 `. */
+const statusAt = 9;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
 export class ClientConnection {
   readonly socket: Socket;
   readonly peer: string;
+  /** The client's address. */
+  readonly client: string;
   /** Names the connection to the owner. */
   readonly id: number;
   bodyBytes = 0;
+  /** Of bodyBytes, those that were fetched because of the request that got them. */
+  fetchedBytes = 0;
+  /** Status of the answer under way, 0 before its head is sent; and when that was, by performance.now(). */
+  headStatus = 0;
+  headAtMs = 0;
+  /** The request under way, for the numbers. */
+  note: RequestNote | undefined = undefined;
   answerCount = 0;
   cut = false;
   /** Whether a body is being sent at present. */
@@ -105,6 +119,7 @@ export class ClientConnection {
     const socket = new Socket(options as SocketConstructorOpts);
     this.id = id;
     this.socket = socket;
+    this.client = socket.remoteAddress ?? '';
     this.peer = peerKey(socket.remoteAddress, socket.remotePort);
     this.#host = host;
     this.#sinceMs = host.coarseNowMs;
@@ -145,8 +160,15 @@ export class ClientConnection {
 
   /** Sends the head of the answer under way. */
   sendHead(text: string): void {
-    this.answerCount += 1;
+    this.noteHead(Number(text.slice(statusAt, statusAt + 3)));
     this.sendText(text);
+  }
+
+  /** A head is being sent. */
+  noteHead(status: number): void {
+    this.answerCount += 1;
+    this.headStatus = status;
+    this.headAtMs = performance.now();
   }
 
   /** Sends what is neither head nor content: the framing of parts. */
@@ -173,6 +195,7 @@ export class ClientConnection {
   /** The answer is sent: the next request may come, or the connection ends. */
   endAnswer(): void {
     if (this.#state !== 'answering') return;
+    this.#host.answered(this, false);
     this.answerer = undefined;
     this.sending = false;
     if (!this.keepAlive || (this.#hasSaidLast && this.#pending === undefined)) {
@@ -328,7 +351,10 @@ export class ClientConnection {
     this.#write = undefined;
     if (wasAnswering) this.cut = true;
     if (write !== undefined) write.written(Math.max(0, write.bytes - (this.#queuedAtEnd ?? 0)), false);
-    if (wasAnswering) this.answerer?.clientGone();
+    if (wasAnswering) {
+      this.answerer?.clientGone();
+      this.#host.answered(this, true);
+    }
     this.answerer = undefined;
     this.#host.closed(this);
   }

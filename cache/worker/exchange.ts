@@ -268,6 +268,7 @@ export class Exchange implements Answerer {
   #passOn(sent: PassThrough['rest']): void {
     if (this.#connection.isGone) return;
     if (sent !== undefined) this.#connection.sending = true;
+    else if (this.#connection.note !== undefined) this.#connection.note.how = 'bypass';
     this.#passing = passThrough(
       {
         method: this.#request.method === 'HEAD' ? 'HEAD' : 'GET',
@@ -296,6 +297,7 @@ export class Exchange implements Answerer {
   #refuse(status: number, fields: Fields): void {
     this.#answer?.abandon();
     this.#state.books.errorCount += 1;
+    if (this.#connection.note !== undefined) this.#connection.note.how = 'refused';
     this.#finish(status, { 'Content-Length': '0', ...fields });
   }
 

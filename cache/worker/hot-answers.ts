@@ -18,6 +18,8 @@ export class HotAnswer {
   headBytes = 0;
   /** The second in which the head was made. */
   second = 0;
+  /** What that head says: the same bytes may be asked for as the whole (200) and as a range (206). */
+  status = 0;
   #room: Buffer;
 
   constructor(end: number, body: Buffer) {
@@ -28,10 +30,11 @@ export class HotAnswer {
   }
 
   /** Puts a head before the body; false when it is too long. */
-  renew(head: string, second: number): boolean {
+  renew(head: string, second: number, status: number): boolean {
     if (head.length > headRoomBytes) return false;
     this.headBytes = head.length;
     this.second = second;
+    this.status = status;
     this.#room.write(head, headRoomBytes - head.length, 'latin1');
     this.bytes = this.#room.subarray(headRoomBytes - head.length);
     return true;

@@ -219,6 +219,7 @@ class Passing implements ResponseSink {
   #account(bytes: number): void {
     if (!this.#isContent) return;
     this.#connection.bodyBytes += bytes;
+    this.#connection.fetchedBytes += bytes;
     if (this.#what.isHealth) this.#books.healthBytes += bytes;
     else {
       this.#books.missBytes += bytes;

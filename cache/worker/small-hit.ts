@@ -42,11 +42,13 @@ export function answerSmallHit(
   if (bytes === 0 || bytes > bodyBytesMax || extent === undefined || end > (index + 1) * extentBytes) return false;
   if (!generation.stored.covers(start, end) || connection.idleDescriptor === undefined) return false;
   const second = Math.floor(nowMs / 1000);
+  const status = part === undefined ? 200 : 206;
   const hot = connection.keepAlive ? state.hot.find(generation, start, end) : undefined;
   if (hot !== undefined) {
-    if (hot.second !== second && !hot.renew(contentHeadText(generation, state, 'hit', part, true), second))
-      return false;
+    const isCurrent = hot.second === second && hot.status === status;
+    if (!isCurrent && !hot.renew(contentHeadText(generation, state, 'hit', part, true), second, status)) return false;
     state.touch(generation);
+    connection.noteHead(status);
     if (!send(state, connection, hot.bytes, hot.headBytes, bytes)) hot.detach();
     return true;
   }
@@ -63,6 +65,7 @@ export function answerSmallHit(
   if (!isRead) return false;
   state.touch(generation);
   state.hot.offer(generation, start, end, shared.subarray(headBytes, headBytes + bytes), second);
+  connection.noteHead(status);
   if (!send(state, connection, shared.subarray(0, headBytes + bytes), headBytes, bytes)) shared = room();
   return true;
 }
@@ -77,7 +80,6 @@ function send(
 ): boolean {
   const { books } = state;
   connection.sending = true;
-  connection.answerCount += 1;
   let isDone = false;
   connection.send(answer, headBytes + bytes, (taken, isWhole) => {
     const bodyBytes = Math.max(0, taken - headBytes);

@@ -1,5 +1,6 @@
 // What all requests of a worker share.
 
+import type { AccessLog } from '../access-log.ts';
 import type { Books } from '../books.ts';
 import type { WorkerMessage } from '../protocol.ts';
 import type { Upstream } from '../upstream.ts';
@@ -16,6 +17,7 @@ export interface WorkerState {
   readonly files: ExtentFiles;
   readonly hot: HotAnswers;
   readonly books: Books;
+  readonly accessLog: AccessLog | undefined;
   readonly pacer: Pacer;
   readonly sendFile: SendFile | undefined;
   readonly upstream: Upstream;

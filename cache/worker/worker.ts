@@ -4,6 +4,7 @@ import cluster from 'node:cluster';
 import { performance } from 'node:perf_hooks';
 import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
+import { AccessLog } from '../access-log.ts';
 import { type Books, emptyBooks } from '../books.ts';
 import { OriginTable } from '../http/origin-table.ts';
 import type { HeadRefusal, RequestHead } from '../http/request-head.ts';
@@ -23,6 +24,7 @@ import { ExtentFiles } from './extent-files.ts';
 import { HotAnswers } from './hot-answers.ts';
 import { LocalCatalogue, type LocalGeneration } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
+import { RequestNote } from './request-note.ts';
 import { loadSendFile } from './send-file.ts';
 import { answerSmallHit } from './small-hit.ts';
 import { type ReadTarget, TargetReader } from './target-reader.ts';
@@ -46,6 +48,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
   readonly files = new ExtentFiles();
   readonly hot = new HotAnswers();
   readonly books: Books = emptyBooks();
+  readonly accessLog: AccessLog | undefined;
   readonly pacer: Pacer;
   readonly sendFile = loadSendFile();
   readonly upstream: Upstream;
@@ -71,6 +74,10 @@ class NodeWorker implements WorkerState, ConnectionHost {
     this.hideClientErrors = settings.upstreamClientErrors === '502';
     this.#targets = new TargetReader(new OriginTable(settings.origins), settings.keyQuery);
     this.upstream = new Upstream(settings, this.via);
+    if (settings.accessLog !== undefined) {
+      this.accessLog = new AccessLog(settings.accessLog, (text) => process.stderr.write(`cache node: ${text}\n`));
+      process.on('exit', () => this.accessLog?.flushNow());
+    }
     const limit = settings.limitEgressBytesPerMs;
     this.pacer = new Pacer(limit === undefined ? undefined : limit / settings.workerCount);
     this.limits = settings;
@@ -78,6 +85,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
     // The terminal's signals reach the whole group: the owner drains its workers.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => undefined);
+    process.on('SIGHUP', () => undefined);
     setInterval(() => this.#reportTouched(), touchIntervalMs).unref();
     setInterval(() => this.#sweep(), sweepMs);
   }
@@ -98,7 +106,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
 
   /** A request has arrived: answers it at once where that is possible. */
   answer(connection: ClientConnection, request: RequestHead): void {
-    this.books.requestCount += 1;
+    const note = this.#note(connection, request);
     const { method } = request;
     if (method !== 'GET' && method !== 'HEAD') {
       connection.keepAlive = false;
@@ -110,6 +118,8 @@ class NodeWorker implements WorkerState, ConnectionHost {
     if (request.via?.includes(this.via) === true) this.#refuse(connection, 508);
     else if ('status' in target) this.#refuse(connection, target.status);
     else {
+      note.origin = target.origin.host;
+      note.isHealth = target.isHealth;
       const generation = this.catalogue.current(target.key);
       if (generation !== undefined && !target.isHealth && answerSmallHit(this, connection, request, generation)) return;
       const exchange = new Exchange(this.#exchangeCount++, this, request, connection, target);
@@ -128,9 +138,22 @@ class NodeWorker implements WorkerState, ConnectionHost {
     return read;
   }
 
-  refused(_connection: ClientConnection, _refusal: HeadRefusal): void {
-    this.books.requestCount += 1;
+  refused(connection: ClientConnection, _refusal: HeadRefusal): void {
+    this.#note(connection, undefined).how = 'refused';
     this.books.errorCount += 1;
+  }
+
+  answered(connection: ClientConnection, aborted: boolean): void {
+    const { note } = connection;
+    connection.note = undefined;
+    note?.end(connection, aborted, this.books, this.accessLog);
+  }
+
+  #note(connection: ClientConnection, head: RequestHead | undefined): RequestNote {
+    this.books.requestCount += 1;
+    connection.headStatus = 0;
+    connection.note = new RequestNote(head, connection);
+    return connection.note;
   }
 
   closed(connection: ClientConnection): void {
@@ -160,6 +183,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
 
   #refuse(connection: ClientConnection, status: number, fields: Fields = {}): void {
     this.books.errorCount += 1;
+    if (connection.note !== undefined) connection.note.how = 'refused';
     connection.sendHead(headText(status, { 'Content-Length': '0', ...fields }, connection));
     connection.endAnswer();
   }
@@ -206,7 +230,18 @@ class NodeWorker implements WorkerState, ConnectionHost {
         this.#exchanges.get(message.ask)?.hear(message);
         return;
       case 'booksQuery':
-        this.send({ kind: 'books', query: message.query, books: this.#currentBooks() });
+        this.send({
+          kind: 'books',
+          query: message.query,
+          books: this.#currentBooks(),
+          residentBytes: process.memoryUsage.rss(),
+        });
+        return;
+      case 'sync':
+        this.send({ kind: 'synced', query: message.query });
+        return;
+      case 'reopenLog':
+        this.accessLog?.reopen();
         return;
       case 'ledgerQuery': {
         const served = [...this.#ended, ...[...this.#connections].map((connection) => connection.entry())];
@@ -227,6 +262,8 @@ class NodeWorker implements WorkerState, ConnectionHost {
       upstreamBytes: this.upstream.receivedBytes,
       upstreamRequestCount: this.upstream.requestCount,
       upstreamErrorCount: this.upstream.errorCount,
+      upstreamErrors: { ...this.upstream.errors },
+      accessLogDroppedCount: this.accessLog?.droppedCount ?? 0,
     };
   }
 

@@ -4,11 +4,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AccessRecord } from '../../cache/access-record.ts';
 import { ContentFunction } from '../../common/content.ts';
 import { peerKey } from '../../common/ledger.ts';
 import { randomStream } from '../../common/random.ts';
@@ -122,6 +124,100 @@ describe('the books', () => {
       for (const entry of upstream) expect(cdnLedger.get(entry.peer)).toEqual(entry);
       expect(cdnLedger.size).toBe(upstream.length);
     });
+  });
+
+  it.each([1, 2, 3])('hold for every kind of answer, with random aborts (seed %i)', async (seed) => {
+    await withSetup({ workers: 2 }, async (setup) => {
+      const random = randomStream(seed, 'kinds');
+      const size = 1_500_000;
+      let receivedBytes = 0;
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+      await Promise.all(
+        Array.from({ length: 120 }, async (_, i) => {
+          const id = `kind${i % 3}`;
+          const start = Math.floor(random() * size);
+          const kinds: { headers: Record<string, string>; method?: string; offset?: number }[] = [
+            { headers: {}, offset: 0 },
+            { headers: { Range: `bytes=${start}-` }, offset: start },
+            { headers: { Range: `bytes=${start}-${Math.floor(start + random() * 100_000)}` }, offset: start },
+            { headers: { Range: `bytes=${start}-`, Authorization: 'Basic eA==' }, offset: start },
+            { headers: { Authorization: 'Basic eA==' }, offset: 0 },
+            { headers: {}, method: 'HEAD' },
+            { headers: { 'If-None-Match': '*' } },
+            { headers: { 'If-Match': '"x"' } },
+            { headers: { Range: `bytes=${size + 5}-` } },
+            { headers: { Host: 'elsewhere.test' } },
+          ];
+          const { headers, method = 'GET', offset } = kinds[Math.floor(random() * kinds.length)] ?? { headers: {} };
+          const stopAt = random() < 0.4 ? random() * size : Number.POSITIVE_INFINITY;
+          let bytes = 0;
+          const reply = await setup.get(`/object/${id}/${size}`, headers, {
+            ...{ agent, method },
+            onBody: (more, request) => {
+              bytes += more;
+              if (bytes >= stopAt) request.socket?.resetAndDestroy();
+            },
+          });
+          if (reply.status === 200 || reply.status === 206) {
+            expectContent(reply.body, id, offset);
+            receivedBytes += reply.body.length;
+          } else expect(reply.body.length).toBe(0);
+        }),
+      );
+      agent.destroy();
+      const books = await until(
+        () => setup.books(),
+        ({ connectionsOpen }) => connectionsOpen === 0,
+      );
+      expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
+      expect(books.egressBytes).toBeGreaterThanOrEqual(receivedBytes);
+      const { served } = await setup.ledger();
+      expect(served.reduce((sum, entry) => sum + entry.bodyBytes, 0)).toBe(books.egressBytes);
+      // Every missed byte came from upstream; more may have come, for clients that left.
+      expect(books.upstreamBytes).toBeGreaterThanOrEqual(books.missBytes);
+      const answerCount = Object.values(books.answers).reduce((sum, count) => sum + count, 0);
+      expect(answerCount).toBe(books.requestCount);
+    });
+  });
+
+  it('hold while the node drains: each answer is logged with the bytes that its client got', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'books-'));
+    const log = join(folder, 'access.log');
+    const node = ['--access-log', log, '--limit-egress', '80 Mbit/s'];
+    try {
+      await withSetup({ workers: 2, node }, async (setup) => {
+        const paths = Array.from({ length: 6 }, (_, i) => `/object/drain${i}/700000`);
+        let ended: Promise<unknown> | undefined;
+        let underWay = 0;
+        const replies = await Promise.all(
+          paths.map((path) => {
+            let isFirst = true;
+            return setup.get(
+              path,
+              {},
+              {
+                onBody: () => {
+                  if (isFirst) underWay += 1;
+                  isFirst = false;
+                  if (underWay === paths.length) ended ??= setup.node.end('SIGTERM');
+                },
+              },
+            );
+          }),
+        );
+        expect(await ended).toBe(0);
+        const lines = readFileSync(log, 'utf8').trim().split('\n');
+        const records = lines.map((line) => JSON.parse(line) as AccessRecord);
+        for (const [i, reply] of replies.entries()) {
+          expect(reply.complete).toBe(true);
+          expect(records.find(({ target }) => target === paths[i])).toMatchObject({
+            ...{ status: 200, bodyBytes: reply.body.length, missBytes: reply.body.length, aborted: false },
+          });
+        }
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('keep the health object apart', async () => {

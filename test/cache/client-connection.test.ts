@@ -16,6 +16,7 @@ class Host implements ConnectionHost {
   coarseNowMs = 1_000_000;
   readonly asked: RequestHead[] = [];
   readonly refusals: number[] = [];
+  answeredCount = 0;
   closedCount = 0;
   connection: ClientConnection | undefined;
   respond: (connection: ClientConnection, head: RequestHead) => void = (connection) => {
@@ -32,6 +33,10 @@ class Host implements ConnectionHost {
 
   refused(_connection: ClientConnection, refusal: { status: number }): void {
     this.refusals.push(refusal.status);
+  }
+
+  answered(): void {
+    this.answeredCount += 1;
   }
 
   closed(): void {

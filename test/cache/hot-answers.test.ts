@@ -67,12 +67,12 @@ it('a new version takes the place of what was kept', async () => {
 
 it('the head is renewed without touching what is being sent', () => {
   const answer = new HotAnswer(3, Buffer.from('abc'));
-  expect(answer.renew('one ', 1)).toBe(true);
+  expect(answer.renew('one ', 1, 200)).toBe(true);
   const sent = answer.bytes;
   answer.detach();
-  answer.renew('other ', 2);
+  answer.renew('other ', 2, 200);
   expect([sent.toString(), answer.bytes.toString(), answer.headBytes]).toEqual(['one abc', 'other abc', 6]);
-  expect(answer.renew('x'.repeat(5000), 3)).toBe(false);
+  expect(answer.renew('x'.repeat(5000), 3, 200)).toBe(false);
 });
 
 it('what is asked for at random is not kept, and what is kept is bounded', () => {
