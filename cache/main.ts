@@ -26,6 +26,7 @@ export function nodeCommand(name: string): Command {
     .addOption(
       new Option('--upstream-client-errors <how>', "an origin's 4xx for requests with cacheHostOrigin").default('502'),
     )
+    .option('--force-ttl <duration>', 'how long answers are fresh whatever their origin says, such as "7 d"')
     .option('--name <name>', 'how the node calls itself in Via and Cache-Status', 'cache-node')
     .option('--ledger', 'keep every closed connection for GET /ledger (for simulations: grows without bound)', false)
     .option('--exit-with-parent', 'stop when standard input ends', false)

@@ -30,6 +30,8 @@ export type Settings = {
   readonly keyQuery: KeyQuery;
   /** What a client that named its origin by `cacheHostOrigin` gets for a 4xx of the origin: that status, or 502. */
   readonly upstreamClientErrors: 'pass' | '502';
+  /** How long answers are fresh whatever their origin says of it; undefined: as it says. */
+  readonly forceTtlMs: number | undefined;
   readonly exitWithParent: boolean;
   /** Whether closed connections are kept for `GET /ledger` (tests and simulations; unbounded). */
   readonly ledger: boolean;
@@ -49,6 +51,7 @@ export type RawOptions = {
   readonly upstreamProxy?: string;
   readonly keyQuery: string;
   readonly upstreamClientErrors: string;
+  readonly forceTtl?: string;
   readonly exitWithParent: boolean;
   readonly ledger: boolean;
 };
@@ -93,6 +96,11 @@ export function readSettings(raw: RawOptions): Settings {
       raw.upstreamClientErrors === 'pass' || raw.upstreamClientErrors === '502'
         ? raw.upstreamClientErrors
         : (wrong('--upstream-client-errors', 'pass or 502', raw.upstreamClientErrors) ?? '502'),
+    forceTtlMs:
+      raw.forceTtl === undefined
+        ? undefined
+        : (positive(parseQuantity(raw.forceTtl, 'duration')) ??
+          wrong('--force-ttl', quantityExamples.duration, raw.forceTtl)),
     exitWithParent: raw.exitWithParent,
     ledger: raw.ledger,
   };

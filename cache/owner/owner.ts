@@ -15,7 +15,7 @@ import type { Settings } from '../settings.ts';
 import { Store } from '../store/store.ts';
 import { Upstream } from '../upstream.ts';
 import { serveAdmin } from './admin.ts';
-import type { Ask, WorkerLink } from './ask.ts';
+import { type Ask, newAsk, type WorkerLink } from './ask.ts';
 import { Fills } from './fills.ts';
 import { viaVariable } from './via-variable.ts';
 
@@ -52,7 +52,13 @@ class Owner {
     this.#via = `${settings.name}-${randomBytes(4).toString('hex')}`;
     this.#store = new Store(settings.drives);
     this.#upstream = new Upstream(settings, this.#via);
-    this.#fills = new Fills(this.#store, this.#upstream, new OriginTable(settings.origins), this.#links);
+    this.#fills = new Fills(
+      this.#store,
+      this.#upstream,
+      new OriginTable(settings.origins),
+      this.#links,
+      settings.forceTtlMs,
+    );
     this.#store.listener = this.#fills;
   }
 
@@ -156,7 +162,7 @@ class Owner {
     switch (message.kind) {
       case 'ask': {
         const { ask: id, upstream, range } = message;
-        const ask: Ask = { id, worker: link, upstream, range, generation: undefined, fetchCount: 0, failureCount: 0 };
+        const ask: Ask = { id, worker: link, upstream, range, ...newAsk };
         link.asks.set(id, ask);
         this.#fills.ask(ask);
         return;

@@ -27,9 +27,10 @@ export class Extent {
 }
 
 export class Generation {
-  readonly meta: GenerationMeta;
-  /** The origin host that gave this generation: its gaps are filled from there. */
-  readonly host: string;
+  /** Fixed but for `fields`, which its origin may renew. */
+  meta: GenerationMeta;
+  /** The origin host that gave this generation, last confirmed it: its gaps are filled from there. */
+  host: string;
   freshness: Freshness;
   readonly stored = new IntervalSet();
   readonly claimed = new IntervalSet();

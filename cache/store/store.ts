@@ -123,6 +123,13 @@ export class Store {
     }
   }
 
+  /** Records fields, host and freshness anew. */
+  recordHead(generation: Generation): void {
+    for (const drive of new Set([...generation.extents.values()].map((extent) => extent.drive))) {
+      this.#append(drive, generationRecord(generation));
+    }
+  }
+
   recordFreshness(generation: Generation): void {
     const { generatedAtMs, freshUntilMs } = generation.freshness;
     for (const drive of new Set([...generation.extents.values()].map((extent) => extent.drive))) {
@@ -251,6 +258,12 @@ export class Store {
           const known = this.#generations.get(record.g);
           const generation =
             known !== undefined && isRecordOf(record, known) ? known : fromRecord(record, this.#freeId(record.g));
+          if (generation === known && loaded.get(record.g) === known) {
+            const { host, fields, at, fresh } = record; // its origin confirmed it, with new fields
+            generation.host = host;
+            generation.meta = { ...generation.meta, fields };
+            generation.freshness = { generatedAtMs: at, freshUntilMs: fresh };
+          }
           this.#generations.set(generation.meta.id, generation);
           loaded.set(record.g, generation);
           this.#nextGeneration = Math.max(this.#nextGeneration, record.g + 1);

@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ByteRange, parseRangeHeader, type RangeSpec, resolveRange } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
-import { mustRevalidate } from '../http/freshness.ts';
+import { isOnlyIfCached, readerOf, staleUse } from '../http/freshness.ts';
 import { evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
@@ -20,7 +20,10 @@ const healthPath = '/mscomtest/wuidt.gif';
 const conditionFields = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range'] as const;
 const clientFields = ['range', ...conditionFields, 'authorization'] as const;
 
-export type OwnerAnswer = Extract<OwnerMessage, { kind: 'serve' | 'claimed' | 'refused' | 'again' | 'passThrough' }>;
+export type OwnerAnswer = Extract<
+  OwnerMessage,
+  { kind: 'serve' | 'claimed' | 'unclaimed' | 'refused' | 'again' | 'passThrough' }
+>;
 
 export class Exchange {
   readonly id: number;
@@ -63,13 +66,17 @@ export class Exchange {
     this.#response.once('close', () => this.#closed());
     const generation = this.#state.catalogue.current(this.#target.key);
     const headers = this.#request.headers;
+    const nowMs = Date.now();
     if (headers.authorization !== undefined) this.#passThrough();
-    else if (generation === undefined) {
-      if (this.#request.method === 'HEAD') this.#passThrough();
+    else if (generation !== undefined && nowMs < generation.freshness.freshUntilMs) this.#serve(generation);
+    else if (
+      generation === undefined ||
+      staleUse(generation.meta.fields, generation.freshness, nowMs) !== 'whileRefreshing'
+    ) {
+      if (this.#onlyIfCached) this.#refuse(504, {});
+      else if (this.#request.method === 'HEAD') this.#passThrough();
       else this.#ask();
-    } else if (Date.now() < generation.freshness.freshUntilMs) this.#serve(generation);
-    else if (mustRevalidate(generation.meta.fields)) this.#ask();
-    else {
+    } else {
       this.#state.send({ kind: 'refresh', upstream: this.#upstream(), generation: generation.meta.id });
       this.#serve(generation);
     }
@@ -81,6 +88,9 @@ export class Exchange {
         if (message.generation !== this.#claimedOf) this.#claimed.remove(0, Number.MAX_SAFE_INTEGER);
         this.#claimedOf = message.generation;
         this.#claimed.add(message.start, message.end);
+        return;
+      case 'unclaimed':
+        if (message.generation === this.#claimedOf) this.#claimed.remove(message.start, message.end);
         return;
       case 'serve': {
         const generation = this.#state.catalogue.find(message.generation);
@@ -132,7 +142,9 @@ export class Exchange {
 
   #serve(generation: LocalGeneration): void {
     const { headers } = this.#request;
-    const representation = { etag: generation.meta.etag, lastModified: generation.meta.lastModified };
+    const { etag, lastModified, fields } = generation.meta;
+    const stored = readerOf(fields);
+    const representation = { etag: etag ?? stored('etag'), lastModified, date: stored('date') };
     const verdict = evaluateConditions(headers, representation);
     const { sizeBytes } = generation.meta;
     const part =
@@ -154,6 +166,10 @@ export class Exchange {
       : this.#asked === undefined
         ? 'fwd=partial; stored'
         : 'fwd=uri-miss; stored';
+    if (!complete && this.#onlyIfCached && this.#request.method === 'GET') {
+      this.#refuse(504, {});
+      return;
+    }
     const fields = this.#fields(generation, status);
     const code = lengthFields(fields, sizeBytes, part);
     if (this.#request.method === 'HEAD') {
@@ -198,6 +214,10 @@ export class Exchange {
   #askFor(range: AskRange): void {
     this.#asked = range;
     this.#state.send({ kind: 'ask', ask: this.id, upstream: this.#upstream(), range });
+  }
+
+  get #onlyIfCached(): boolean {
+    return isOnlyIfCached(this.#request.headers['cache-control']);
   }
 
   #hasConditions(): boolean {

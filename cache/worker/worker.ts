@@ -186,6 +186,7 @@ class NodeWorker implements WorkerState {
       }
       case 'serve':
       case 'claimed':
+      case 'unclaimed':
       case 'refused':
       case 'again':
       case 'passThrough':
