@@ -46,8 +46,9 @@ export type UpstreamTarget = {
 };
 
 export type WorkerMessage =
-  | { readonly kind: 'ready'; readonly port: number }
-  | { readonly kind: 'cannotListen'; readonly code: string }
+  | { readonly kind: 'ready' }
+  /** Connections by their ids: those that the worker has now, and those that are closed. */
+  | { readonly kind: 'connections'; readonly taken: readonly number[]; readonly left: readonly number[] }
   | { readonly kind: 'ask'; readonly ask: number; readonly upstream: UpstreamTarget; readonly range: AskRange }
   | { readonly kind: 'release'; readonly ask: number }
   | { readonly kind: 'refresh'; readonly upstream: UpstreamTarget; readonly generation: number }
@@ -108,6 +109,8 @@ export type OwnerMessage =
   | { readonly kind: 'passThrough'; readonly ask: number }
   | { readonly kind: 'booksQuery'; readonly query: number }
   | { readonly kind: 'ledgerQuery'; readonly query: number }
+  /** Comes with the socket. */
+  | { readonly kind: 'connection'; readonly id: number }
   | { readonly kind: 'drain' };
 
 /** Bytes of an object that one sparse extent file covers. */

@@ -23,6 +23,12 @@ export type Settings = {
   readonly origins: readonly OriginSetting[];
   readonly workerCount: number;
   readonly maxConnections: number;
+  /** Connections of one client address held at once; undefined (an office sits behind one address): no such limit. */
+  readonly maxConnectionsPerAddress: number | undefined;
+  /** See `ConnectionLimits` (worker/client-connection.ts). */
+  readonly headTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly readerBytesPerSecondMin: number;
   /** Bytes of bodies per ms, over all workers; undefined is no limit. */
   readonly limitEgressBytesPerMs: number | undefined;
   readonly upstreamHost: Address | undefined;
@@ -84,6 +90,10 @@ export function readSettings(raw: RawOptions): Settings {
     origins: raw.origin.flatMap((text) => readOrigin(text) ?? wrong('--origin', originExpected, text) ?? []),
     workerCount: raw.workers === undefined ? defaultWorkerCount(maxConnections) : count('--workers', raw.workers),
     maxConnections,
+    maxConnectionsPerAddress: undefined,
+    headTimeoutMs: 20_000,
+    idleTimeoutMs: 120_000,
+    readerBytesPerSecondMin: 1000,
     limitEgressBytesPerMs:
       raw.limitEgress === undefined
         ? undefined

@@ -1,6 +1,8 @@
 // The head of an HTTP/1.1 response (RFC 9112, sections 4 to 6): from its text to the few values that the load generator
 // needs. Strict: what is not of the grammar is an error with a name, never a guess.
 
+import { isBlank, isToken, isValue, trimmed } from './http-characters.ts';
+
 /** What can be wrong with a response, or with the end of its connection. Stable names: they are counted. */
 export type ResponseErrorCode =
   | 'BAD_STATUS_LINE'
@@ -101,7 +103,7 @@ export function parseHeaderLines(
     const lineEnd = text.indexOf('\r\n', lineStart);
     if (lineEnd === lineStart) break;
     const first = text.charCodeAt(lineStart);
-    if (first === space || first === tab) return 'OBSOLETE_FOLD';
+    if (isBlank(first)) return 'OBSOLETE_FOLD';
     let colon = lineStart;
     while (colon < lineEnd && isToken(text.charCodeAt(colon))) colon += 1;
     if (colon === lineStart || colon === lineEnd || text.charCodeAt(colon) !== colonCode) return 'BAD_HEADER_NAME';
@@ -193,19 +195,9 @@ function takeConnection(value: string, head: ResponseHead): void {
   }
 }
 
-const tab = 0x09;
 const space = 0x20;
 const zero = 0x30;
 const colonCode = 0x3a;
-
-/** RFC 9110, 5.6.2: which of the first 128 characters a header name may consist of. */
-const tokenTable = Uint8Array.from({ length: 128 }, (_, code) =>
-  /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code)) ? 1 : 0,
-);
-
-const isToken = (code: number): boolean => tokenTable[code] === 1;
-
-const isValue = (code: number): boolean => (code >= space && code !== 0x7f) || code === tab;
 
 function threeDigits(text: string, at: number): number {
   let value = 0;
@@ -216,13 +208,3 @@ function threeDigits(text: string, at: number): number {
   }
   return value;
 }
-
-function trimmed(text: string, start: number, end: number): string {
-  let first = start;
-  let last = end;
-  while (first < last && isBlank(text.charCodeAt(first))) first += 1;
-  while (last > first && isBlank(text.charCodeAt(last - 1))) last -= 1;
-  return text.slice(first, last);
-}
-
-const isBlank = (code: number): boolean => code === space || code === tab;

@@ -3,10 +3,10 @@
 
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import net from 'node:net';
+import type { Socket } from 'node:net';
 import { formatAddress } from '../../common/address.ts';
 import { printReady, watchParent } from '../../common/child-program.ts';
-import { assertNever, errorCode, OperatorError } from '../../common/errors.ts';
+import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
 import { type Books, emptyBooks, sumBooks } from '../books.ts';
 import { OriginTable } from '../http/origin-table.ts';
@@ -17,6 +17,7 @@ import { Upstream } from '../upstream.ts';
 import { serveAdmin } from './admin.ts';
 import { type Ask, newAsk, type WorkerLink } from './ask.ts';
 import { Fills } from './fills.ts';
+import { FrontDoor, type Seat } from './front-door.ts';
 import { viaVariable } from './via-variable.ts';
 
 /** SIGTERM: requests under way may finish for this long. */
@@ -38,13 +39,13 @@ class Owner {
   readonly #store: Store;
   readonly #upstream: Upstream;
   readonly #fills: Fills;
+  readonly #door: FrontDoor;
   readonly #links = new Set<OwnerLink>();
   readonly #via: string;
   readonly #queries = new Map<number, Query>();
   /** Numbers and connections of workers that are gone in an orderly way. */
   #past: Books = emptyBooks();
   #queryCount = 0;
-  #port = 0;
   #stopping = false;
 
   constructor(settings: Settings) {
@@ -60,23 +61,23 @@ class Owner {
       settings.forceTtlMs,
     );
     this.#store.listener = this.#fills;
+    this.#door = new FrontDoor(settings);
   }
 
   async start(): Promise<void> {
     const settings = this.#settings;
     this.#fills.adopt(await this.#store.load());
-    cluster.schedulingPolicy = cluster.SCHED_RR;
-    this.#port = settings.listen.port === 0 ? await freePort(settings.listen.host) : settings.listen.port;
+    const listen = formatAddress({ host: settings.listen.host, port: await this.#door.listen(settings.listen) });
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
     const admin = await serveAdmin(settings.admin, {
       books: () => this.books(),
       ledger: () => this.ledger(),
-      listen: formatAddress({ host: settings.listen.host, port: this.#port }),
+      listen,
     });
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
     if (settings.exitWithParent) watchParent(() => (this.#stopping ? undefined : void this.stop()));
-    printReady(formatAddress({ host: settings.listen.host, port: this.#port }), formatAddress(admin));
+    printReady(listen, formatAddress(admin));
   }
 
   async books(): Promise<Books & { readonly storedBytes: number; readonly driveBytes: number }> {
@@ -105,6 +106,7 @@ class Owner {
   async stop(): Promise<void> {
     if (this.#stopping) process.exit(0);
     this.#stopping = true;
+    this.#door.close();
     const exits = [...this.#links].map(
       (link) => new Promise<void>((resolve) => link.worker.once('exit', () => resolve())),
     );
@@ -115,47 +117,32 @@ class Owner {
     process.exit(0);
   }
 
-  /** Forks a worker; resolves once it listens. */
+  /** Forks a worker; resolves once it takes connections. */
   #startWorker(): Promise<void> {
-    const worker = cluster.fork({ CACHE_NODE_PORT: String(this.#port), [viaVariable]: this.#via });
+    const worker = cluster.fork({ [viaVariable]: this.#via });
     const link = new OwnerLink(worker);
     this.#links.add(link);
     const startedAtMs = Date.now();
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       worker.on('message', (message: WorkerMessage) => {
         if (message.kind === 'ready') {
           link.isReady = true;
+          this.#door.addSeat(link);
           resolve();
-        } else if (message.kind === 'cannotListen') {
-          reject(this.#cannotListen(message.code));
-          worker.process.kill('SIGKILL'); // its end is what starts the next try
         } else this.#hear(link, message);
       });
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
+        this.#door.removeSeat(link);
         for (const ask of link.asks.values()) this.#fills.release(ask);
         for (const query of this.#queries.values()) this.#answered(query, link);
         if (this.#stopping) return;
         this.#past.lostWorkerCount += 1;
         process.stderr.write(`cache node: worker ${worker.process.pid} ended (${signal ?? code}); starting another\n`);
         const delayMs = Date.now() - startedAtMs < restartDelayMs ? restartDelayMs : 0;
-        setTimeout(() => void this.#startWorker().catch((error: unknown) => this.#give(error)), delayMs);
+        setTimeout(() => void this.#startWorker(), delayMs);
       });
     });
-  }
-
-  #give(error: unknown): void {
-    process.stderr.write(`cache node: ${error instanceof Error ? error.message : String(error)}\n`);
-  }
-
-  #cannotListen(code: string): OperatorError {
-    const where = formatAddress(this.#settings.listen);
-    const why: Readonly<Record<string, string>> = {
-      EADDRINUSE: 'another program listens there. Stop it, or choose another port (0 picks a free one)',
-      EACCES: 'no right to use that port. Choose one above 1023, or run with the right to',
-      EADDRNOTAVAIL: 'this machine has no such address',
-    };
-    return new OperatorError('CANNOT_LISTEN', `--listen ${where}: ${why[code] ?? code}.`, 3);
   }
 
   #hear(link: OwnerLink, message: WorkerMessage): void {
@@ -200,8 +187,10 @@ class Owner {
       case 'closing':
         this.#past = sumBooks([this.#past, { ...message.books, connectionsOpen: 0 }]);
         return;
+      case 'connections':
+        this.#door.hear(link, message.taken, message.left);
+        return;
       case 'ready':
-      case 'cannotListen':
         return;
       default:
         assertNever(message);
@@ -230,21 +219,7 @@ class Owner {
   }
 }
 
-/** All workers must name the same port, also those that start later: 0 would give each start another one. */
-function freePort(host: string): Promise<number> {
-  const server = net.createServer();
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      reject(new OperatorError('CANNOT_LISTEN', `--listen ${host}: cannot listen there (${errorCode(error)}).`, 3));
-    });
-    server.listen(0, host, () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-class OwnerLink implements WorkerLink {
+class OwnerLink implements WorkerLink, Seat {
   readonly known = new Set<number>();
   readonly asks = new Map<number, Ask>();
   readonly worker: Worker;
@@ -257,5 +232,16 @@ class OwnerLink implements WorkerLink {
   send(message: OwnerMessage): void {
     // A worker that is going has no channel any more; its exit event releases what it asked for.
     if (this.worker.isConnected()) this.worker.send(message);
+  }
+
+  hand(id: number, socket: Socket): boolean {
+    if (!this.worker.isConnected()) return false;
+    this.worker.process.send(
+      { kind: 'connection', id } satisfies OwnerMessage,
+      socket,
+      { keepOpen: true },
+      () => undefined,
+    );
+    return true;
   }
 }

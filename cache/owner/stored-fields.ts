@@ -25,7 +25,7 @@ const essential: ReadonlySet<string> = new Set([
   ...['date', 'etag', 'vary', 'x-hw'],
 ]);
 
-/** The fields of a head that are stored, in their order and with their names as the origin wrote them. */
+/** The fields of a head that are stored, in their order; lines of one name as one list. */
 export function storedFields(head: ResponseHead): Fields {
   const named = new Set((head.header('connection') ?? '').split(',').map((name) => name.trim().toLowerCase()));
   const all = [...head.fields()].filter(([name, value]) => {
@@ -33,8 +33,9 @@ export function storedFields(head: ResponseHead): Fields {
     if (lower === 'etag' && !value.startsWith('W/')) return false;
     return !notStored.has(lower) && !named.has(lower);
   });
-  if (bytesOf(all) <= storedFieldsBytesMax) return joined(all);
-  const few = joined(all.filter(([name]) => essential.has(name.toLowerCase())));
+  const lists = joined(all);
+  if (bytesOf(lists) <= storedFieldsBytesMax) return lists;
+  const few = lists.filter(([name]) => essential.has(name.toLowerCase()));
   return bytesOf(few) <= storedFieldsBytesMax ? few : [];
 }
 
@@ -56,8 +57,14 @@ function joined(fields: Fields): Fields {
   const byName = new Map<string, [string, string]>();
   for (const [name, value] of fields) {
     const known = byName.get(name.toLowerCase());
-    if (known === undefined) byName.set(name.toLowerCase(), [name, value]);
+    if (known === undefined) byName.set(name.toLowerCase(), [usualCase(name), value]);
     else known[1] += `, ${value}`;
   }
   return [...byName.values()];
+}
+
+/** A name in small letters as it is usually written: clients are known that compare case. */
+function usualCase(name: string): string {
+  if (name.toLowerCase() === 'etag') return 'ETag';
+  return name === name.toLowerCase() ? name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()) : name;
 }

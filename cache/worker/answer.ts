@@ -1,15 +1,17 @@
 // One answer with a body from the drives: the head, then bytes as far as they are stored, then those that arrive, in
 // order, at the client's pace. What this request's own fetches brought is a miss, everything else a hit.
 //
-//   ready ─▶ head sent ─▶ send stored bytes ─▶ (wait for more | pass the rest through) ─▶ done | cut
+//   pump ─▶ bytes in memory? ─sendfile─▶ the socket is full: a small write tells when it takes more ─▶ pump
+//     │          └─ no ─ read by the thread pool ─▶ write ─▶ pump
+//     └─ nothing stored at the cursor: wait (woken by the catalogue) ─▶ pump;  at the end: done;  trouble: cut
 
-import type { ServerResponse } from 'node:http';
+import type { Buffer } from 'node:buffer';
 import type { ByteRange } from '../../common/byte-range.ts';
 import type { IntervalSet } from '../../common/interval-set.ts';
 import type { Books } from '../books.ts';
 import { type ExtentPlace, extentBytes } from '../protocol.ts';
 import type { ClientConnection } from './client-connection.ts';
-import { type ExtentFiles, readAt } from './extent-files.ts';
+import { type ExtentFiles, type OpenFile, readAt } from './extent-files.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
 import { chunkBytesMax, readBuffer, recycle } from './read-buffers.ts';
@@ -33,43 +35,47 @@ export interface AnswerHost {
 const waitBytes = 16 * 1024;
 /** One answer's turn: then the loop serves others. */
 const turnBytesMax = 2 ** 20;
+/** With `--limit-egress` turns are short, so that a small answer does not wait behind large ones. */
+const pacedBytesMax = 64 * 1024;
 
 export class FileAnswer {
   readonly generation: LocalGeneration;
-  readonly response: ServerResponse;
   readonly connection: ClientConnection;
   readonly range: ByteRange;
-  /** Bytes that were fetched because of this request. */
-  readonly claimed: IntervalSet;
   readonly isHealth: boolean;
+  /** Bytes that were fetched because of this request; undefined as long as there are none. */
+  readonly #claimed: () => IntervalSet | undefined;
   readonly #host: AnswerHost;
-  readonly #sendHead: () => void;
+  readonly #headText: () => string;
   /** The head leaves with the first byte: until then trouble can still be told by a status. */
   headSent = false;
   #cursor: number;
   #missedBytes = 0;
+  /** Something is under way that will call `#pump` again. */
   #busy = false;
   #over = false;
-  #writing: Promise<void> | undefined;
+  /** What to do, instead of going on, once the write under way has left. */
+  #afterWrite: (() => void) | undefined;
+  #isWriting = false;
+  #file: OpenFile | undefined;
+  #fileOf: ExtentPlace | undefined;
 
   constructor(
     host: AnswerHost,
     generation: LocalGeneration,
-    response: ServerResponse,
     connection: ClientConnection,
     range: ByteRange,
-    claimed: IntervalSet,
+    claimed: () => IntervalSet | undefined,
     isHealth: boolean,
-    sendHead: () => void,
+    head: () => string,
   ) {
     this.#host = host;
     this.generation = generation;
-    this.response = response;
     this.connection = connection;
     this.range = range;
-    this.claimed = claimed;
+    this.#claimed = claimed;
     this.isHealth = isHealth;
-    this.#sendHead = sendHead;
+    this.#headText = head;
     this.#cursor = range.start;
   }
 
@@ -82,36 +88,32 @@ export class FileAnswer {
     return this.#over;
   }
 
+  get missedBytes(): number {
+    return this.#missedBytes;
+  }
+
+  /** Whether it waits for bytes that are not stored yet. */
+  get isWaiting(): boolean {
+    return !this.#busy && !this.#over;
+  }
+
   /** Bytes that were waited for have come. */
   wake(): void {
-    void this.send();
+    this.send();
   }
 
   /** Sends what is stored from the cursor on; goes on by itself when more arrives, until the range is sent. */
-  async send(): Promise<void> {
+  send(): void {
     if (this.#busy || this.#over) return;
-    this.#busy = true;
     this.generation.waiting.delete(this);
-    while (!this.#over && this.#cursor < this.range.end) {
-      const runEnd = Math.min(this.generation.stored.endOfRunAt(this.#cursor), this.range.end);
-      const extent = this.generation.extents.get(Math.floor(this.#cursor / extentBytes));
-      if (runEnd === this.#cursor || extent === undefined) {
-        this.generation.waiting.add(this);
-        this.#busy = false;
-        this.#host.want(this);
-        return;
-      }
-      await this.#sendStretch(extent, Math.min(runEnd, (extent.index + 1) * extentBytes));
-    }
-    this.#busy = false;
-    if (!this.#over) this.#finish();
+    this.#pump();
   }
 
   /** The client is gone, or the rest cannot be had: the connection says so by ending before the body does. */
   cut(): void {
     if (this.#over) return;
     this.connection.cut = true;
-    this.response.destroy();
+    this.connection.destroy();
     this.#end();
   }
 
@@ -125,118 +127,167 @@ export class FileAnswer {
     this.#stop();
     const next = (): void => {
       if (this.#cursor < this.range.end) go();
-      else if (!this.response.destroyed) this.#finish();
+      else if (!this.connection.isGone) this.#finish();
     };
-    if (this.#writing === undefined) next();
-    else void this.#writing.then(next);
+    if (this.#isWriting) this.#afterWrite = next;
+    else next();
   }
 
-  /** Sends up to `end` from one extent's file, which stays open and readable meanwhile. */
-  async #sendStretch(extent: ExtentPlace, end: number): Promise<void> {
-    const { files } = this.#host;
-    const file = files.opened(extent.path) ?? (await files.borrow(extent.path).catch(() => undefined));
-    if (file === undefined) {
-      this.#unreadable(extent);
-      return;
-    }
-    try {
-      const base = extent.index * extentBytes;
-      while (!this.#over && this.#cursor < end) {
-        const isReadable = this.#sendCached(file.fd, base, end)
-          ? await this.#awaitRoom(file.fd, base, end)
-          : await this.#sendChunk(file.fd, base, Math.min(end, this.#cursor + chunkBytesMax()));
-        if (!isReadable) {
-          this.#unreadable(extent);
-          return;
-        }
+  /** Does what can be done at once; whatever has to be waited for calls it again. */
+  #pump(): void {
+    this.#busy = true;
+    let turnBytes = 0;
+    while (!this.#over && this.#cursor < this.range.end) {
+      const place = this.generation.extents.get(Math.floor(this.#cursor / extentBytes));
+      const runEnd = Math.min(this.generation.stored.endOfRunAt(this.#cursor), this.range.end);
+      if (runEnd === this.#cursor || place === undefined) {
+        this.#wait();
+        return;
       }
-    } finally {
-      files.giveBack(file);
+      const file = this.#open(place);
+      if (file === undefined) return;
+      const before = this.#cursor;
+      const end = Math.min(runEnd, (place.index + 1) * extentBytes);
+      if (!this.#sendFrom(file, place, end)) return;
+      turnBytes += this.#cursor - before;
+      if (turnBytes >= turnBytesMax && this.#cursor < this.range.end) {
+        setImmediate(() => this.#pump());
+        return;
+      }
     }
+    this.#busy = false;
+    if (!this.#over) this.#finish();
+  }
+
+  #wait(): void {
+    this.#giveBackFile();
+    this.generation.waiting.add(this);
+    this.#busy = false;
+    if (this.connection.hasSaidLast) this.cut();
+    else this.#host.want(this);
+  }
+
+  /** The extent's file, which stays open and readable meanwhile; undefined when it is still to be opened. */
+  #open(place: ExtentPlace): OpenFile | undefined {
+    if (this.#file !== undefined && this.#fileOf?.id === place.id) return this.#file;
+    this.#giveBackFile();
+    const { files } = this.#host;
+    this.#file = files.opened(place.path);
+    this.#fileOf = place;
+    if (this.#file !== undefined) return this.#file;
+    files.borrow(place.path).then(
+      (file) => {
+        if (this.#over) files.giveBack(file);
+        else {
+          this.#file = file;
+          this.#pump();
+        }
+      },
+      () => {
+        if (!this.#over) this.#lose(place);
+      },
+    );
+    return undefined;
+  }
+
+  #giveBackFile(): void {
+    if (this.#file !== undefined) this.#host.files.giveBack(this.#file);
+    this.#file = undefined;
+    this.#fileOf = undefined;
+  }
+
+  /** Sends some of [cursor, end); false when it has to be waited for, and `#pump` will be called. */
+  #sendFrom(file: OpenFile, place: ExtentPlace, end: number): boolean {
+    const base = place.index * extentBytes;
+    if (!this.#sendCached(file, base, end)) {
+      const most = this.#host.pacer.isLimited ? pacedBytesMax : chunkBytesMax();
+      return this.#sendChunk(file, place, Math.min(end, this.#cursor + most));
+    }
+    // The socket takes no more (or an answer's turn is over): a small write tells when it does again.
+    if (this.#over || this.#cursor === end) return true;
+    return this.#sendChunk(file, place, Math.min(end, this.#cursor + waitBytes));
   }
 
   /** From the page cache to the socket, as much as it takes; false when that way is not open. */
-  #sendCached(fd: number, base: number, end: number): boolean {
+  #sendCached(file: OpenFile, base: number, end: number): boolean {
     const { sendFile, pacer } = this.#host;
     if (sendFile === undefined || pacer.isLimited || end - this.#cursor <= waitBytes) return false;
     const count = Math.min(end - this.#cursor, turnBytesMax);
-    if (!sendFile.isCached(fd, this.#cursor - base, count)) return false;
+    if (!file.residence.isResident(sendFile, this.#cursor - base, count)) return false;
     this.#begin();
     const socketFd = this.connection.idleDescriptor;
     if (socketFd === undefined) return false;
-    const sent = sendFile.send(socketFd, fd, this.#cursor - base, count);
+    const sent = sendFile.send(socketFd, file.fd, this.#cursor - base, count);
     if (sent > 0) {
-      this.#account(this.#cursor, sent);
+      this.#account(sent);
       this.#cursor += sent;
     } else if (sent < 0) this.cut();
     return true;
   }
 
-  /** After a turn of `sendCached`: waits, by a small write, until the socket takes more, or lets others have a turn. */
-  async #awaitRoom(fd: number, base: number, end: number): Promise<boolean> {
-    if (this.#over || this.#cursor === end) return true;
-    return await this.#sendChunk(fd, base, Math.min(end, this.#cursor + waitBytes));
-  }
-
-  /** Reads and writes; false when the file cannot be read. */
-  async #sendChunk(fd: number, base: number, end: number): Promise<boolean> {
-    const start = this.#cursor;
-    const buffer = readBuffer(end - start);
-    let count = this.#host.sendFile?.readCached(fd, start - base, buffer, end - start) ?? 0;
-    if (count === 0) count = await readAt(fd, buffer, end - start, start - base).catch(() => 0);
-    await this.#host.pacer.take(count);
-    if (this.#over || count === 0) {
-      recycle(buffer);
-      return count > 0;
-    }
-    this.#begin();
-    this.#writing = this.#write(buffer, count);
-    await this.#writing;
-    this.#writing = undefined;
-    return true;
-  }
-
-  #unreadable(extent: ExtentPlace): void {
-    if (this.generation.extents.get(extent.index)?.id !== extent.id) return;
-    this.generation.lose(extent.index);
-    this.#host.files.forget(extent.path);
-    this.#host.unreadable(this.generation, extent.id);
-  }
-
-  #write(buffer: Buffer, count: number): Promise<void> {
-    const start = this.#cursor;
-    return new Promise((resolve) => {
-      const { socket } = this.connection;
-      let settled = false;
-      const settle = (taken: number): void => {
-        if (settled) return;
-        settled = true;
-        socket.off('close', broken);
-        this.#account(start, taken);
-        this.#cursor = start + count;
-        resolve();
-      };
-      const broken = (): void => {
-        settle(Math.max(0, count - this.connection.queuedBytes));
-        this.cut();
-      };
-      socket.once('close', broken);
-      socket.write(buffer.subarray(0, count), (error) => {
-        if (error === null || error === undefined) settle(count);
-        else broken();
-        recycle(buffer);
+  /** Reads up to `end` and writes; false when something of it has to be waited for. */
+  #sendChunk(file: OpenFile, place: ExtentPlace, end: number): boolean {
+    const { sendFile, pacer } = this.#host;
+    const count = end - this.#cursor;
+    const offset = this.#cursor - place.index * extentBytes;
+    const buffer = readBuffer(count);
+    const inMemory = sendFile?.readCached(file.fd, offset, buffer, 0, count) ?? 0;
+    if (inMemory > 0 && !pacer.isLimited) return this.#write(buffer, inMemory);
+    const reading = inMemory > 0 ? Promise.resolve(inMemory) : readAt(file.fd, buffer, count, offset);
+    void reading
+      .catch(() => 0)
+      .then(async (bytes) => {
+        if (!this.#over && bytes > 0) await pacer.take(bytes);
+        if (this.#over || bytes === 0) {
+          recycle(buffer);
+          if (!this.#over) this.#lose(place);
+        } else if (this.#write(buffer, bytes)) this.#pump();
       });
-    });
+    return false;
   }
 
-  #account(start: number, bytes: number): void {
+  /** Writes; true when the kernel took it all at once. */
+  #write(buffer: Buffer, bytes: number): boolean {
+    let isDone = false;
+    let isLate = false;
+    this.#begin();
+    this.#isWriting = true;
+    this.connection.send(buffer, bytes, (taken, isWhole) => {
+      this.#isWriting = false;
+      recycle(buffer);
+      this.#account(taken);
+      this.#cursor += taken;
+      if (!isWhole) this.cut();
+      const next = this.#afterWrite;
+      isDone = true;
+      if (next !== undefined) next();
+      else if (isLate && !this.#over) this.#pump();
+    });
+    if (isDone) return !this.#over;
+    isLate = true;
+    if (this.#host.files.isCrowded) this.#giveBackFile();
+    return false;
+  }
+
+  /** The extent's file is gone or broken: what it held is asked for anew. */
+  #lose(place: ExtentPlace): void {
+    this.#giveBackFile();
+    if (this.generation.extents.get(place.index)?.id === place.id) {
+      this.generation.lose(place.index);
+      this.#host.files.forget(place.path);
+      this.#host.unreadable(this.generation, place.id);
+    }
+    this.#pump();
+  }
+
+  #account(bytes: number): void {
     const { books } = this.#host;
     this.connection.bodyBytes += bytes;
     if (this.isHealth) {
       books.healthBytes += bytes;
       return;
     }
-    const missed = this.claimed.overlapBytes(start, start + bytes);
+    const missed = this.#claimed()?.overlapBytes(this.#cursor, this.#cursor + bytes) ?? 0;
     this.#missedBytes += missed;
     books.missBytes += missed;
     books.hitBytes += bytes - missed;
@@ -247,7 +298,8 @@ export class FileAnswer {
     if (this.headSent) return;
     this.headSent = true;
     this.connection.sending = true;
-    this.#sendHead();
+    this.connection.answerCount += 1;
+    this.connection.sendHead(this.#headText());
   }
 
   #finish(): void {
@@ -256,8 +308,8 @@ export class FileAnswer {
       if (this.#missedBytes > 0) this.#host.books.missRequestCount += 1;
       else this.#host.books.hitRequestCount += 1;
     }
-    this.response.end();
     this.#end();
+    this.connection.endAnswer();
   }
 
   #end(): void {
@@ -269,5 +321,6 @@ export class FileAnswer {
     this.#over = true;
     this.connection.sending = false;
     this.generation.waiting.delete(this);
+    this.#giveBackFile();
   }
 }

@@ -1,27 +1,125 @@
-// One client's connection at a worker: what was sent on it, for the books. The kernel's word counts: bytes handed to
-// the socket are counted when libuv reports them written; on a broken connection, what is still queued is not counted.
-// An upper bound that errs by at most the last write (256 KiB), and never the other way: the receiver cannot be ahead.
+// One client's connection at a worker: requests are read from it one after the other, answers are written in that order.
+//
+//   idle ──first byte──▶ head ──complete──▶ answering ──answer sent──▶ idle … (or the next pipelined head)
+//     │ idle time-out      │ bad, or too slow   │ gone, or too slow      │ Connection: close
+//     ▼                    ▼                    ▼                        ▼
+//   closed              refused ──────────▶ lingering (the rest of what the client says is dropped) ──▶ closed
+//
+// What was sent is counted for the books. The kernel's word counts: bytes handed to the socket are counted when libuv
+// reports them written; on a broken connection, what is still queued is not counted. An upper bound that errs by at
+// most the last write, and never the other way: the receiver cannot be ahead.
 
+import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { assert } from '../../common/errors.ts';
 import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
+import { type HeadRefusal, headBytesMax, parseRequestHead, type RequestHead } from '../http/request-head.ts';
+import { headText } from './answer-head.ts';
+
+/** How long a client may take. */
+export type ConnectionLimits = {
+  /** From the first byte of a head to its last. */
+  readonly headTimeoutMs: number;
+  /** From the end of an answer (or from connecting) to the first byte of the next head. */
+  readonly idleTimeoutMs: number;
+  /** A client that takes less than this from what waits for it, over a minute, is cut; 0: never. */
+  readonly readerBytesPerSecondMin: number;
+};
+
+/** What a connection needs of its worker. */
+export interface ConnectionHost {
+  readonly limits: ConnectionLimits;
+  /** ms, as of the last sweep: time-outs need no better clock. */
+  readonly coarseNowMs: number;
+  /** A request has arrived; its answer ends by `endAnswer` or `destroy`. */
+  answer(connection: ClientConnection, head: RequestHead): void;
+  /** A request that cannot be understood was refused. */
+  refused(connection: ClientConnection, refusal: HeadRefusal): void;
+  closed(connection: ClientConnection): void;
+}
+
+/** Who answers the request under way. */
+export interface Answerer {
+  /** The connection has ended before the answer has. */
+  clientGone(): void;
+  /** The client has sent its last byte: it may be gone, or only have nothing more to ask. */
+  clientSaidLast(): void;
+}
+
+type State = 'idle' | 'head' | 'answering' | 'lingering' | 'closed';
 
 /** What we need of libuv's handle: no public interface of Node tells it. */
 type SocketHandle = { readonly writeQueueSize?: number; readonly fd?: number };
 
+type Written = (takenBytes: number, isWhole: boolean) => void;
+
+/** Pipelined requests are kept up to this size while one is answered; then nothing more is read. */
+const pipelinedBytesMax = 4 * headBytesMax;
+/** How long a refused client may go on sending before its connection is closed under it. */
+const lingerMs = 2000;
+/** Over this long a reader's rate is judged. */
+const readerWindowMs = 60_000;
+const headEnd = Buffer.from('\r\n\r\n');
+const carriageReturn = 0x0d;
+const lineFeed = 0x0a;
+
 export class ClientConnection {
   readonly socket: Socket;
   readonly peer: string;
+  /** Names the connection to the owner. */
+  readonly id: number;
   bodyBytes = 0;
   answerCount = 0;
   cut = false;
   /** Whether a body is being sent at present. */
   sending = false;
+  /** Whether another request may follow the present one. */
+  keepAlive = true;
+  answerer: Answerer | undefined = undefined;
+  readonly #host: ConnectionHost;
   readonly #handle: SocketHandle | null;
+  #state: State = 'idle';
+  #sinceMs: number;
+  /** What was read and not yet understood. */
+  #pending: Buffer | undefined = undefined;
+  #reading = false;
+  #paused = false;
+  #hasSaidLast = false;
+  /** The write that waits for the kernel, if one does; writes are numbered, and libuv reports them in order. */
+  #write: { readonly number: number; readonly bytes: number; readonly written: Written } | undefined = undefined;
+  #writeCount = 0;
+  #writtenCount = 0;
+  readonly #reported = (): void => this.#onWritten();
+  #windowSinceMs = 0;
+  #windowBytes = 0;
 
-  constructor(socket: Socket) {
+  constructor(id: number, socket: Socket, host: ConnectionHost) {
+    this.id = id;
     this.socket = socket;
     this.peer = peerKey(socket.remoteAddress, socket.remotePort);
+    this.#host = host;
+    this.#sinceMs = host.coarseNowMs;
     this.#handle = (socket as unknown as { readonly _handle: SocketHandle | null })._handle;
+    // A client may close its half once it has asked: it still gets its answer.
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('end', () => this.#ended());
+    socket.on('error', () => undefined); // 'close' follows, and is what counts
+    socket.on('close', () => this.#closed());
+  }
+
+  /** Whether nothing can be sent any more. */
+  get isGone(): boolean {
+    return this.#state === 'closed' || this.socket.destroyed;
+  }
+
+  get isIdle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  get hasSaidLast(): boolean {
+    return this.#hasSaidLast;
   }
 
   /** Bytes given to the socket that the kernel has not taken. */
@@ -41,4 +139,205 @@ export class ClientConnection {
     const { peer, bodyBytes, answerCount, cut } = this;
     return { peer, bodyBytes, answerCount, cut: cut || this.sending };
   }
+
+  /** Sends the head of the answer under way. */
+  sendHead(text: string): void {
+    if (!this.isGone) this.socket.write(text, 'latin1');
+  }
+
+  /**
+   * Sends the first `bytes` of a buffer; one call at a time. `written` hears, perhaps before this returns, how many of
+   * them the kernel took: all, or fewer when the connection broke. Until then the buffer must stay as it is.
+   */
+  send(buffer: Buffer, bytes: number, written: Written): void {
+    assert(this.#write === undefined, 'one write at a time');
+    if (this.isGone) {
+      written(0, false);
+      return;
+    }
+    this.#writeCount += 1;
+    this.socket.write(bytes === buffer.length ? buffer : buffer.subarray(0, bytes), this.#reported);
+    if (this.queuedBytes === 0 && this.socket.writableLength === 0 && !this.isGone) written(bytes, true);
+    else this.#write = { number: this.#writeCount, bytes, written };
+  }
+
+  /** The answer is sent: the next request may come, or the connection ends. */
+  endAnswer(): void {
+    if (this.#state !== 'answering') return;
+    this.answerer = undefined;
+    this.sending = false;
+    if (!this.keepAlive || (this.#hasSaidLast && this.#pending === undefined)) {
+      this.#linger();
+      return;
+    }
+    this.#become('idle');
+    if (this.#pending !== undefined && !this.#reading) this.#readHeads();
+    else if (this.#paused) this.#resume();
+  }
+
+  /** Ends the connection at once: the client sees that the answer broke off. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Ends the connection once the answer under way is sent; at once when there is none. */
+  drain(): void {
+    this.keepAlive = false;
+    if (this.#state === 'idle' || this.#state === 'head') this.#linger();
+  }
+
+  /** Looks whether the client is too slow. Called about once a second. */
+  sweep(nowMs: number): void {
+    const { headTimeoutMs, idleTimeoutMs } = this.#host.limits;
+    const forMs = nowMs - this.#sinceMs;
+    switch (this.#state) {
+      case 'idle':
+        if (forMs > idleTimeoutMs) this.#linger();
+        return;
+      case 'head':
+        if (forMs > headTimeoutMs) this.#refuse({ status: 408, reason: 'the head took too long' });
+        return;
+      case 'lingering':
+        if (forMs > lingerMs && this.queuedBytes === 0) this.destroy();
+        else this.#sweepReader(nowMs);
+        return;
+      case 'answering':
+        this.#sweepReader(nowMs);
+        return;
+      case 'closed':
+        return;
+    }
+  }
+
+  /** Only while something waits for the client it is the client who is slow. */
+  #sweepReader(nowMs: number): void {
+    const { readerBytesPerSecondMin } = this.#host.limits;
+    if (this.queuedBytes === 0 || this.#windowSinceMs === 0) {
+      this.#windowSinceMs = nowMs;
+      this.#windowBytes = this.bodyBytes;
+    } else if (nowMs - this.#windowSinceMs >= readerWindowMs) {
+      const bytesPerSecond = ((this.bodyBytes - this.#windowBytes) * 1000) / (nowMs - this.#windowSinceMs);
+      this.#windowSinceMs = nowMs;
+      this.#windowBytes = this.bodyBytes;
+      if (bytesPerSecond < readerBytesPerSecondMin) this.destroy();
+    }
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.#sinceMs = this.#host.coarseNowMs;
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#state === 'lingering' || this.#state === 'closed') return;
+    this.#pending = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
+    if (this.#state !== 'answering') this.#readHeads();
+    else if (this.#pending.length > pipelinedBytesMax && !this.#paused) {
+      this.#paused = true;
+      this.socket.pause();
+    }
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  /** Takes requests off what was read, until one is being answered or nothing whole is left. */
+  #readHeads(): void {
+    this.#reading = true;
+    while (this.#pending !== undefined && (this.#state === 'idle' || this.#state === 'head')) {
+      if (!this.#readHead(this.#pending)) break;
+    }
+    this.#reading = false;
+    if (this.#paused && (this.#pending?.length ?? 0) <= pipelinedBytesMax) this.#resume();
+    if (this.#hasSaidLast && this.#state !== 'answering' && this.#state !== 'closed') this.#linger();
+  }
+
+  /** Takes one request off; false when it is not whole yet. */
+  #readHead(pending: Buffer): boolean {
+    let start = 0;
+    // RFC 9112, 2.2: empty lines before a request line are passed over.
+    while (pending[start] === carriageReturn && pending[start + 1] === lineFeed) start += 2;
+    if (start === pending.length) {
+      this.#pending = undefined;
+      return false;
+    }
+    const end = pending.indexOf(headEnd, start);
+    if (end < 0 || end - start > headBytesMax) {
+      const refusal = refusalOf(pending, start);
+      if (refusal !== undefined) this.#refuse(refusal);
+      else if (this.#state === 'idle') this.#become('head');
+      return false;
+    }
+    this.#pending = end + 4 === pending.length ? undefined : pending.subarray(end + 4);
+    const head = parseRequestHead(pending.toString('latin1', start, end + 4));
+    if ('status' in head) {
+      this.#refuse(head);
+      return false;
+    }
+    this.keepAlive &&= head.keepAlive;
+    this.#become('answering');
+    this.#host.answer(this, head);
+    return true;
+  }
+
+  #refuse(refusal: HeadRefusal): void {
+    this.#become('answering');
+    this.keepAlive = false;
+    this.#host.refused(this, refusal);
+    this.sendHead(headText(refusal.status, { 'Content-Length': '0' }, this));
+    this.endAnswer();
+  }
+
+  /** Nothing more is answered: says so to the client, and drops what it still sends. */
+  #linger(): void {
+    if (this.#state === 'lingering' || this.#state === 'closed') return;
+    this.#become('lingering');
+    this.#pending = undefined;
+    if (this.#paused) this.#resume();
+    this.socket.end();
+  }
+
+  #ended(): void {
+    this.#hasSaidLast = true;
+    if (this.#state === 'answering') this.answerer?.clientSaidLast();
+    else this.#linger();
+  }
+
+  #closed(): void {
+    const wasAnswering = this.#state === 'answering';
+    this.#state = 'closed';
+    this.#pending = undefined;
+    const write = this.#write;
+    this.#write = undefined;
+    if (wasAnswering) this.cut = true;
+    if (write !== undefined) write.written(Math.max(0, write.bytes - this.queuedBytes), false);
+    if (wasAnswering) this.answerer?.clientGone();
+    this.answerer = undefined;
+    this.#host.closed(this);
+  }
+
+  #onWritten(): void {
+    this.#writtenCount += 1;
+    const write = this.#write;
+    if (write === undefined || write.number !== this.#writtenCount || this.isGone) return;
+    this.#write = undefined;
+    write.written(write.bytes, true);
+  }
+}
+
+/** Whether a head that is not whole can never become a good one. */
+function refusalOf(pending: Buffer, start: number): HeadRefusal | undefined {
+  const first = pending[start] as number;
+  if (first !== carriageReturn && (first <= 0x20 || first >= 0x7f)) return { status: 400, reason: 'this is not HTTP' };
+  for (let at = pending.indexOf(lineFeed, start); at >= 0; at = pending.indexOf(lineFeed, at + 1)) {
+    if (at === start || pending[at - 1] !== carriageReturn)
+      return { status: 400, reason: 'a line that ends without CR' };
+  }
+  if (pending.length - start <= headBytesMax) return undefined;
+  const line = pending.indexOf(lineFeed, start);
+  return line < 0 || line - start > headBytesMax / 2
+    ? { status: 414, reason: 'a request line without end' }
+    : { status: 431, reason: `a head of more than ${headBytesMax} bytes` };
 }

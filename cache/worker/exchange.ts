@@ -1,79 +1,72 @@
 // One request at a worker, from its line to the end of its answer. It is answered from what the worker knows, or waits
 // for the owner: until the first byte is sent a failure can still become a 5xx, after it only the end of the connection.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ByteRange, parseRangeHeader, type RangeSpec, resolveRange } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
 import { isOnlyIfCached, readerOf, staleUse } from '../http/freshness.ts';
-import { evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
+import { type ConditionFields, evaluateConditions, ifRangeHolds, type Representation } from '../http/preconditions.ts';
+import type { RequestHead } from '../http/request-head.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
 import { FileAnswer } from './answer.ts';
-import { type CacheStatus, commonFields, lengthFields } from './answer-head.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { type CacheStatus, commonFields, contentHeadText, type Fields, headText } from './answer-head.ts';
+import type { Answerer, ClientConnection } from './client-connection.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
 import { type PassThrough, passThrough } from './pass-through.ts';
 import type { WorkerState } from './worker-state.ts';
-
-/** The test object by which clients and operators see whether a node serves content (Microsoft, "Verify cache node"). */
-const healthPath = '/mscomtest/wuidt.gif';
-const conditionFields = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range'] as const;
-const clientFields = ['range', ...conditionFields, 'authorization'] as const;
 
 export type OwnerAnswer = Extract<
   OwnerMessage,
   { kind: 'serve' | 'claimed' | 'unclaimed' | 'refused' | 'again' | 'passThrough' }
 >;
 
-export class Exchange {
+export class Exchange implements Answerer {
   readonly id: number;
   readonly #state: WorkerState;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: RequestHead;
   readonly #connection: ClientConnection;
   readonly #target: RequestTarget;
   readonly #spec: RangeSpec | undefined;
   readonly #isHealth: boolean;
   /** Bytes of generation `#claimedOf` that were fetched because of this request. */
-  readonly #claimed = new IntervalSet();
+  #claimed: IntervalSet | undefined;
   #claimedOf = 0;
   #asked: AskRange | undefined;
   #askedBefore = false;
   #answer: FileAnswer | undefined;
+  #passing: { clientGone(): void } | undefined;
+  #isFinished = false;
 
   constructor(
     id: number,
     state: WorkerState,
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: RequestHead,
     connection: ClientConnection,
-    target: RequestTarget,
+    target: RequestTarget & { readonly isHealth: boolean },
   ) {
     this.id = id;
     this.#state = state;
     this.#request = request;
-    this.#response = response;
     this.#connection = connection;
     this.#target = target;
-    this.#isHealth = target.target.split('?', 1)[0] === healthPath;
-    const specs = request.method === 'GET' ? parseRangeHeader(lastRangeLine(request) ?? '') : undefined;
+    this.#isHealth = target.isHealth;
+    const specs = request.method === 'GET' && request.range !== undefined ? parseRangeHeader(request.range) : undefined;
     // Several ranges are answered by the whole: one part each is all that these clients use.
     this.#spec = specs?.length === 1 ? specs[0] : undefined;
   }
 
   /** Answers at once when the worker knows enough, else asks the owner. */
   start(): void {
-    this.#response.once('close', () => this.#closed());
+    this.#connection.answerer = this;
     const generation = this.#state.catalogue.current(this.#target.key);
-    const headers = this.#request.headers;
     const nowMs = Date.now();
-    if (headers.authorization !== undefined) this.#passThrough();
+    if (this.#request.authorization !== undefined) this.#passThrough();
     else if (generation !== undefined && nowMs < generation.freshness.freshUntilMs) this.#serve(generation);
     else if (
       generation === undefined ||
       staleUse(generation.meta.fields, generation.freshness, nowMs) !== 'whileRefreshing'
     ) {
-      if (this.#onlyIfCached) this.#refuse(504, {});
+      if (isOnlyIfCached(this.#request.cacheControl)) this.#refuse(504, {});
       else if (this.#request.method === 'HEAD') this.#passThrough();
       else this.#ask();
     } else {
@@ -85,12 +78,12 @@ export class Exchange {
   hear(message: OwnerAnswer): void {
     switch (message.kind) {
       case 'claimed':
-        if (message.generation !== this.#claimedOf) this.#claimed.remove(0, Number.MAX_SAFE_INTEGER);
+        if (message.generation !== this.#claimedOf || this.#claimed === undefined) this.#claimed = new IntervalSet();
         this.#claimedOf = message.generation;
         this.#claimed.add(message.start, message.end);
         return;
       case 'unclaimed':
-        if (message.generation === this.#claimedOf) this.#claimed.remove(message.start, message.end);
+        if (message.generation === this.#claimedOf) this.#claimed?.remove(message.start, message.end);
         return;
       case 'serve': {
         const generation = this.#state.catalogue.find(message.generation);
@@ -105,7 +98,7 @@ export class Exchange {
       case 'refused':
         if (this.#answer?.headSent === true) this.#answer.cut();
         // Other conditions come before the range: only the origin knows what they say of an object unknown here.
-        else if (message.status === 416 && this.#hasConditions()) this.#passThrough();
+        else if (message.status === 416 && this.#request.hasConditions) this.#passThrough();
         else this.#refuse(message.status, Object.fromEntries(message.fields));
         return;
       case 'again':
@@ -140,19 +133,31 @@ export class Exchange {
     this.#askFor({ kind: 'from', start: answer.cursor, end: answer.range.end });
   }
 
+  clientSaidLast(): void {
+    // Who waits for what is not there yet, and has nothing more to say, is taken to be gone (as nginx does).
+    if (this.#answer === undefined ? this.#passing === undefined : this.#answer.isWaiting) this.#connection.destroy();
+  }
+
+  clientGone(): void {
+    this.#passing?.clientGone();
+    if (this.#answer !== undefined && !this.#answer.isOver) {
+      this.#state.books.abortedCount += 1;
+      this.#answer.cut();
+    }
+    this.#release();
+  }
+
   #serve(generation: LocalGeneration): void {
-    const { headers } = this.#request;
-    const { etag, lastModified, fields } = generation.meta;
-    const stored = readerOf(fields);
-    const representation = { etag: etag ?? stored('etag'), lastModified, date: stored('date') };
-    const verdict = evaluateConditions(headers, representation);
+    const request = this.#request;
+    const representation = request.hasConditions ? representationOf(generation.meta) : generation.meta;
+    const verdict = request.hasConditions ? evaluateConditions(conditionsOf(request), representation) : 'proceed';
     const { sizeBytes } = generation.meta;
     const part =
-      this.#spec !== undefined && ifRangeHolds(single(headers['if-range']), representation)
+      this.#spec !== undefined && ifRangeHolds(request.ifRange, representation)
         ? (resolveRange(this.#spec, sizeBytes) ?? 'unsatisfiable')
         : undefined;
     if (verdict === 412) this.#refuse(412, {});
-    else if (verdict === 304) this.#finish(304, this.#fields(generation, 'hit'));
+    else if (verdict === 304) this.#finish(304, commonFields(generation, this.#state, 'hit'));
     else if (part === 'unsatisfiable') this.#refuse(416, { 'Content-Range': `bytes */${sizeBytes}` });
     else this.#sendBody(generation, part);
   }
@@ -166,14 +171,13 @@ export class Exchange {
       : this.#asked === undefined
         ? 'fwd=partial; stored'
         : 'fwd=uri-miss; stored';
-    if (!complete && this.#onlyIfCached && this.#request.method === 'GET') {
+    if (!complete && this.#request.method === 'GET' && isOnlyIfCached(this.#request.cacheControl)) {
       this.#refuse(504, {});
       return;
     }
-    const fields = this.#fields(generation, status);
-    const code = lengthFields(fields, sizeBytes, part);
+    const head = (): string => contentHeadText(generation, this.#state, status, part, this.#connection.keepAlive);
     if (this.#request.method === 'HEAD') {
-      this.#finish(code, fields);
+      this.#finishWith(head());
       return;
     }
     const answer = new FileAnswer(
@@ -187,20 +191,15 @@ export class Exchange {
         ended: () => this.#release(),
       },
       generation,
-      this.#response,
       this.#connection,
       range,
-      this.#claimed,
+      () => this.#claimed,
       this.#isHealth,
-      () => {
-        this.#connection.answerCount += 1;
-        this.#response.writeHead(code, fields);
-        this.#response.flushHeaders();
-      },
+      head,
     );
     this.#answer = answer;
     this.#state.touch(generation.meta.id);
-    void answer.send();
+    answer.send();
   }
 
   #ask(): void {
@@ -216,14 +215,6 @@ export class Exchange {
     this.#state.send({ kind: 'ask', ask: this.id, upstream: this.#upstream(), range });
   }
 
-  get #onlyIfCached(): boolean {
-    return isOnlyIfCached(this.#request.headers['cache-control']);
-  }
-
-  #hasConditions(): boolean {
-    return conditionFields.some((name) => this.#request.headers[name] !== undefined);
-  }
-
   #upstream(): UpstreamTarget {
     const { origin, key, target, namedOrigin } = this.#target;
     return { key, host: origin.host, target, namedOrigin };
@@ -231,7 +222,7 @@ export class Exchange {
 
   #passThrough(): void {
     const answer = this.#answer;
-    if (answer?.isOver === true || this.#response.destroyed) return;
+    if (answer?.isOver === true || this.#connection.isGone) return;
     if (answer?.headSent !== true) {
       answer?.abandon();
       this.#passOn(undefined);
@@ -244,19 +235,15 @@ export class Exchange {
 
   /** `sent`: the head has been sent, and these bytes are still to come. */
   #passOn(sent: PassThrough['rest']): void {
-    if (this.#response.destroyed) return;
-    const { headers, method } = this.#request;
-    const fields = clientFields.flatMap((name) => {
-      const value = name === 'range' ? lastRangeLine(this.#request) : single(headers[name]);
-      return value === undefined ? [] : [[name, value] as const];
-    });
+    if (this.#connection.isGone) return;
     if (sent !== undefined) this.#connection.sending = true;
-    passThrough(
+    this.#passing = passThrough(
       {
-        method: method === 'HEAD' ? 'HEAD' : 'GET',
+        method: this.#request.method === 'HEAD' ? 'HEAD' : 'GET',
+        isHttp10: this.#request.minorVersion === 0,
         origin: this.#target.origin,
         target: this.#target.target,
-        fields,
+        fields: forwardedFields(this.#request),
         rest: sent,
         hideClientErrors: this.#target.namedOrigin && this.#state.hideClientErrors,
         statusFields: { 'Cache-Status': `${this.#state.name}; fwd=bypass`, Via: `1.1 ${this.#state.via}` },
@@ -265,38 +252,34 @@ export class Exchange {
       this.#state.upstream,
       this.#state.pacer,
       this.#state.books,
-      this.#response,
       this.#connection,
-      (status) => this.#refuse(status, status === 503 ? { 'Retry-After': '5' } : {}),
+      {
+        refuse: (status) => this.#refuse(status, status === 503 ? { 'Retry-After': '5' } : {}),
+        ended: () => this.#release(),
+      },
     );
   }
 
-  #fields(generation: LocalGeneration, status: CacheStatus): Record<string, string> {
-    return commonFields(generation, this.#state.name, this.#state.via, status);
-  }
-
   /** An answer without a body, for trouble: nothing in it can be mistaken for content. */
-  #refuse(status: number, fields: Record<string, string>): void {
+  #refuse(status: number, fields: Fields): void {
     this.#answer?.abandon();
     this.#state.books.errorCount += 1;
     this.#finish(status, { 'Content-Length': '0', ...fields });
   }
 
-  #finish(status: number, fields: Record<string, string>): void {
-    if (!this.#response.headersSent && !this.#response.destroyed) {
-      this.#connection.answerCount += 1;
-      this.#response.writeHead(status, fields).end();
-    }
-    this.#release();
+  #finish(status: number, fields: Fields): void {
+    this.#finishWith(headText(status, fields, this.#connection));
   }
 
-  #closed(): void {
-    if (!this.#response.writableFinished) this.#connection.cut = true;
-    if (this.#answer !== undefined && !this.#answer.isOver) {
-      this.#state.books.abortedCount += 1;
-      this.#answer.cut();
-    }
+  /** Sends an answer that is only a head. */
+  #finishWith(head: string): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
     this.#release();
+    if (this.#connection.isGone) return;
+    this.#connection.answerCount += 1;
+    this.#connection.sendHead(head);
+    this.#connection.endAnswer();
   }
 
   #release(): void {
@@ -311,23 +294,38 @@ export class Exchange {
   }
 }
 
+function representationOf({ etag, lastModified, fields }: GenerationMeta): Representation & { readonly date?: string } {
+  const stored = readerOf(fields);
+  const date = stored('date');
+  return { etag: etag ?? stored('etag'), lastModified, ...(date === undefined ? {} : { date }) };
+}
+
 function isSame(a: GenerationMeta, b: GenerationMeta): boolean {
   return (
     a.sizeBytes === b.sizeBytes && a.etag === b.etag && (a.etag !== undefined || a.lastModified === b.lastModified)
   );
 }
 
-/** Of repeated Range lines the last counts: the Linux client repeats old ones before it. */
-function lastRangeLine(request: IncomingMessage): string | undefined {
-  const { rawHeaders } = request;
-  for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
-    if (rawHeaders[i]?.toLowerCase() === 'range') return rawHeaders[i + 1];
-  }
-  return undefined;
-}
+const conditionsOf = (request: RequestHead): ConditionFields => ({
+  'if-match': request.ifMatch,
+  'if-none-match': request.ifNoneMatch,
+  'if-modified-since': request.ifModifiedSince,
+  'if-unmodified-since': request.ifUnmodifiedSince,
+  'if-range': request.ifRange,
+});
 
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value;
+/** What of the client's own fields an origin must see when a request goes through. */
+function forwardedFields(request: RequestHead): (readonly [string, string])[] {
+  const all: readonly (readonly [string, string | undefined])[] = [
+    ['Range', request.range],
+    ['If-Match', request.ifMatch],
+    ['If-None-Match', request.ifNoneMatch],
+    ['If-Modified-Since', request.ifModifiedSince],
+    ['If-Unmodified-Since', request.ifUnmodifiedSince],
+    ['If-Range', request.ifRange],
+    ['Authorization', request.authorization],
+  ];
+  return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
 
 function covers(asked: AskRange, answer: FileAnswer, sizeBytes: number): boolean {

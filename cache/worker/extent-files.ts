@@ -1,15 +1,28 @@
 // Open extent files of a worker, under a budget of descriptors: the least recently used are closed. A file that is
 // open stays readable after its extent was evicted, so an answer under way is never cut by an eviction.
 
+import type { Buffer } from 'node:buffer';
 import { close, open, read } from 'node:fs';
+import { errorCode } from '../../common/errors.ts';
+import { Residence } from './residence.ts';
 
-const openFilesMax = 256;
+const openFilesMax = 1024;
+/** While the process has no descriptor left: how long until the next try. */
+const retryMs = 50;
 
-type OpenFile = { readonly fd: number; users: number; doomed: boolean };
+export type OpenFile = { readonly fd: number; readonly residence: Residence; users: number; doomed: boolean };
+
+/** A file that is being opened, and how many want it. */
+type Opening = { readonly file: Promise<OpenFile>; borrowers: number };
 
 export class ExtentFiles {
   readonly #files = new Map<string, OpenFile>();
-  readonly #opening = new Map<string, Promise<OpenFile>>();
+  readonly #opening = new Map<string, Opening>();
+
+  /** Whether more files are open than should be: give back what is not needed at once. */
+  get isCrowded(): boolean {
+    return this.#files.size > openFilesMax;
+  }
 
   /** Borrows the descriptor of a file that is open already; pair it with `giveBack`. */
   opened(path: string): OpenFile | undefined {
@@ -27,24 +40,24 @@ export class ExtentFiles {
     if (known !== undefined) return known;
     let opening = this.#opening.get(path);
     if (opening === undefined) {
-      opening = this.#open(path);
+      opening = { file: this.#open(path), borrowers: 0 };
       this.#opening.set(path, opening);
     }
-    const file = await opening;
-    file.users += 1;
-    return file;
+    opening.borrowers += 1;
+    return await opening.file;
   }
 
   giveBack(file: OpenFile): void {
     file.users -= 1;
     if (file.doomed && file.users === 0) close(file.fd, () => undefined);
+    else if (file.users === 0 && this.isCrowded) this.#trim();
   }
 
   /** Closes the file of an evicted extent once nobody reads it, so that its blocks are free. */
   forget(path: string): void {
     const file = this.#files.get(path);
     if (file === undefined) {
-      this.#opening.get(path)?.then(
+      this.#opening.get(path)?.file.then(
         () => this.forget(path),
         () => undefined,
       );
@@ -57,21 +70,35 @@ export class ExtentFiles {
 
   #open(path: string): Promise<OpenFile> {
     return new Promise((resolve, reject) => {
-      open(path, 'r', (error, fd) => {
-        this.#opening.delete(path);
-        if (error !== null) {
-          reject(error);
-          return;
-        }
-        const file: OpenFile = { fd, users: 0, doomed: false };
-        this.#files.set(path, file);
-        resolve(file);
-        for (const oldest of this.#files.keys()) {
-          if (this.#files.size <= openFilesMax) break;
-          this.forget(oldest);
-        }
-      });
+      const attempt = (): void => {
+        open(path, 'r', (error, fd) => {
+          const code = error === null ? undefined : errorCode(error);
+          if (code === 'EMFILE' || code === 'ENFILE') {
+            setTimeout(attempt, retryMs);
+            return;
+          }
+          const users = this.#opening.get(path)?.borrowers ?? 0;
+          this.#opening.delete(path);
+          if (error !== null) {
+            reject(error);
+            return;
+          }
+          const file: OpenFile = { fd, residence: new Residence(fd), users, doomed: false };
+          this.#files.set(path, file);
+          resolve(file);
+          this.#trim();
+        });
+      };
+      attempt();
     });
+  }
+
+  /** Closes the least recently used files that nobody reads, down to the budget. */
+  #trim(): void {
+    for (const [path, file] of this.#files) {
+      if (!this.isCrowded) return;
+      if (file.users === 0) this.forget(path);
+    }
   }
 }
 

@@ -8,15 +8,36 @@ import { WaitingRoom } from './waiting-room.ts';
 /** A generation as a worker knows it. */
 export class LocalGeneration {
   meta: GenerationMeta;
-  freshness: Freshness;
   readonly stored = new IntervalSet();
   readonly extents = new Map<number, ExtentPlace>();
   /** Answers that wait for bytes of it. */
   readonly waiting = new WaitingRoom();
+  #freshness: Freshness;
+  #hitFields = '';
+  #hitFieldsSecond = 0;
 
   constructor(meta: GenerationMeta, freshness: Freshness) {
     this.meta = meta;
-    this.freshness = freshness;
+    this.#freshness = freshness;
+  }
+
+  get freshness(): Freshness {
+    return this.#freshness;
+  }
+
+  set freshness(freshness: Freshness) {
+    this.#freshness = freshness;
+    this.#hitFieldsSecond = 0;
+  }
+
+  /** The fields that hits of it share, as text; made anew once a second, since they tell the age. */
+  hitFields(make: () => string): string {
+    const second = Math.floor(Date.now() / 1000);
+    if (second !== this.#hitFieldsSecond) {
+      this.#hitFields = make();
+      this.#hitFieldsSecond = second;
+    }
+    return this.#hitFields;
   }
 
   /** Forgets an extent whose file is gone or cannot be read. */

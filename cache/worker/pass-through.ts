@@ -1,17 +1,21 @@
 // What is not stored goes through: one upstream request for one client, streamed at the client's pace, counted as miss.
 
-import type { ServerResponse } from 'node:http';
+import { Buffer } from 'node:buffer';
 import { type ByteRange, parseContentRange, rangeHeader } from '../../common/byte-range.ts';
+import type { Failure, ResponseSink } from '../../common/http-connection.ts';
 import type { ResponseHead } from '../../common/http-response-parser.ts';
 import type { Books } from '../books.ts';
 import type { Origin } from '../http/origin-table.ts';
 import type { GenerationMeta } from '../protocol.ts';
 import type { Upstream, UpstreamExchange } from '../upstream.ts';
+import { type Fields, headText } from './answer-head.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { Pacer } from './pacer.ts';
 
 export type PassThrough = {
   readonly method: 'GET' | 'HEAD';
+  /** The client does not understand chunks. */
+  readonly isHttp10: boolean;
   readonly origin: Origin;
   readonly target: string;
   /** The client's own fields that the origin shall see (Range, conditions, Authorization). */
@@ -49,114 +53,194 @@ const passedFields = [
   'X-HW',
 ] as const;
 
-/** Answers by passing upstream's answer on; `refuse` is called instead when nothing was sent and nothing came. */
+/** Whom it tells how it went: exactly one of these is called, unless the client is gone. */
+export type PassThroughUser = {
+  /** Nothing was sent and nothing came: somebody else must say so to the client. */
+  refuse(status: number): void;
+  /** The answer is sent, or broke off. */
+  ended(): void;
+};
+
+/** Answers by passing upstream's answer on. */
 export function passThrough(
   what: PassThrough,
   upstream: Upstream,
   pacer: Pacer,
   books: Books,
-  response: ServerResponse,
   connection: ClientConnection,
-  refuse: (status: number) => void,
-): void {
+  user: PassThroughUser,
+): { clientGone(): void } {
+  const passing = new Passing(what, pacer, books, connection, user);
   const { rest } = what;
-  let started = rest !== undefined;
-  let counted: 'content' | 'other' = 'content';
-  let unsentBytes = 0;
-  let over = false;
-  const fields = rest === undefined ? what.fields : restFields(rest);
-  const finish = (): void => {
-    over = true;
-    connection.sending = false;
-  };
-  const cut = (): void => {
-    if (over) return;
-    finish();
-    connection.cut = true;
-    exchange.abort();
-    response.destroy();
-  };
-  /** Does what sends `bytes` when the pacer allows it, after what was to be sent before. */
-  let turn: Promise<void> | undefined;
-  const inTurn = (send: () => void, bytes: number): void => {
-    if (!pacer.isLimited) send();
-    else {
-      turn = (turn ?? Promise.resolve())
-        .then(() => pacer.take(bytes))
-        .then(() => (response.destroyed ? undefined : send()));
-    }
-  };
-  const account = (bytes: number): void => {
-    if (counted === 'other') return;
-    connection.bodyBytes += bytes;
-    if (what.isHealth) books.healthBytes += bytes;
-    else {
-      books.missBytes += bytes;
-      books.egressBytes += bytes;
-    }
-  };
-  const exchange: UpstreamExchange = upstream.request({
+  passing.exchange = upstream.request({
     method: what.method,
     origin: what.origin,
     target: what.target,
-    fields,
-    sink: {
-      onHead: (head) => {
-        if (rest !== undefined) {
-          if (!continues(head, rest)) cut();
-          return;
-        }
-        const status = head.statusCode;
-        if (status >= 500 || (what.hideClientErrors && status >= 400 && !isAboutRequest(head))) {
-          finish();
-          exchange.abort();
-          refuse(502);
-          return;
-        }
-        started = true;
-        connection.sending = true;
-        connection.answerCount += 1;
-        counted = status < 300 ? 'content' : 'other';
-        response.writeHead(status, { ...pick(head), ...what.statusFields });
-        response.flushHeaders();
-      },
-      onBody: (buffer, start, end) => {
-        if (over) return;
-        const bytes = end - start;
-        unsentBytes += bytes;
-        if (unsentBytes > pauseAtBytes) exchange.pause();
-        const copy = Buffer.from(buffer.subarray(start, end));
-        inTurn(() => {
-          response.write(copy, (error) => {
-            unsentBytes -= bytes;
-            if (error === null || error === undefined) account(bytes);
-            else account(Math.max(0, bytes - connection.queuedBytes));
-            if (!over && unsentBytes <= pauseAtBytes / 2) exchange.resume();
-          });
-        }, bytes);
-      },
-      onEnd: () => {
-        if (over) return;
-        inTurn(() => {
-          if (over) return;
-          finish();
-          if (counted === 'content' && !what.isHealth && what.method === 'GET') books.missRequestCount += 1;
-          response.end();
-        }, 0);
-      },
-      onFailure: (failure) => {
-        if (over) return;
-        if (started) inTurn(cut, 0);
-        else {
-          finish();
-          refuse(failure.cause === 'timeout' ? 504 : failure.cause === 'badResponse' ? 502 : 503);
-        }
-      },
-    },
+    fields: rest === undefined ? what.fields : restFields(rest),
+    sink: passing,
   });
-  response.once('close', () => {
-    if (!over) cut();
-  });
+  return passing;
+}
+
+type Piece = { readonly buffer: Buffer; readonly framingBytes: number };
+
+/** One answer on its way through: upstream's body waits in a queue of at most about 1 MiB for the client to take it. */
+class Passing implements ResponseSink {
+  exchange: UpstreamExchange | undefined;
+  readonly #what: PassThrough;
+  readonly #pacer: Pacer;
+  readonly #books: Books;
+  readonly #connection: ClientConnection;
+  readonly #user: PassThroughUser;
+  readonly #queue: Piece[] = [];
+  #queuedBytes = 0;
+  #isPaused = false;
+  #isSending = false;
+  #started: boolean;
+  #isContent = true;
+  #isChunked = false;
+  /** What comes when the queue is empty. */
+  #atEnd: 'more' | 'done' | 'cut' = 'more';
+  #over = false;
+
+  constructor(what: PassThrough, pacer: Pacer, books: Books, connection: ClientConnection, user: PassThroughUser) {
+    this.#what = what;
+    this.#pacer = pacer;
+    this.#books = books;
+    this.#connection = connection;
+    this.#user = user;
+    this.#started = what.rest !== undefined;
+  }
+
+  onHead(head: ResponseHead): void {
+    const { rest, hideClientErrors } = this.#what;
+    if (rest !== undefined) {
+      if (!continues(head, rest)) this.#cut();
+      return;
+    }
+    const status = head.statusCode;
+    if (status >= 500 || (hideClientErrors && status >= 400 && !isAboutRequest(head))) {
+      this.#over = true;
+      this.exchange?.abort();
+      this.#user.refuse(502);
+      return;
+    }
+    this.#started = true;
+    this.#isContent = status < 300;
+    const connection = this.#connection;
+    connection.sending = true;
+    connection.answerCount += 1;
+    const fields = { ...pick(head), ...this.#what.statusFields };
+    if (head.contentLength === undefined && this.#what.method === 'GET' && status !== 204 && status !== 304) {
+      // RFC 9112, 6.3: a body of unknown length comes in chunks, or lasts until the connection ends.
+      if (this.#what.isHttp10) connection.keepAlive = false;
+      else {
+        this.#isChunked = true;
+        fields['Transfer-Encoding'] = 'chunked';
+      }
+    }
+    connection.sendHead(headText(status, fields, connection));
+  }
+
+  onBody(buffer: Buffer, start: number, end: number): void {
+    if (this.#over) return;
+    const bytes = end - start;
+    const size = this.#isChunked ? `${bytes.toString(16)}\r\n` : '';
+    const framingBytes = this.#isChunked ? size.length + 2 : 0;
+    const copy = Buffer.allocUnsafe(bytes + framingBytes);
+    copy.write(size, 0, 'latin1');
+    buffer.copy(copy, size.length, start, end);
+    if (this.#isChunked) copy.write('\r\n', size.length + bytes, 'latin1');
+    this.#push({ buffer: copy, framingBytes });
+  }
+
+  onEnd(): void {
+    if (this.#over) return;
+    this.#atEnd = 'done';
+    if (this.#isChunked) this.#push({ buffer: Buffer.from('0\r\n\r\n'), framingBytes: 5 });
+    else this.#pump();
+  }
+
+  onFailure(failure: Failure): void {
+    if (this.#over) return;
+    if (this.#started) {
+      this.#atEnd = 'cut';
+      this.#pump();
+      return;
+    }
+    this.#over = true;
+    this.#user.refuse(failure.cause === 'timeout' ? 504 : failure.cause === 'badResponse' ? 502 : 503);
+  }
+
+  clientGone(): void {
+    this.#cut();
+  }
+
+  #push(piece: Piece): void {
+    this.#queue.push(piece);
+    this.#queuedBytes += piece.buffer.length;
+    if (this.#queuedBytes > pauseAtBytes && !this.#isPaused) {
+      this.#isPaused = true;
+      this.exchange?.pause();
+    }
+    this.#pump();
+  }
+
+  /** Sends the next piece, when the one before has left and the pacer allows it. */
+  #pump(): void {
+    if (this.#isSending || this.#over) return;
+    const piece = this.#queue.shift();
+    if (piece === undefined) {
+      if (this.#atEnd === 'done') this.#finish();
+      else if (this.#atEnd === 'cut') this.#cut();
+      return;
+    }
+    this.#isSending = true;
+    if (!this.#pacer.isLimited) this.#send(piece);
+    else void this.#pacer.take(piece.buffer.length).then(() => this.#send(piece));
+  }
+
+  #send({ buffer, framingBytes }: Piece): void {
+    this.#connection.send(buffer, buffer.length, (taken, isWhole) => {
+      this.#isSending = false;
+      this.#queuedBytes -= buffer.length;
+      this.#account(Math.max(0, taken - framingBytes));
+      if (!isWhole) this.#cut();
+      if (this.#isPaused && this.#queuedBytes <= pauseAtBytes / 2) {
+        this.#isPaused = false;
+        this.exchange?.resume();
+      }
+      this.#pump();
+    });
+  }
+
+  #account(bytes: number): void {
+    if (!this.#isContent) return;
+    this.#connection.bodyBytes += bytes;
+    if (this.#what.isHealth) this.#books.healthBytes += bytes;
+    else {
+      this.#books.missBytes += bytes;
+      this.#books.egressBytes += bytes;
+    }
+  }
+
+  #finish(): void {
+    this.#over = true;
+    if (this.#isContent && !this.#what.isHealth && this.#what.method === 'GET') this.#books.missRequestCount += 1;
+    this.#user.ended();
+    this.#connection.endAnswer();
+  }
+
+  /** The client sees by the end of the connection that the body is not whole. */
+  #cut(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#connection.sending = false;
+    this.#connection.cut = true;
+    this.exchange?.abort();
+    this.#connection.destroy();
+    this.#user.ended();
+  }
 }
 
 function restFields(rest: NonNullable<PassThrough['rest']>): (readonly [string, string])[] {
@@ -182,8 +266,8 @@ function isAboutRequest(head: ResponseHead): boolean {
   return head.statusCode === 412 || (head.statusCode === 416 && head.contentRange !== undefined);
 }
 
-function pick(head: ResponseHead): Record<string, string> {
-  const fields: Record<string, string> = {};
+function pick(head: ResponseHead): Fields {
+  const fields: Fields = {};
   for (const name of passedFields) {
     const value = head.header(name);
     if (value !== undefined) fields[name] = value;

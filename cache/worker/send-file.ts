@@ -12,8 +12,8 @@ export interface SendFile {
   send(socketFd: number, fileFd: number, offset: number, count: number): number;
   /** Whether the file's bytes are in memory, as far as a sample tells. */
   isCached(fileFd: number, offset: number, count: number): boolean;
-  /** Copies up to `count` bytes that are in memory to the start of a buffer; how many, 0 when they are not there. */
-  readCached(fileFd: number, offset: number, buffer: Buffer, count: number): number;
+  /** Copies up to `count` bytes that are in memory to `at` of a buffer; how many, 0 when they are not there. */
+  readCached(fileFd: number, offset: number, buffer: Buffer, at: number, count: number): number;
 }
 
 /** What we use of koffi, an optional dependency: where it is not installed, even the build must do without its types. */
@@ -55,9 +55,9 @@ export function loadSendFile(): SendFile | undefined {
         }
         return true;
       },
-      readCached(fileFd, offset, buffer, count) {
-        assert(count <= buffer.length && buffer.length > 64, 'the buffer holds the bytes, off the heap of V8');
-        bufferIovec[0] = koffi.address(buffer);
+      readCached(fileFd, offset, buffer, at, count) {
+        assert(at + count <= buffer.length && buffer.length > 64, 'the buffer holds the bytes, off the heap of V8');
+        bufferIovec[0] = koffi.address(buffer) + BigInt(at);
         bufferIovec[1] = BigInt(count);
         return Math.max(0, Number(preadv2(fileFd, bufferIovec, 1, offset, RWF_NOWAIT)));
       },

@@ -1,42 +1,40 @@
 // A worker: owns clients' connections, sends hits by itself, and asks the owner for everything else.
 
 import cluster from 'node:cluster';
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { assertNever, errorCode } from '../../common/errors.ts';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
-import { openFileLimit } from '../../common/open-file-limit.ts';
 import { type Books, emptyBooks } from '../books.ts';
 import { OriginTable } from '../http/origin-table.ts';
-import { readRequestTarget } from '../http/request-target.ts';
+import type { HeadRefusal, RequestHead } from '../http/request-head.ts';
 import { viaVariable } from '../owner/via-variable.ts';
 import type { OwnerMessage, WorkerMessage } from '../protocol.ts';
 import type { Settings } from '../settings.ts';
 import { Upstream } from '../upstream.ts';
-import { ClientConnection } from './client-connection.ts';
+import { type Fields, headText } from './answer-head.ts';
+import { ClientConnection, type ConnectionHost, type ConnectionLimits } from './client-connection.ts';
 import { Exchange } from './exchange.ts';
 import { ExtentFiles } from './extent-files.ts';
 import { LocalCatalogue } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
 import { loadSendFile } from './send-file.ts';
+import { answerSmallHit } from './small-hit.ts';
+import { TargetReader } from './target-reader.ts';
 import type { WorkerState } from './worker-state.ts';
 
-/** Longer than any client of the facts keeps an idle connection (Windows 27–30 s, Linux reuses after 60 s). */
-const idleTimeoutMs = 120_000;
-const headTimeoutMs = 120_000;
-const headBytesMax = 16 * 1024;
-const backlog = 4096;
+const sweepMs = 1000;
 const touchIntervalMs = 1000;
 
 export async function runWorker(settings: Settings): Promise<void> {
   // Writing to an owner that is gone: this worker is about to end as well.
   cluster.worker?.on('error', () => process.exit(0));
   const worker = new NodeWorker(settings);
-  worker.listen(Number(process.env['CACHE_NODE_PORT'] ?? settings.listen.port));
+  worker.send({ kind: 'ready' });
   await Promise.resolve();
 }
 
-class NodeWorker implements WorkerState {
+class NodeWorker implements WorkerState, ConnectionHost {
   readonly name: string;
   readonly via: string;
   readonly catalogue = new LocalCatalogue();
@@ -46,11 +44,16 @@ class NodeWorker implements WorkerState {
   readonly sendFile = loadSendFile();
   readonly upstream: Upstream;
   readonly hideClientErrors: boolean;
+  readonly limits: ConnectionLimits;
+  coarseNowMs = performance.now();
   readonly #settings: Settings;
-  readonly #origins: OriginTable;
-  readonly #server: http.Server;
-  readonly #connections = new Map<Socket, ClientConnection>();
-  readonly #closed: LedgerEntry[] = [];
+  readonly #targets: TargetReader;
+  readonly #connections = new Set<ClientConnection>();
+  /** Connections that the owner has not been told of: taken over from it, and closed since. */
+  #taken: number[] = [];
+  #left: number[] = [];
+  #isDraining = false;
+  readonly #ended: LedgerEntry[] = [];
   readonly #exchanges = new Map<number, Exchange>();
   readonly #touched = new Set<number>();
   #exchangeCount = 0;
@@ -60,40 +63,17 @@ class NodeWorker implements WorkerState {
     this.name = settings.name;
     this.via = process.env[viaVariable] ?? settings.name;
     this.hideClientErrors = settings.upstreamClientErrors === '502';
-    this.#origins = new OriginTable(settings.origins);
+    this.#targets = new TargetReader(new OriginTable(settings.origins), settings.keyQuery);
     this.upstream = new Upstream(settings, this.via);
     const limit = settings.limitEgressBytesPerMs;
     this.pacer = new Pacer(limit === undefined ? undefined : limit / settings.workerCount);
-    this.#server = http.createServer(
-      {
-        keepAliveTimeout: idleTimeoutMs,
-        headersTimeout: headTimeoutMs,
-        requestTimeout: headTimeoutMs,
-        maxHeaderSize: headBytesMax,
-        noDelay: true,
-      },
-      (request, response) => this.#answer(request, response),
-    );
-    this.#server.maxConnections = Math.floor(Math.min(settings.maxConnections, 0.9 * openFileLimit()));
-    this.#server.on('connection', (socket: Socket) => this.#connected(socket));
-    this.#server.on('clientError', (error, socket) => {
-      const status =
-        errorCode(error) === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-      else socket.destroy();
-    });
-    process.on('message', (message: OwnerMessage) => this.#hear(message));
+    this.limits = settings;
+    process.on('message', (message: OwnerMessage, socket?: Socket) => this.#hear(message, socket));
     // The terminal's signals reach the whole group: the owner drains its workers.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => undefined);
     setInterval(() => this.#reportTouched(), touchIntervalMs).unref();
-  }
-
-  listen(port: number): void {
-    this.#server.once('error', (error) => this.send({ kind: 'cannotListen', code: errorCode(error) }));
-    this.#server.listen({ port, host: this.#settings.listen.host, backlog }, () => {
-      this.send({ kind: 'ready', port: (this.#server.address() as AddressInfo).port });
-    });
+    setInterval(() => this.#sweep(), sweepMs);
   }
 
   send(message: WorkerMessage): void {
@@ -108,69 +88,87 @@ class NodeWorker implements WorkerState {
     this.#exchanges.delete(exchange);
   }
 
-  #connected(socket: Socket): void {
-    if (socket.remoteAddress === undefined) {
-      // Its client is gone already (it waited in the listener's queue): nobody would receive what is sent.
-      socket.destroy();
+  /** A request has arrived: answers it at once where that is possible. */
+  answer(connection: ClientConnection, request: RequestHead): void {
+    this.books.requestCount += 1;
+    const { method } = request;
+    if (method !== 'GET' && method !== 'HEAD') {
+      connection.keepAlive = false;
+      this.#refuse(connection, 405, { Allow: 'GET, HEAD' });
       return;
     }
-    const connection = new ClientConnection(socket);
-    this.#connections.set(socket, connection);
+    if (method === 'HEAD') this.books.headCount += 1;
+    const target = this.#targets.read(request.target, request.host);
+    if (request.via?.includes(this.via) === true) this.#refuse(connection, 508);
+    else if ('status' in target) this.#refuse(connection, target.status);
+    else {
+      const generation = this.catalogue.current(target.key);
+      if (generation !== undefined && !target.isHealth && answerSmallHit(this, connection, request, generation)) return;
+      const exchange = new Exchange(this.#exchangeCount++, this, request, connection, target);
+      this.#exchanges.set(exchange.id, exchange);
+      exchange.start();
+    }
+  }
+
+  refused(connection: ClientConnection, _refusal: HeadRefusal): void {
+    this.books.requestCount += 1;
+    this.books.errorCount += 1;
+    connection.answerCount += 1;
+  }
+
+  closed(connection: ClientConnection): void {
+    this.books.connectionsOpen -= 1;
+    this.#connections.delete(connection);
+    this.#left.push(connection.id);
+    this.#reportSoon();
+    if (this.#settings.ledger) this.#ended.push(connection.entry());
+    if (this.#isDraining) this.#endWhenDrained();
+  }
+
+  #connected(id: number, socket: Socket | undefined): void {
+    this.#taken.push(id);
+    this.#reportSoon();
+    if (socket === undefined || socket.remoteAddress === undefined) {
+      // Its client is gone already (it waited in the listener's queue): nobody would receive what is sent.
+      socket?.destroy();
+      this.#left.push(id);
+      return;
+    }
+    const connection = new ClientConnection(id, socket, this);
+    this.#connections.add(connection);
     this.books.connectionCount += 1;
     this.books.connectionsOpen += 1;
-    socket.once('close', () => {
-      this.books.connectionsOpen -= 1;
-      this.#connections.delete(socket);
-      if (this.#settings.ledger) this.#closed.push(connection.entry());
-    });
+    if (this.#isDraining) connection.drain();
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    this.books.requestCount += 1;
-    // A pipelined request has no socket of its own until the answers before it are done.
-    if (response.socket === null) response.once('socket', () => this.#begin(request, response));
-    else this.#begin(request, response);
+  #refuse(connection: ClientConnection, status: number, fields: Fields = {}): void {
+    this.books.errorCount += 1;
+    connection.answerCount += 1;
+    connection.sendHead(headText(status, { 'Content-Length': '0', ...fields }, connection));
+    connection.endAnswer();
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#connections.get(request.socket);
-    if (connection === undefined) return;
-    const refuse = (status: number, fields: Record<string, string> = {}): void => {
-      this.books.errorCount += 1;
-      connection.answerCount += 1;
-      response.writeHead(status, { 'Content-Length': '0', ...fields }).end();
-    };
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      refuse(405, { Allow: 'GET, HEAD', Connection: 'close' });
-      return;
-    }
-    if (request.method === 'HEAD') this.books.headCount += 1;
-    const { headers } = request;
-    const bodyLength = headers['content-length'];
-    if (headers['transfer-encoding'] !== undefined || (bodyLength !== undefined && Number(bodyLength) !== 0)) {
-      refuse(413, { Connection: 'close' });
-      return;
-    }
-    if (countHosts(request) > 1) {
-      refuse(400, { Connection: 'close' });
-      return;
-    }
-    if (headers.via?.includes(this.via) === true) {
-      refuse(508);
-      return;
-    }
-    const target = readRequestTarget(request.url ?? '', headers.host, this.#origins, this.#settings.keyQuery);
-    if ('status' in target) {
-      refuse(target.status);
-      return;
-    }
-    const exchange = new Exchange(this.#exchangeCount++, this, request, response, connection, target);
-    this.#exchanges.set(exchange.id, exchange);
-    exchange.start();
+  /** Tells the owner of connections, many at once. */
+  #reportSoon(): void {
+    if (this.#taken.length + this.#left.length === 1) setImmediate(() => this.#reportConnections());
   }
 
-  #hear(message: OwnerMessage): void {
+  #reportConnections(): void {
+    this.send({ kind: 'connections', taken: this.#taken, left: this.#left });
+    this.#taken = [];
+    this.#left = [];
+  }
+
+  #sweep(): void {
+    this.coarseNowMs = performance.now();
+    for (const connection of this.#connections) connection.sweep(this.coarseNowMs);
+  }
+
+  #hear(message: OwnerMessage, socket: Socket | undefined): void {
     switch (message.kind) {
+      case 'connection':
+        this.#connected(message.id, socket);
+        return;
       case 'object':
       case 'extent':
       case 'stored':
@@ -196,7 +194,7 @@ class NodeWorker implements WorkerState {
         this.send({ kind: 'books', query: message.query, books: this.#currentBooks() });
         return;
       case 'ledgerQuery': {
-        const served = [...this.#closed, ...[...this.#connections.values()].map((connection) => connection.entry())];
+        const served = [...this.#ended, ...[...this.#connections].map((connection) => connection.entry())];
         this.send({ kind: 'ledger', query: message.query, served, upstream: this.upstream.ledger() });
         return;
       }
@@ -218,12 +216,15 @@ class NodeWorker implements WorkerState {
   }
 
   #drain(): void {
-    this.#server.close(() => {
-      this.send({ kind: 'closing', books: this.#currentBooks() });
-      process.exit(0);
-    });
-    this.#server.closeIdleConnections();
-    setInterval(() => this.#server.closeIdleConnections(), 100).unref();
+    this.#isDraining = true;
+    for (const connection of this.#connections) connection.drain();
+    this.#endWhenDrained();
+  }
+
+  #endWhenDrained(): void {
+    if (this.#connections.size > 0) return;
+    this.send({ kind: 'closing', books: this.#currentBooks() });
+    process.exit(0);
   }
 
   #reportTouched(): void {
@@ -231,11 +232,4 @@ class NodeWorker implements WorkerState {
     this.send({ kind: 'touched', generations: [...this.#touched] });
     this.#touched.clear();
   }
-}
-
-function countHosts(request: IncomingMessage): number {
-  let count = 0;
-  for (let i = 0; i < request.rawHeaders.length; i += 2)
-    if (request.rawHeaders[i]?.toLowerCase() === 'host') count += 1;
-  return count;
 }
