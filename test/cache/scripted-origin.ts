@@ -13,7 +13,7 @@ export type Version = {
   readonly id: string;
   readonly version: number;
   readonly sizeBytes: number;
-  /** Validator fields and others; default: a strong ETag. */
+  /** Validator fields and others; default: a strong ETag, fresh for an hour. */
   readonly fields?: Readonly<Record<string, string>>;
 };
 
@@ -43,7 +43,6 @@ export class ScriptedOrigin {
       const host = headers.host ?? '';
       const asked = { method, host, target: url, headers, socket, response, index: this.asked.length, sentBytes: 0 };
       this.asked.push(asked);
-      socket.on('error', () => socket.destroy());
       this.answer(asked);
       for (const wait of this.#waiting) if (this.asked.length >= wait.count) wait.reached();
     });
@@ -53,6 +52,7 @@ export class ScriptedOrigin {
     const origin = new ScriptedOrigin(answer);
     origin.#server.listen(0, '127.0.0.1');
     await once(origin.#server, 'listening');
+    origin.#server.on('connection', (socket: Socket) => socket.on('error', () => socket.destroy()));
     return origin;
   }
 
@@ -91,7 +91,9 @@ export type Honest = { status: number; fields: Record<string, string>; start: nu
 export function honest(asked: Asked, version: Version): Honest {
   const { headers } = asked;
   const { sizeBytes } = version;
-  const fields: Record<string, string> = { ...(version.fields ?? { ETag: etagOf(version.id, version.version) }) };
+  const fields: Record<string, string> = {
+    ...(version.fields ?? { ETag: etagOf(version.id, version.version), 'Cache-Control': 'max-age=3600' }),
+  };
   const empty = { fields, start: 0, end: 0 };
   const has = (list: string | undefined): boolean => list?.split(', ').includes(fields['ETag'] ?? '') === true;
   if (headers['if-match'] !== undefined && !has(headers['if-match'])) return { ...empty, status: 412 };
