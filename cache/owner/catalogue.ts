@@ -83,9 +83,9 @@ export class Catalogue {
     if (answer.kind !== 'bytes' || answer.validator === undefined) return undefined;
     const { validator, sizeBytes, head, times } = answer;
     const freshness = freshnessOf((name) => head.header(name), times, this.#forceTtlMs);
-    if (freshness === undefined) return undefined;
-    let generation = generationsOf(object).find((other) => isOf(other, validator, sizeBytes));
     const fields = storedFields(head);
+    if (freshness === undefined || fields === undefined) return undefined;
+    let generation = generationsOf(object).find((other) => isOf(other, validator, sizeBytes));
     if (generation === undefined) {
       const { etag, lastModified } = validator;
       generation = this.#store.newGeneration({
