@@ -15,6 +15,8 @@ export type RangeSpec =
  * ignores (RFC 9110, 14.2).
  */
 export function parseRangeHeader(value: string): readonly RangeSpec[] | undefined {
+  const usual = parseUsualRange(value);
+  if (usual !== undefined) return [usual];
   const equals = value.indexOf('=');
   if (equals < 0 || value.slice(0, equals).trim().toLowerCase() !== 'bytes') return undefined;
   const specs: RangeSpec[] = [];
@@ -29,6 +31,32 @@ export function parseRangeHeader(value: string): readonly RangeSpec[] | undefine
   }
   return specs.length === 0 ? undefined : specs;
 }
+
+/** `bytes=<digits>-<digits>`, which is what nearly every client sends: read without an expression or a split. */
+function parseUsualRange(value: string): RangeSpec | undefined {
+  if (!value.startsWith(usualPrefix) || value.length > usualPrefix.length + 31) return undefined;
+  let first = 0;
+  let at = usualPrefix.length;
+  for (; ; at += 1) {
+    const digit = value.charCodeAt(at) - zero;
+    if (!(digit >= 0 && digit <= 9)) break;
+    first = first * 10 + digit;
+  }
+  const dash = at;
+  if (dash === usualPrefix.length || value.charCodeAt(dash) !== minus) return undefined;
+  let last = 0;
+  for (at += 1; at < value.length; at += 1) {
+    const digit = value.charCodeAt(at) - zero;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    last = last * 10 + digit;
+  }
+  if (at === dash + 1 || first > last || last >= Number.MAX_SAFE_INTEGER) return undefined;
+  return { kind: 'fromTo', first, last };
+}
+
+const usualPrefix = 'bytes=';
+const zero = 0x30;
+const minus = 0x2d;
 
 function rangeSpec(first: string, last: string): RangeSpec | undefined {
   if (first === '') return last === '' ? undefined : { kind: 'suffix', suffixBytes: position(last) };

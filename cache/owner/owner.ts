@@ -1,6 +1,7 @@
 // The owner: the one process that knows the index. It starts the workers, answers their asks, fills, evicts, and adds
 // up everybody's numbers. Workers end with it; one that dies is replaced and takes nothing else down.
 
+import type { SendHandle } from 'node:child_process';
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -235,13 +236,10 @@ class OwnerLink implements WorkerLink, Seat {
   }
 
   hand(id: number, socket: Socket): boolean {
-    if (!this.worker.isConnected()) return false;
-    this.worker.process.send(
-      { kind: 'connection', id } satisfies OwnerMessage,
-      socket,
-      { keepOpen: true },
-      () => undefined,
-    );
+    // The handle itself is sent: it stays open here until the worker has it.
+    const handle = (socket as unknown as { readonly _handle: SendHandle | null })._handle;
+    if (handle === null || !this.worker.isConnected()) return false;
+    this.worker.process.send({ kind: 'connection', id } satisfies OwnerMessage, handle);
     return true;
   }
 }

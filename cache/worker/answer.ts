@@ -28,7 +28,8 @@ export interface AnswerHost {
   want(answer: FileAnswer): void;
   /** An extent's file could not be read. */
   unreadable(generation: LocalGeneration, extent: number): void;
-  ended(answer: FileAnswer): void;
+  /** `isWhole`: all of the range is sent; else the connection ends. */
+  ended(answer: FileAnswer, isWhole: boolean): void;
 }
 
 /** By a write of this size libuv waits for the socket to take more; answers of at most this are written anyway. */
@@ -46,7 +47,7 @@ export class FileAnswer {
   /** Bytes that were fetched because of this request; undefined as long as there are none. */
   readonly #claimed: () => IntervalSet | undefined;
   readonly #host: AnswerHost;
-  readonly #headText: () => string;
+  readonly #lead: () => void;
   /** The head leaves with the first byte: until then trouble can still be told by a status. */
   headSent = false;
   #cursor: number;
@@ -67,7 +68,7 @@ export class FileAnswer {
     range: ByteRange,
     claimed: () => IntervalSet | undefined,
     isHealth: boolean,
-    head: () => string,
+    lead: () => void,
   ) {
     this.#host = host;
     this.generation = generation;
@@ -75,7 +76,7 @@ export class FileAnswer {
     this.range = range;
     this.#claimed = claimed;
     this.isHealth = isHealth;
-    this.#headText = head;
+    this.#lead = lead;
     this.#cursor = range.start;
   }
 
@@ -90,11 +91,6 @@ export class FileAnswer {
 
   get missedBytes(): number {
     return this.#missedBytes;
-  }
-
-  /** Whether it waits for bytes that are not stored yet. */
-  get isWaiting(): boolean {
-    return !this.#busy && !this.#over;
   }
 
   /** Bytes that were waited for have come. */
@@ -114,7 +110,7 @@ export class FileAnswer {
     if (this.#over) return;
     this.connection.cut = true;
     this.connection.destroy();
-    this.#end();
+    this.#end(false);
   }
 
   /** Somebody else answers; the head has not been sent. */
@@ -163,8 +159,7 @@ export class FileAnswer {
     this.#giveBackFile();
     this.generation.waiting.add(this);
     this.#busy = false;
-    if (this.connection.hasSaidLast) this.cut();
-    else this.#host.want(this);
+    this.#host.want(this);
   }
 
   /** The extent's file, which stays open and readable meanwhile; undefined when it is still to be opened. */
@@ -214,7 +209,7 @@ export class FileAnswer {
     if (sendFile === undefined || pacer.isLimited || end - this.#cursor <= waitBytes) return false;
     const count = Math.min(end - this.#cursor, turnBytesMax);
     if (!file.residence.isResident(sendFile, this.#cursor - base, count)) return false;
-    this.#begin();
+    this.begin();
     const socketFd = this.connection.idleDescriptor;
     if (socketFd === undefined) return false;
     const sent = sendFile.send(socketFd, file.fd, this.#cursor - base, count);
@@ -250,7 +245,7 @@ export class FileAnswer {
   #write(buffer: Buffer, bytes: number): boolean {
     let isDone = false;
     let isLate = false;
-    this.#begin();
+    this.begin();
     this.#isWriting = true;
     this.connection.send(buffer, bytes, (taken, isWhole) => {
       this.#isWriting = false;
@@ -294,27 +289,22 @@ export class FileAnswer {
     books.egressBytes += bytes;
   }
 
-  #begin(): void {
+  /** Sends what comes before the bytes, if that has not been done. */
+  begin(): void {
     if (this.headSent) return;
     this.headSent = true;
     this.connection.sending = true;
-    this.connection.answerCount += 1;
-    this.connection.sendHead(this.#headText());
+    this.#lead();
   }
 
   #finish(): void {
-    this.#begin();
-    if (!this.isHealth) {
-      if (this.#missedBytes > 0) this.#host.books.missRequestCount += 1;
-      else this.#host.books.hitRequestCount += 1;
-    }
-    this.#end();
-    this.connection.endAnswer();
+    this.begin();
+    this.#end(true);
   }
 
-  #end(): void {
+  #end(isWhole: boolean): void {
     this.#stop();
-    this.#host.ended(this);
+    this.#host.ended(this, isWhole);
   }
 
   #stop(): void {

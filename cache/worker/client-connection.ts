@@ -10,11 +10,12 @@
 // most the last write, and never the other way: the receiver cannot be ahead.
 
 import { Buffer } from 'node:buffer';
-import type { Socket } from 'node:net';
+import { Socket, type SocketConstructorOpts } from 'node:net';
 import { assert } from '../../common/errors.ts';
 import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
 import { type HeadRefusal, headBytesMax, parseRequestHead, type RequestHead } from '../http/request-head.ts';
 import { headText } from './answer-head.ts';
+import type { ReadTarget } from './target-reader.ts';
 
 /** How long a client may take. */
 export type ConnectionLimits = {
@@ -42,14 +43,12 @@ export interface ConnectionHost {
 export interface Answerer {
   /** The connection has ended before the answer has. */
   clientGone(): void;
-  /** The client has sent its last byte: it may be gone, or only have nothing more to ask. */
-  clientSaidLast(): void;
 }
 
 type State = 'idle' | 'head' | 'answering' | 'lingering' | 'closed';
 
-/** What we need of libuv's handle: no public interface of Node tells it. */
-type SocketHandle = { readonly writeQueueSize?: number; readonly fd?: number };
+/** A connection as it comes from the owner: libuv's handle of it. What we need of it no public interface of Node tells. */
+export type SocketHandle = { readonly writeQueueSize?: number; readonly fd?: number; close(): void };
 
 type Written = (takenBytes: number, isWhole: boolean) => void;
 
@@ -60,6 +59,8 @@ const lingerMs = 2000;
 /** Over this long a reader's rate is judged. */
 const readerWindowMs = 60_000;
 const headEnd = Buffer.from('\r\n\r\n');
+/** What all connections read into: a head lies in it only while it is looked at. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 
@@ -76,8 +77,11 @@ export class ClientConnection {
   /** Whether another request may follow the present one. */
   keepAlive = true;
   answerer: Answerer | undefined = undefined;
+  /** What was asked for last, and what it was understood as. */
+  lastTarget: { readonly target: string; readonly host: string | undefined; readonly read: ReadTarget } | undefined =
+    undefined;
   readonly #host: ConnectionHost;
-  readonly #handle: SocketHandle | null;
+  readonly #handle: SocketHandle;
   #state: State = 'idle';
   #sinceMs: number;
   /** What was read and not yet understood. */
@@ -89,24 +93,27 @@ export class ClientConnection {
   #write: { readonly number: number; readonly bytes: number; readonly written: Written } | undefined = undefined;
   #writeCount = 0;
   #writtenCount = 0;
+  #queuedAtEnd: number | undefined = undefined;
   readonly #reported = (): void => this.#onWritten();
   #windowSinceMs = 0;
   #windowBytes = 0;
 
-  constructor(id: number, socket: Socket, host: ConnectionHost) {
+  constructor(id: number, handle: SocketHandle, host: ConnectionHost) {
+    const onread = { buffer: readBuffer, callback: (bytes: number): boolean => this.#read(bytes) };
+    // A client may close its half once it has asked: it still gets its answer.
+    const options = { handle, onread, allowHalfOpen: true };
+    const socket = new Socket(options as SocketConstructorOpts);
     this.id = id;
     this.socket = socket;
     this.peer = peerKey(socket.remoteAddress, socket.remotePort);
     this.#host = host;
     this.#sinceMs = host.coarseNowMs;
-    this.#handle = (socket as unknown as { readonly _handle: SocketHandle | null })._handle;
-    // A client may close its half once it has asked: it still gets its answer.
-    socket.allowHalfOpen = true;
+    this.#handle = handle;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('end', () => this.#ended());
-    socket.on('error', () => undefined); // 'close' follows, and is what counts
+    socket.on('error', () => this.#noteQueue()); // 'close' follows, and is what counts
     socket.on('close', () => this.#closed());
+    socket.resume();
   }
 
   /** Whether nothing can be sent any more. */
@@ -118,20 +125,16 @@ export class ClientConnection {
     return this.#state === 'idle';
   }
 
-  get hasSaidLast(): boolean {
-    return this.#hasSaidLast;
-  }
-
   /** Bytes given to the socket that the kernel has not taken. */
   get queuedBytes(): number {
-    return this.#handle?.writeQueueSize ?? 0;
+    return this.#handle.writeQueueSize ?? 0;
   }
 
   /** The descriptor, when the socket is open and nothing of ours waits in user space; else undefined. */
   get idleDescriptor(): number | undefined {
     const { socket } = this;
     if (socket.destroyed || socket.writableLength > 0 || this.queuedBytes > 0) return undefined;
-    const fd = this.#handle?.fd;
+    const fd = this.#handle.fd;
     return fd === undefined || fd < 0 ? undefined : fd;
   }
 
@@ -142,6 +145,12 @@ export class ClientConnection {
 
   /** Sends the head of the answer under way. */
   sendHead(text: string): void {
+    this.answerCount += 1;
+    this.sendText(text);
+  }
+
+  /** Sends what is neither head nor content: the framing of parts. */
+  sendText(text: string): void {
     if (!this.isGone) this.socket.write(text, 'latin1');
   }
 
@@ -177,6 +186,7 @@ export class ClientConnection {
 
   /** Ends the connection at once: the client sees that the answer broke off. */
   destroy(): void {
+    this.#noteQueue();
     this.socket.destroy();
   }
 
@@ -228,14 +238,18 @@ export class ClientConnection {
     this.#sinceMs = this.#host.coarseNowMs;
   }
 
-  #read(chunk: Buffer): void {
-    if (this.#state === 'lingering' || this.#state === 'closed') return;
-    this.#pending = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
-    if (this.#state !== 'answering') this.#readHeads();
-    else if (this.#pending.length > pipelinedBytesMax && !this.#paused) {
-      this.#paused = true;
-      this.socket.pause();
-    }
+  /** So many bytes have come into the read buffer; false stops the reading. */
+  #read(bytes: number): boolean {
+    if (this.#state === 'lingering' || this.#state === 'closed') return true;
+    const chunk = readBuffer.subarray(0, bytes);
+    if (this.#state !== 'answering') {
+      this.#pending = this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]);
+      this.#readHeads();
+    } else this.#pending = Buffer.concat(this.#pending === undefined ? [chunk] : [this.#pending, chunk]);
+    // What is left over must not lie in the buffer that others read into.
+    if (this.#pending?.buffer === readBuffer.buffer) this.#pending = Buffer.from(this.#pending);
+    if (this.#state === 'answering' && (this.#pending?.length ?? 0) > pipelinedBytesMax) this.#paused = true;
+    return !this.#paused;
   }
 
   #resume(): void {
@@ -300,9 +314,9 @@ export class ClientConnection {
   }
 
   #ended(): void {
+    // It may be gone, or only have nothing more to ask: if it is gone, the next write will tell.
     this.#hasSaidLast = true;
-    if (this.#state === 'answering') this.answerer?.clientSaidLast();
-    else this.#linger();
+    if (this.#state !== 'answering') this.#linger();
   }
 
   #closed(): void {
@@ -312,10 +326,15 @@ export class ClientConnection {
     const write = this.#write;
     this.#write = undefined;
     if (wasAnswering) this.cut = true;
-    if (write !== undefined) write.written(Math.max(0, write.bytes - this.queuedBytes), false);
+    if (write !== undefined) write.written(Math.max(0, write.bytes - (this.#queuedAtEnd ?? 0)), false);
     if (wasAnswering) this.answerer?.clientGone();
     this.answerer = undefined;
     this.#host.closed(this);
+  }
+
+  /** How much the kernel has not taken when the connection ends: libuv forgets it before the 'close' event. */
+  #noteQueue(): void {
+    this.#queuedAtEnd ??= this.queuedBytes;
   }
 
   #onWritten(): void {

@@ -1,7 +1,7 @@
 // One request at a worker, from its line to the end of its answer. It is answered from what the worker knows, or waits
 // for the owner: until the first byte is sent a failure can still become a 5xx, after it only the end of the connection.
 
-import { type ByteRange, parseRangeHeader, type RangeSpec, resolveRange } from '../../common/byte-range.ts';
+import { type ByteRange, parseRangeHeader, type RangeSpec } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
 import { isOnlyIfCached, readerOf, staleUse } from '../http/freshness.ts';
 import { type ConditionFields, evaluateConditions, ifRangeHolds, type Representation } from '../http/preconditions.ts';
@@ -12,6 +12,7 @@ import { FileAnswer } from './answer.ts';
 import { type CacheStatus, commonFields, contentHeadText, type Fields, headText } from './answer-head.ts';
 import type { Answerer, ClientConnection } from './client-connection.ts';
 import type { LocalGeneration } from './local-catalogue.ts';
+import { type Framing, frame, partsMax, selectParts } from './parts.ts';
 import { type PassThrough, passThrough } from './pass-through.ts';
 import type { WorkerState } from './worker-state.ts';
 
@@ -26,14 +27,21 @@ export class Exchange implements Answerer {
   readonly #request: RequestHead;
   readonly #connection: ClientConnection;
   readonly #target: RequestTarget;
-  readonly #spec: RangeSpec | undefined;
+  readonly #specs: readonly RangeSpec[] | undefined;
+  /** Of an object that is not known, the ranges are asked for one by one until one is within it. */
+  #specIndex = 0;
   readonly #isHealth: boolean;
   /** Bytes of generation `#claimedOf` that were fetched because of this request. */
   #claimed: IntervalSet | undefined;
   #claimedOf = 0;
   #asked: AskRange | undefined;
   #askedBefore = false;
+  /** What is sent at present: the whole, the one part, or one of several. */
   #answer: FileAnswer | undefined;
+  /** Several parts: those still to come after the present one, and the text around them all. */
+  #nextParts: ByteRange[] = [];
+  #framing: Framing | undefined;
+  #missedBytes = 0;
   #passing: { clientGone(): void } | undefined;
   #isFinished = false;
 
@@ -50,9 +58,7 @@ export class Exchange implements Answerer {
     this.#connection = connection;
     this.#target = target;
     this.#isHealth = target.isHealth;
-    const specs = request.method === 'GET' && request.range !== undefined ? parseRangeHeader(request.range) : undefined;
-    // Several ranges are answered by the whole: one part each is all that these clients use.
-    this.#spec = specs?.length === 1 ? specs[0] : undefined;
+    this.#specs = request.method === 'GET' && request.range !== undefined ? parseRangeHeader(request.range) : undefined;
   }
 
   /** Answers at once when the worker knows enough, else asks the owner. */
@@ -99,7 +105,11 @@ export class Exchange implements Answerer {
         if (this.#answer?.headSent === true) this.#answer.cut();
         // Other conditions come before the range: only the origin knows what they say of an object unknown here.
         else if (message.status === 416 && this.#request.hasConditions) this.#passThrough();
-        else this.#refuse(message.status, Object.fromEntries(message.fields));
+        else if (message.status === 416 && this.#hasOtherSpec()) {
+          this.#specIndex += 1;
+          this.#stopAsking();
+          this.#ask();
+        } else this.#refuse(message.status, Object.fromEntries(message.fields));
         return;
       case 'again':
         if (this.#answer?.headSent === true) this.#answer.cut();
@@ -133,11 +143,6 @@ export class Exchange implements Answerer {
     this.#askFor({ kind: 'from', start: answer.cursor, end: answer.range.end });
   }
 
-  clientSaidLast(): void {
-    // Who waits for what is not there yet, and has nothing more to say, is taken to be gone (as nginx does).
-    if (this.#answer === undefined ? this.#passing === undefined : this.#answer.isWaiting) this.#connection.destroy();
-  }
-
   clientGone(): void {
     this.#passing?.clientGone();
     if (this.#answer !== undefined && !this.#answer.isOver) {
@@ -152,34 +157,52 @@ export class Exchange implements Answerer {
     const representation = request.hasConditions ? representationOf(generation.meta) : generation.meta;
     const verdict = request.hasConditions ? evaluateConditions(conditionsOf(request), representation) : 'proceed';
     const { sizeBytes } = generation.meta;
-    const part =
-      this.#spec !== undefined && ifRangeHolds(request.ifRange, representation)
-        ? (resolveRange(this.#spec, sizeBytes) ?? 'unsatisfiable')
-        : undefined;
+    const parts = ifRangeHolds(request.ifRange, representation) ? selectParts(this.#specs, sizeBytes) : undefined;
     if (verdict === 412) this.#refuse(412, {});
     else if (verdict === 304) this.#finish(304, commonFields(generation, this.#state, 'hit'));
-    else if (part === 'unsatisfiable') this.#refuse(416, { 'Content-Range': `bytes */${sizeBytes}` });
-    else this.#sendBody(generation, part);
+    else if (parts === 'unsatisfiable') this.#refuse(416, { 'Content-Range': `bytes */${sizeBytes}` });
+    else if (this.#mayNotFetch(generation, parts)) this.#refuse(504, {});
+    else if (parts === undefined || parts.length === 1) this.#sendOne(generation, parts?.[0]);
+    else this.#sendParts(generation, parts);
   }
 
-  #sendBody(generation: LocalGeneration, part: ByteRange | undefined): void {
-    const { sizeBytes } = generation.meta;
-    const range = part ?? { start: 0, end: sizeBytes };
-    const complete = generation.stored.covers(range.start, range.end);
-    const status: CacheStatus = complete
-      ? 'hit'
-      : this.#asked === undefined
-        ? 'fwd=partial; stored'
-        : 'fwd=uri-miss; stored';
-    if (!complete && this.#request.method === 'GET' && isOnlyIfCached(this.#request.cacheControl)) {
-      this.#refuse(504, {});
-      return;
-    }
+  /** Whether the client wants what is stored only, and it is not. */
+  #mayNotFetch({ stored, meta }: LocalGeneration, parts: readonly ByteRange[] | undefined): boolean {
+    const { method, cacheControl } = this.#request;
+    if (method === 'HEAD' || !isOnlyIfCached(cacheControl)) return false;
+    return (parts ?? [{ start: 0, end: meta.sizeBytes }]).some(({ start, end }) => !stored.covers(start, end));
+  }
+
+  /** The whole, or one part of it. */
+  #sendOne(generation: LocalGeneration, part: ByteRange | undefined): void {
+    const range = part ?? { start: 0, end: generation.meta.sizeBytes };
+    const status = this.#cacheStatus(generation, [range]);
     const head = (): string => contentHeadText(generation, this.#state, status, part, this.#connection.keepAlive);
-    if (this.#request.method === 'HEAD') {
-      this.#finishWith(head());
-      return;
-    }
+    if (this.#request.method === 'HEAD') this.#finishWith(head());
+    else this.#send(generation, range, () => this.#connection.sendHead(head()));
+  }
+
+  #sendParts(generation: LocalGeneration, parts: readonly ByteRange[]): void {
+    const fields = commonFields(generation, this.#state, this.#cacheStatus(generation, parts));
+    const framing = frame(parts, generation.meta.sizeBytes, fields['Content-Type']);
+    fields['Content-Type'] = framing.contentType;
+    fields['Content-Length'] = String(framing.lengthBytes);
+    const [first, ...others] = parts;
+    if (first === undefined) return;
+    this.#framing = framing;
+    this.#nextParts = others;
+    this.#send(generation, first, () => {
+      this.#connection.sendHead(headText(206, fields, this.#connection) + (framing.before[0] ?? ''));
+    });
+  }
+
+  #cacheStatus(generation: LocalGeneration, ranges: readonly ByteRange[]): CacheStatus {
+    if (ranges.every((range) => generation.stored.covers(range.start, range.end))) return 'hit';
+    return this.#asked === undefined ? 'fwd=partial; stored' : 'fwd=uri-miss; stored';
+  }
+
+  /** `lead` sends what comes before the bytes: the head, or a part's. */
+  #send(generation: LocalGeneration, range: ByteRange, lead: () => void): void {
     const answer = new FileAnswer(
       {
         files: this.#state.files,
@@ -188,26 +211,51 @@ export class Exchange implements Answerer {
         sendFile: this.#state.sendFile,
         want: (which) => this.want(which),
         unreadable: (which, extent) => this.#state.send({ kind: 'unreadable', generation: which.meta.id, extent }),
-        ended: () => this.#release(),
+        ended: (which, isWhole) => (isWhole ? this.#sent(which) : this.#release()),
       },
       generation,
       this.#connection,
       range,
       () => this.#claimed,
       this.#isHealth,
-      head,
+      lead,
     );
     this.#answer = answer;
-    this.#state.touch(generation.meta.id);
+    this.#state.touch(generation);
     answer.send();
   }
 
+  /** A part is sent: the next one follows, or the answer is complete. */
+  #sent(answer: FileAnswer): void {
+    this.#missedBytes += answer.missedBytes;
+    const next = this.#nextParts.shift();
+    const framing = this.#framing;
+    if (next !== undefined && framing !== undefined) {
+      this.#stopAsking();
+      const lead = framing.before.at(-1 - this.#nextParts.length) ?? '';
+      this.#send(answer.generation, next, () => this.#connection.sendText(lead));
+      this.#answer?.begin();
+      return;
+    }
+    if (framing !== undefined) this.#connection.sendText(framing.after);
+    if (!this.#isHealth) {
+      if (this.#missedBytes > 0) this.#state.books.missRequestCount += 1;
+      else this.#state.books.hitRequestCount += 1;
+    }
+    this.#release();
+    this.#connection.endAnswer();
+  }
+
   #ask(): void {
-    const spec = this.#spec;
+    const spec = this.#specs?.[this.#specIndex];
     if (spec === undefined) this.#askFor({ kind: 'all' });
     else if (spec.kind === 'suffix') this.#askFor({ kind: 'suffix', suffixBytes: spec.suffixBytes });
     else if (spec.kind === 'from') this.#askFor({ kind: 'from', start: spec.first, end: undefined });
     else this.#askFor({ kind: 'from', start: spec.first, end: spec.last + 1 });
+  }
+
+  #hasOtherSpec(): boolean {
+    return this.#specs !== undefined && this.#specIndex + 1 < Math.min(this.#specs.length, partsMax);
   }
 
   #askFor(range: AskRange): void {
@@ -226,7 +274,8 @@ export class Exchange implements Answerer {
     if (answer?.headSent !== true) {
       answer?.abandon();
       this.#passOn(undefined);
-    } else {
+    } else if (this.#framing !== undefined) answer.cut();
+    else {
       answer.handOver(() => {
         this.#passOn({ range: { start: answer.cursor, end: answer.range.end }, of: answer.generation.meta });
       });
@@ -277,7 +326,6 @@ export class Exchange implements Answerer {
     this.#isFinished = true;
     this.#release();
     if (this.#connection.isGone) return;
-    this.#connection.answerCount += 1;
     this.#connection.sendHead(head);
     this.#connection.endAnswer();
   }

@@ -1,4 +1,4 @@
-// Open extent files of a worker, under a budget of descriptors: the least recently used are closed. A file that is
+// Open extent files of a worker, under a budget of descriptors: those used least are closed. A file that is
 // open stays readable after its extent was evicted, so an answer under way is never cut by an eviction.
 
 import type { Buffer } from 'node:buffer';
@@ -10,7 +10,13 @@ const openFilesMax = 1024;
 /** While the process has no descriptor left: how long until the next try. */
 const retryMs = 50;
 
-export type OpenFile = { readonly fd: number; readonly residence: Residence; users: number; doomed: boolean };
+export type OpenFile = {
+  readonly fd: number;
+  readonly residence: Residence;
+  users: number;
+  wasUsed: boolean;
+  doomed: boolean;
+};
 
 /** A file that is being opened, and how many want it. */
 type Opening = { readonly file: Promise<OpenFile>; borrowers: number };
@@ -28,8 +34,7 @@ export class ExtentFiles {
   opened(path: string): OpenFile | undefined {
     const known = this.#files.get(path);
     if (known === undefined) return undefined;
-    this.#files.delete(path);
-    this.#files.set(path, known);
+    known.wasUsed = true;
     known.users += 1;
     return known;
   }
@@ -83,7 +88,7 @@ export class ExtentFiles {
             reject(error);
             return;
           }
-          const file: OpenFile = { fd, residence: new Residence(fd), users, doomed: false };
+          const file: OpenFile = { fd, residence: new Residence(fd), users, wasUsed: true, doomed: false };
           this.#files.set(path, file);
           resolve(file);
           this.#trim();
@@ -93,11 +98,17 @@ export class ExtentFiles {
     });
   }
 
-  /** Closes the least recently used files that nobody reads, down to the budget. */
+  /** Closes files that nobody reads, down to the budget; one that was used since it was last looked at is spared once. */
   #trim(): void {
+    let looksLeft = 2 * this.#files.size;
     for (const [path, file] of this.#files) {
-      if (!this.isCrowded) return;
-      if (file.users === 0) this.forget(path);
+      if (!this.isCrowded || looksLeft === 0) return;
+      looksLeft -= 1;
+      if (file.users > 0 || file.wasUsed) {
+        file.wasUsed = false;
+        this.#files.delete(path);
+        this.#files.set(path, file);
+      } else this.forget(path);
     }
   }
 }

@@ -12,6 +12,8 @@ export class LocalGeneration {
   readonly extents = new Map<number, ExtentPlace>();
   /** Answers that wait for bytes of it. */
   readonly waiting = new WaitingRoom();
+  /** Used since the owner was told last. */
+  isTouched = false;
   #freshness: Freshness;
   #hitFields = '';
   #hitFieldsSecond = 0;

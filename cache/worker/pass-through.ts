@@ -115,7 +115,6 @@ class Passing implements ResponseSink {
     this.#isContent = status < 300;
     const connection = this.#connection;
     connection.sending = true;
-    connection.answerCount += 1;
     const fields = { ...pick(head), ...this.#what.statusFields };
     if (head.contentLength === undefined && this.#what.method === 'GET' && status !== 204 && status !== 304) {
       // RFC 9112, 6.3: a body of unknown length comes in chunks, or lasts until the connection ends.

@@ -40,7 +40,10 @@ export function loadSendFile(): SendFile | undefined {
     // garbage collector moves it: typed arrays of up to 64 bytes are.
     const sampled = Buffer.allocUnsafeSlow(4096);
     const iovec = new BigUint64Array([koffi.address(sampled), 1n]);
-    const bufferIovec = new BigUint64Array(2);
+    // Another for a place in a buffer, as 32-bit halves: BigInts would cost more than the call.
+    const place = new Uint32Array(4);
+    let lastBuffer: Buffer | undefined;
+    let lastAddress = 0;
     return {
       send(socketFd, fileFd, offset, count) {
         offsetCell[0] = BigInt(offset);
@@ -57,9 +60,15 @@ export function loadSendFile(): SendFile | undefined {
       },
       readCached(fileFd, offset, buffer, at, count) {
         assert(at + count <= buffer.length && buffer.length > 64, 'the buffer holds the bytes, off the heap of V8');
-        bufferIovec[0] = koffi.address(buffer) + BigInt(at);
-        bufferIovec[1] = BigInt(count);
-        return Math.max(0, Number(preadv2(fileFd, bufferIovec, 1, offset, RWF_NOWAIT)));
+        if (buffer !== lastBuffer) {
+          lastBuffer = buffer;
+          lastAddress = Number(koffi.address(buffer));
+        }
+        const address = lastAddress + at;
+        place[0] = address % 2 ** 32;
+        place[1] = Math.floor(address / 2 ** 32);
+        place[2] = count;
+        return Math.max(0, Number(preadv2(fileFd, place, 1, offset, RWF_NOWAIT)));
       },
     };
   } catch (error) {

@@ -50,7 +50,7 @@ export function answerSmallHit(
   }
   state.files.giveBack(file);
   if (!isRead) return false;
-  state.touch(generation.meta.id);
+  state.touch(generation);
   send(state, connection, headBytes, bytes);
   return true;
 }

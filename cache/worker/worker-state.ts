@@ -4,7 +4,7 @@ import type { Books } from '../books.ts';
 import type { WorkerMessage } from '../protocol.ts';
 import type { Upstream } from '../upstream.ts';
 import type { ExtentFiles } from './extent-files.ts';
-import type { LocalCatalogue } from './local-catalogue.ts';
+import type { LocalCatalogue, LocalGeneration } from './local-catalogue.ts';
 import type { Pacer } from './pacer.ts';
 import type { SendFile } from './send-file.ts';
 
@@ -20,7 +20,7 @@ export interface WorkerState {
   readonly hideClientErrors: boolean;
   send(message: WorkerMessage): void;
   /** Notes that a generation was used, for eviction. */
-  touch(generation: number): void;
+  touch(generation: LocalGeneration): void;
   /** A request is over. */
   forget(exchange: number): void;
 }

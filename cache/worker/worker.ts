@@ -1,7 +1,6 @@
 // A worker: owns clients' connections, sends hits by itself, and asks the owner for everything else.
 
 import cluster from 'node:cluster';
-import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
@@ -13,14 +12,19 @@ import type { OwnerMessage, WorkerMessage } from '../protocol.ts';
 import type { Settings } from '../settings.ts';
 import { Upstream } from '../upstream.ts';
 import { type Fields, headText } from './answer-head.ts';
-import { ClientConnection, type ConnectionHost, type ConnectionLimits } from './client-connection.ts';
+import {
+  ClientConnection,
+  type ConnectionHost,
+  type ConnectionLimits,
+  type SocketHandle,
+} from './client-connection.ts';
 import { Exchange } from './exchange.ts';
 import { ExtentFiles } from './extent-files.ts';
-import { LocalCatalogue } from './local-catalogue.ts';
+import { LocalCatalogue, type LocalGeneration } from './local-catalogue.ts';
 import { Pacer } from './pacer.ts';
 import { loadSendFile } from './send-file.ts';
 import { answerSmallHit } from './small-hit.ts';
-import { TargetReader } from './target-reader.ts';
+import { type ReadTarget, TargetReader } from './target-reader.ts';
 import type { WorkerState } from './worker-state.ts';
 
 const sweepMs = 1000;
@@ -55,7 +59,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
   #isDraining = false;
   readonly #ended: LedgerEntry[] = [];
   readonly #exchanges = new Map<number, Exchange>();
-  readonly #touched = new Set<number>();
+  #touched: LocalGeneration[] = [];
   #exchangeCount = 0;
 
   constructor(settings: Settings) {
@@ -68,7 +72,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
     const limit = settings.limitEgressBytesPerMs;
     this.pacer = new Pacer(limit === undefined ? undefined : limit / settings.workerCount);
     this.limits = settings;
-    process.on('message', (message: OwnerMessage, socket?: Socket) => this.#hear(message, socket));
+    process.on('message', (message: OwnerMessage, handle?: unknown) => this.#hear(message, handle));
     // The terminal's signals reach the whole group: the owner drains its workers.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => undefined);
@@ -80,8 +84,10 @@ class NodeWorker implements WorkerState, ConnectionHost {
     if (process.connected) process.send?.(message);
   }
 
-  touch(generation: number): void {
-    this.#touched.add(generation);
+  touch(generation: LocalGeneration): void {
+    if (generation.isTouched) return;
+    generation.isTouched = true;
+    this.#touched.push(generation);
   }
 
   forget(exchange: number): void {
@@ -98,7 +104,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
       return;
     }
     if (method === 'HEAD') this.books.headCount += 1;
-    const target = this.#targets.read(request.target, request.host);
+    const target = this.#targetOf(connection, request);
     if (request.via?.includes(this.via) === true) this.#refuse(connection, 508);
     else if ('status' in target) this.#refuse(connection, target.status);
     else {
@@ -110,31 +116,40 @@ class NodeWorker implements WorkerState, ConnectionHost {
     }
   }
 
-  refused(connection: ClientConnection, _refusal: HeadRefusal): void {
+  /** A device asks for the same object again and again: what its connection asked for last is compared, not read. */
+  #targetOf(connection: ClientConnection, request: RequestHead): ReadTarget {
+    const last = connection.lastTarget;
+    if (last !== undefined && last.target === request.target && last.host === request.host) return last.read;
+    const { target, host } = request;
+    const read = this.#targets.read(target, host);
+    connection.lastTarget = { target, host, read };
+    return read;
+  }
+
+  refused(_connection: ClientConnection, _refusal: HeadRefusal): void {
     this.books.requestCount += 1;
     this.books.errorCount += 1;
-    connection.answerCount += 1;
   }
 
   closed(connection: ClientConnection): void {
+    if (!this.#connections.delete(connection)) return;
     this.books.connectionsOpen -= 1;
-    this.#connections.delete(connection);
     this.#left.push(connection.id);
     this.#reportSoon();
     if (this.#settings.ledger) this.#ended.push(connection.entry());
     if (this.#isDraining) this.#endWhenDrained();
   }
 
-  #connected(id: number, socket: Socket | undefined): void {
+  #connected(id: number, handle: SocketHandle | undefined): void {
     this.#taken.push(id);
     this.#reportSoon();
-    if (socket === undefined || socket.remoteAddress === undefined) {
+    const connection = handle === undefined ? undefined : new ClientConnection(id, handle, this);
+    if (connection === undefined || connection.socket.remoteAddress === undefined) {
       // Its client is gone already (it waited in the listener's queue): nobody would receive what is sent.
-      socket?.destroy();
+      connection?.destroy();
       this.#left.push(id);
       return;
     }
-    const connection = new ClientConnection(id, socket, this);
     this.#connections.add(connection);
     this.books.connectionCount += 1;
     this.books.connectionsOpen += 1;
@@ -143,7 +158,6 @@ class NodeWorker implements WorkerState, ConnectionHost {
 
   #refuse(connection: ClientConnection, status: number, fields: Fields = {}): void {
     this.books.errorCount += 1;
-    connection.answerCount += 1;
     connection.sendHead(headText(status, { 'Content-Length': '0', ...fields }, connection));
     connection.endAnswer();
   }
@@ -164,10 +178,10 @@ class NodeWorker implements WorkerState, ConnectionHost {
     for (const connection of this.#connections) connection.sweep(this.coarseNowMs);
   }
 
-  #hear(message: OwnerMessage, socket: Socket | undefined): void {
+  #hear(message: OwnerMessage, handle: unknown): void {
     switch (message.kind) {
       case 'connection':
-        this.#connected(message.id, socket);
+        this.#connected(message.id, handle as SocketHandle | undefined);
         return;
       case 'object':
       case 'extent':
@@ -228,8 +242,9 @@ class NodeWorker implements WorkerState, ConnectionHost {
   }
 
   #reportTouched(): void {
-    if (this.#touched.size === 0) return;
-    this.send({ kind: 'touched', generations: [...this.#touched] });
-    this.#touched.clear();
+    if (this.#touched.length === 0) return;
+    this.send({ kind: 'touched', generations: this.#touched.map((generation) => generation.meta.id) });
+    for (const generation of this.#touched) generation.isTouched = false;
+    this.#touched = [];
   }
 }

@@ -63,8 +63,8 @@ describe('a range', () => {
     }
   });
 
-  it.each(['items=0-5', 'bytes=5-2', 'bytes=a-b', 'bytes=', 'bytes=-', 'bytes 0-5', 'bytes=0-1,5-6'])(
-    'that is not understood, or more than one, is answered by the whole (%s)',
+  it.each(['items=0-5', 'bytes=5-2', 'bytes=a-b', 'bytes=', 'bytes=-', 'bytes 0-5'])(
+    'that is not understood is answered by the whole (%s)',
     async (range) => {
       const id = `ignored-${Buffer.from(range).toString('hex')}`;
       expectWhole(await setup.get(`/object/${id}/${size}`, { Range: range }), id);
