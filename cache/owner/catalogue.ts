@@ -34,18 +34,10 @@ export class Catalogue {
     this.#workers = workers;
   }
 
-  /** Takes over what was on the drives: of the generations of a key, what the origin said last is the current one. */
-  adopt(generations: readonly Generation[]): void {
-    const byAge = (a: Generation, b: Generation): number =>
-      a.freshness.generatedAtMs - b.freshness.generatedAtMs || a.meta.id - b.meta.id;
-    for (const generation of [...generations].sort(byAge)) {
-      const object = this.object(generation.meta.key);
-      if (object.current !== undefined) object.older.unshift(object.current);
-      object.current = generation;
-    }
-  }
-
-  /** What is known under a key; a new entry where nothing is. */
+  /**
+   * What is known under a key, with what the drives hold of it; a new entry where nothing is. Of generations that were not
+   * in use, what the origin said last is the current one.
+   */
   object(key: string): CachedObject {
     let object = this.#objects.get(key);
     if (object === undefined) {
@@ -59,6 +51,15 @@ export class Catalogue {
         passThroughUntilMs: 0,
       };
       this.#objects.set(key, object);
+    }
+    const recalled = this.#store.recall(key, [object.current, ...object.older]);
+    this.#objects.set(key, object); // it may have been left empty, and so removed, while others were recalled
+    if (object.current !== undefined) object.older.push(...recalled.toReversed());
+    else {
+      for (const generation of recalled) {
+        if (object.current !== undefined) object.older.unshift(object.current);
+        object.current = generation;
+      }
     }
     return object;
   }
@@ -101,12 +102,18 @@ export class Catalogue {
   /** Nothing is left of a generation: its name goes too, so that memory is bounded by what the drives hold. */
   forget(generation: Generation): void {
     this.#store.drop(generation);
+    this.release(generation);
+  }
+
+  /** Nobody is to serve from a generation before it was asked for again. */
+  release(generation: Generation): void {
     this.tell(generation, { kind: 'forgotten', generation: generation.meta.id });
     for (const worker of this.#workers) worker.known.delete(generation.meta.id);
     const object = this.#objects.get(generation.meta.key);
     if (object?.current === generation) object.current = undefined;
     const index = object?.older.indexOf(generation) ?? -1;
     if (index >= 0) object?.older.splice(index, 1);
+    if (object !== undefined && isIdle(object)) this.#objects.delete(object.key);
   }
 
   /** The origin confirmed a generation. */
@@ -151,12 +158,14 @@ export class Catalogue {
 
   /** Names of which nothing is known (a 404, an answer not to be stored) are swept out from time to time. */
   #sweepObjects(): void {
-    for (const [key, { current, older, discovery, passThroughUntilMs }] of this.#objects) {
-      const isIdle = current === undefined && older.length === 0 && discovery === undefined;
-      if (isIdle && passThroughUntilMs < Date.now()) this.#objects.delete(key);
-    }
+    for (const [key, object] of this.#objects) if (isIdle(object)) this.#objects.delete(key);
     this.#sweepAtCount = Math.max(sweepCountMin, 2 * this.#objects.size);
   }
+}
+
+/** Whether nothing is known of an object. */
+function isIdle({ current, older, discovery, passThroughUntilMs }: CachedObject): boolean {
+  return current === undefined && older.length === 0 && discovery === undefined && passThroughUntilMs < Date.now();
 }
 
 export function placeOf(extent: Extent): { id: number; index: number; path: string } {

@@ -46,6 +46,7 @@ export class GapFiller {
     }
     asks.add(ask);
     this.#store.touch(generation);
+    this.#store.prove(generation, rangeOf(ask.range, generation.meta.sizeBytes));
     this.#catalogue.introduce(ask.worker, generation);
     ask.worker.send({ kind: 'serve', ask: ask.id, generation: generation.meta.id });
     this.#plan(ask, generation);
@@ -159,19 +160,8 @@ export class GapFiller {
     const end = start + buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     const extent = generation.extents.get(Math.floor(start / extentBytes));
     if (extent === undefined) throw new Error('the drive of these bytes is gone');
-    try {
-      await this.#store.write(extent, start, buffers);
-    } catch (error) {
-      this.#store.failDrive(extent.drive, error);
-      throw error;
-    }
-    if (generation.extents.get(extent.index) !== extent) {
-      void extent.drive.removeExtent(extent.id); // evicted while this was written: its file must not come back
-      throw new Error('the drive of these bytes is gone');
-    }
-    generation.stored.add(start, end);
+    await this.#store.write(generation, extent, start, buffers);
     generation.claimed.remove(start, end);
-    this.#store.recordStored(generation, start, end);
     this.#catalogue.tell(generation, { kind: 'stored', generation: generation.meta.id, start, end });
   }
 

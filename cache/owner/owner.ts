@@ -24,6 +24,8 @@ const drainMs = 10_000;
 /** A worker that dies this soon after its start is not replaced at once. */
 const restartDelayMs = 1000;
 const queryTimeoutMs = 5000;
+/** With drives that are read this soon after the workers are there, the first request finds what they hold. */
+const loadingWaitMs = 200;
 
 export async function runOwner(settings: Settings): Promise<void> {
   const owner = new Owner(settings);
@@ -58,10 +60,11 @@ class Owner {
 
   async start(): Promise<void> {
     const settings = this.#settings;
-    this.#fills.adopt(await this.#store.load());
+    const loading = this.#store.load();
     cluster.schedulingPolicy = cluster.SCHED_RR;
     this.#port = settings.listen.port === 0 ? await freePort(settings.listen.host) : settings.listen.port;
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
+    await Promise.race([loading, new Promise((resolve) => setTimeout(resolve, loadingWaitMs))]);
     const admin = await serveAdmin(settings.admin, {
       books: () => this.books(),
       ledger: () => this.ledger(),
@@ -73,7 +76,9 @@ class Owner {
     printReady(formatAddress({ host: settings.listen.host, port: this.#port }), formatAddress(admin));
   }
 
-  async books(): Promise<Books & { readonly storedBytes: number; readonly driveBytes: number }> {
+  async books(): Promise<
+    Books & { readonly storedBytes: number; readonly driveBytes: number; readonly loadingDriveCount: number }
+  > {
     const answers = await this.#query((query) => ({ kind: 'booksQuery', query }));
     const books = answers.flatMap((answer) => (answer.kind === 'books' ? [answer.books] : []));
     const own = emptyBooks();
@@ -84,6 +89,7 @@ class Owner {
       ...sumBooks([this.#past, own, ...books]),
       storedBytes: this.#store.storedBytes,
       driveBytes: this.#store.usedBytes,
+      loadingDriveCount: this.#store.loadingDriveCount,
     };
   }
 

@@ -135,7 +135,9 @@ export class Setup {
     return ask({ port: this.node.listen.port, path, headers: { Host: origin, ...headers }, ...more });
   }
 
-  async books(): Promise<Books & { readonly driveBytes: number; readonly storedBytes: number }> {
+  async books(): Promise<
+    Books & { readonly driveBytes: number; readonly storedBytes: number; readonly loadingDriveCount: number }
+  > {
     return (await adminJson(this.node, 'GET', '/books')) as never;
   }
 

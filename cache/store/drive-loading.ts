@@ -1,0 +1,161 @@
+// Reads a drive's journal into its index at the start. Lines of whole generations go to the index as they are; a
+// generation that later lines change is read, changed, and put back at the end as the most recently used one.
+
+import { extentBytes } from '../protocol.ts';
+import { CheckedRuns } from './checked-runs.ts';
+import type { ColdIndex } from './cold-index.ts';
+import { readJournal } from './journal.ts';
+import { type Entry, type EntryHead, eachExtentId, isEntry, readHead } from './records.ts';
+
+export type Loaded = {
+  /** Bytes of the journal that are good. */
+  readonly goodBytes: number;
+  /** The boot that its last lines were written in. */
+  readonly boot: string | undefined;
+  readonly nextG: number;
+  /** Highest number of an extent. */
+  readonly highestExtent: number;
+  /** Whether an extent's file belongs to something that was read. */
+  readonly isKnown: (extent: number) => boolean;
+};
+
+/** Fills the index; the event loop turns meanwhile. Throws what the drive says. */
+export async function loadDrive(journalPath: string, cold: ColdIndex, boot: string): Promise<Loaded> {
+  const loading = new Loading(cold);
+  const goodBytes = await readJournal(journalPath, (lines) => loading.read(lines));
+  return loading.finish(goodBytes, boot);
+}
+
+class Loading {
+  readonly #cold: ColdIndex;
+  /** Generations that lines changed, in the order of the last change. */
+  readonly #changed = new Map<number, Entry>();
+  /** Slots by the generations' numbers; made when it is first needed, and again when the slots have moved. */
+  #slots: Map<number, number> | undefined;
+  #slotsAsOf = 0;
+  #extents = new Float64Array(1024);
+  #extentCount = 0;
+  readonly #gone = new Set<number>();
+  #boot: string | undefined;
+  #isSnapshot = true;
+  #highestG = 0;
+  readonly #head: EntryHead = { g: 0, hash: 0, blockCount: 0, storedBytes: 0, usedAtMin: 0, extentsAt: 0 };
+
+  constructor(cold: ColdIndex) {
+    this.#cold = cold;
+  }
+
+  read(lines: Buffer): void {
+    let chunk: number | undefined;
+    for (let at = 0; at < lines.length; ) {
+      const found = lines.indexOf(0x0a, at);
+      const end = found < 0 ? lines.length : found;
+      if (isEntry(lines[at])) {
+        chunk ??= this.#cold.addChunk(lines);
+        this.#readEntry(lines, at, end + 1 - at, chunk);
+      } else this.#change(lines.toString('latin1', at, end));
+      at = end + 1;
+    }
+  }
+
+  finish(goodBytes: number, boot: string): Loaded {
+    for (const entry of this.#changed.values()) if (entry.extents.size > 0) this.#cold.add(entry);
+    if (this.#boot !== boot) this.#cold.markUnproven();
+    const known = this.#extents.subarray(0, this.#extentCount).sort();
+    return {
+      goodBytes,
+      boot: this.#boot,
+      nextG: this.#highestG + 1,
+      highestExtent: known.at(-1) ?? 0,
+      isKnown: (extent) => !this.#gone.has(extent) && contains(known, extent),
+    };
+  }
+
+  #readEntry(lines: Buffer, at: number, length: number, chunk: number): void {
+    const head = this.#head;
+    readHead(lines, at, head);
+    const { g, extentsAt } = head;
+    // A number that was given before: the line replaces what is known. Within a snapshot there are none.
+    if (!this.#isSnapshot && g <= this.#highestG) {
+      for (const { id } of this.#take(g)?.extents.values() ?? []) this.#gone.add(id);
+      this.#changed.delete(g);
+    }
+    this.#highestG = Math.max(this.#highestG, g);
+    eachExtentId(lines, extentsAt, (id) => this.#noteExtent(id));
+    const slot = this.#cold.addLine(chunk, at, length);
+    if (this.#slotsAsOf === this.#cold.rebuildCount) this.#slots?.set(g, slot);
+  }
+
+  #noteExtent(id: number): void {
+    this.#gone.delete(id);
+    if (this.#extentCount === this.#extents.length) {
+      const more = new Float64Array(2 * this.#extents.length);
+      more.set(this.#extents);
+      this.#extents = more;
+    }
+    this.#extents[this.#extentCount++] = id;
+  }
+
+  #change(text: string): void {
+    const [kind = '', ...words] = text.split(' ');
+    if (kind === 'B') {
+      const [boot = ''] = words;
+      if (this.#boot !== undefined && this.#boot !== boot) {
+        this.#cold.markUnproven();
+        for (const entry of this.#changed.values()) entry.isUnproven = true;
+      }
+      this.#boot = boot;
+      return;
+    }
+    if (kind === 'S') {
+      this.#isSnapshot = false;
+      return;
+    }
+    const [g = 0, a = 0, b = 0, length = 0, crc = 0] = words.map(Number);
+    const entry = this.#changed.get(g) ?? this.#take(g);
+    if (entry === undefined) return;
+    this.#changed.delete(g);
+    this.#changed.set(g, entry);
+    if (kind === 'E') {
+      entry.extents.set(b, { id: a, index: b, runs: new CheckedRuns() });
+      this.#noteExtent(a);
+    } else if (kind === 'I') {
+      const start = a * extentBytes + b;
+      const runs = entry.extents.get(a)?.runs;
+      if (runs?.isFree(start, start + length) === true) runs.add(start, start + length, crc);
+    } else if (kind === 'D') {
+      const extent = entry.extents.get(a);
+      if (extent !== undefined) this.#gone.add(extent.id);
+      entry.extents.delete(a);
+    } else if (kind === 'F') {
+      entry.generatedAtMs = a;
+      entry.freshUntilMs = b;
+    }
+  }
+
+  /** Takes a generation out of the index, to change it. */
+  #take(g: number): Entry | undefined {
+    if (this.#slots === undefined || this.#slotsAsOf !== this.#cold.rebuildCount) {
+      this.#slots = new Map();
+      for (const slot of this.#cold.slots()) this.#slots.set(this.#cold.idOf(slot), slot);
+      this.#slotsAsOf = this.#cold.rebuildCount;
+    }
+    const slot = this.#slots.get(g);
+    if (slot === undefined) return this.#changed.get(g);
+    this.#slots.delete(g);
+    const entry = this.#cold.read(slot);
+    this.#cold.remove(slot);
+    return entry;
+  }
+}
+
+function contains(sorted: Float64Array, value: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] === value;
+}
