@@ -24,8 +24,8 @@ const drainMs = 10_000;
 /** A worker that dies this soon after its start is not replaced at once. */
 const restartDelayMs = 1000;
 const queryTimeoutMs = 5000;
-/** With drives that are read this soon after the workers are there, the first request finds what they hold. */
-const loadingWaitMs = 200;
+/** Journals up to this size are read before the first request, which then finds what the drives hold (some 100 ms). */
+const loadingWaitBytesMax = 8 * 2 ** 20;
 
 export async function runOwner(settings: Settings): Promise<void> {
   const owner = new Owner(settings);
@@ -64,7 +64,7 @@ class Owner {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     this.#port = settings.listen.port === 0 ? await freePort(settings.listen.host) : settings.listen.port;
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
-    await Promise.race([loading, new Promise((resolve) => setTimeout(resolve, loadingWaitMs))]);
+    if (this.#store.journalBytes < loadingWaitBytesMax) await loading;
     const admin = await serveAdmin(settings.admin, {
       books: () => this.books(),
       ledger: () => this.ledger(),

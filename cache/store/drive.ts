@@ -9,7 +9,7 @@
 // beside it. What is evicted is removed before anything grows into its place. Until orphans are gone (files of a fill that
 // a crash cut off, which nobody has counted) nothing grows.
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { errorCode, OperatorError } from '../../common/errors.ts';
 import type { DriveSetting } from '../settings.ts';
 import { ColdIndex } from './cold-index.ts';
@@ -31,6 +31,8 @@ export class Drive {
   readonly path: string;
   readonly sizeBytes: number;
   readonly files: DriveFiles;
+  /** Size of the journal at the start, in bytes. */
+  readonly foundJournalBytes: number;
   readonly cold = new ColdIndex();
   /** Generations of which the drive holds extents and that are in memory as objects, least recently used first. */
   readonly warm = new Set<Generation>();
@@ -55,7 +57,9 @@ export class Drive {
     try {
       this.files.create();
       lockDrive(setting.path, this.files.folder);
-      closeSync(openSync(this.files.journalPath, 'a'));
+      const journal = openSync(this.files.journalPath, 'a');
+      this.foundJournalBytes = fstatSync(journal).size;
+      closeSync(journal);
     } catch (error) {
       if (error instanceof OperatorError) throw error;
       throw unusable(setting.path, error);

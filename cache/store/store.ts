@@ -89,6 +89,11 @@ export class Store {
     return this.drives.filter(({ state }) => state === 'loading' || state === 'sweeping').length;
   }
 
+  /** Bytes of the journals that were found at the start. */
+  get journalBytes(): number {
+    return this.drives.reduce((sum, drive) => sum + drive.foundJournalBytes, 0);
+  }
+
   /** Reads the journals of all drives and removes what they do not know. Requests may come meanwhile. */
   async load(): Promise<void> {
     for (const drive of this.drives) {
