@@ -16,8 +16,9 @@ const none = 0xffffffff;
 
 export class ColdIndex {
   #chunks: Buffer[] = [];
+  readonly #numbers = new Map<Buffer, number>();
   /** Lines that were added one by one go here. */
-  #open: { buffer: Buffer; used: number; chunk: number } | undefined;
+  #open: { readonly buffer: Buffer; used: number } | undefined;
   #heads = new Uint32Array(slotCountMin).fill(none);
   #next = new Uint32Array(slotCountMin);
   #hashes = new Uint32Array(slotCountMin);
@@ -59,13 +60,8 @@ export class ColdIndex {
     this.addLine(chunk, offset, length);
   }
 
-  /** Registers a buffer whose lines may be added; it is kept as long as one of them is. */
-  addChunk(buffer: Buffer): number {
-    return this.#chunks.push(buffer) - 1;
-  }
-
-  /** Adds a line (with its end) that lies in a chunk; returns its slot. */
-  addLine(chunk: number, offset: number, length: number): number {
+  /** Adds a line (with its end) as it lies in a buffer, which is kept as long as one of its lines is; returns its slot. */
+  addLine(chunk: Buffer, offset: number, length: number): number {
     const slot = this.#newSlot();
     this.#put(slot, chunk, offset, length);
     const head = this.#head;
@@ -167,6 +163,7 @@ export class ColdIndex {
   /** Forgets everything. */
   clear(): void {
     this.#chunks = [];
+    this.#numbers.clear();
     this.#open = undefined;
     this.#heads.fill(none);
     this.#lengths.fill(0);
@@ -184,23 +181,36 @@ export class ColdIndex {
   }
 
   /** Copies an entry's line into a chunk. */
-  #store(entry: Entry): { chunk: number; offset: number; length: number } {
+  #store(entry: Entry): { chunk: Buffer; offset: number; length: number } {
     const text = encodeEntry(entry);
     const length = Buffer.byteLength(text);
-    if (this.#open === undefined || this.#open.used + length > this.#open.buffer.length) {
-      const buffer = Buffer.allocUnsafeSlow(Math.max(length, chunkBytes));
-      this.#open = { buffer, used: 0, chunk: this.addChunk(buffer) };
-    }
-    const { buffer, used: offset, chunk } = this.#open;
-    buffer.write(text, offset);
-    this.#open.used += length;
+    const { chunk, offset } = this.#room(length);
+    chunk.write(text, offset);
     return { chunk, offset, length };
   }
 
-  #put(slot: number, chunk: number, offset: number, length: number): void {
+  #room(length: number): { chunk: Buffer; offset: number } {
+    if (this.#open === undefined || this.#open.used + length > this.#open.buffer.length) {
+      this.#open = { buffer: Buffer.allocUnsafeSlow(Math.max(length, chunkBytes)), used: 0 };
+    }
+    const offset = this.#open.used;
+    this.#open.used += length;
+    return { chunk: this.#open.buffer, offset };
+  }
+
+  #numberOf(chunk: Buffer): number {
+    let number = this.#numbers.get(chunk);
+    if (number === undefined) {
+      number = this.#chunks.push(chunk) - 1;
+      this.#numbers.set(chunk, number);
+    }
+    return number;
+  }
+
+  #put(slot: number, chunk: Buffer, offset: number, length: number): void {
     const head = this.#head;
-    readHead(this.#chunks[chunk] as Buffer, offset, head);
-    this.#chunkOf[slot] = chunk;
+    readHead(chunk, offset, head);
+    this.#chunkOf[slot] = this.#numberOf(chunk);
     this.#offsets[slot] = offset;
     this.#lengths[slot] = length;
     this.#blocks[slot] = head.blockCount;
@@ -242,27 +252,17 @@ export class ColdIndex {
         (usedBytes[live.chunkOf[i] as number] as number) + (live.lengths[i] as number);
     }
     // A chunk that is used by half stays; what is left of the others moves.
-    const kept = live.chunks.map((chunk, i) =>
-      2 * (usedBytes[i] as number) >= chunk.length ? this.addChunk(chunk) : undefined,
-    );
     for (let i = 0; i < live.count; i += 1) {
       const from = live.chunkOf[i] as number;
+      const chunk = live.chunks[from] as Buffer;
       const offset = live.offsets[i] as number;
       const length = live.lengths[i] as number;
-      const chunk = kept[from];
-      if (chunk !== undefined) this.addLine(chunk, offset, length);
-      else this.#addCopy((live.chunks[from] as Buffer).subarray(offset, offset + length));
+      if (2 * (usedBytes[from] as number) >= chunk.length) this.addLine(chunk, offset, length);
+      else {
+        const room = this.#room(length);
+        chunk.copy(room.chunk, room.offset, offset, offset + length);
+        this.addLine(room.chunk, room.offset, length);
+      }
     }
-  }
-
-  #addCopy(line: Buffer): void {
-    if (this.#open === undefined || this.#open.used + line.length > this.#open.buffer.length) {
-      const buffer = Buffer.allocUnsafeSlow(Math.max(line.length, chunkBytes));
-      this.#open = { buffer, used: 0, chunk: this.addChunk(buffer) };
-    }
-    const { buffer, used, chunk } = this.#open;
-    line.copy(buffer, used);
-    this.#open.used += line.length;
-    this.addLine(chunk, used, line.length);
   }
 }

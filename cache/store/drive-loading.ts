@@ -5,11 +5,13 @@ import { extentBytes } from '../protocol.ts';
 import { CheckedRuns } from './checked-runs.ts';
 import type { ColdIndex } from './cold-index.ts';
 import { readJournal } from './journal.ts';
-import { type Entry, type EntryHead, eachExtentId, isEntry, readHead } from './records.ts';
+import { decodeEntry, type Entry, type EntryHead, eachExtentId, isEntry, readHead } from './records.ts';
 
 export type Loaded = {
   /** Bytes of the journal that are good. */
   readonly goodBytes: number;
+  /** Whether its snapshot is there in full; what is appended follows it. */
+  readonly hasSnapshot: boolean;
   /** The boot that its last lines were written in. */
   readonly boot: string | undefined;
   readonly nextG: number;
@@ -30,9 +32,8 @@ class Loading {
   readonly #cold: ColdIndex;
   /** Generations that lines changed, in the order of the last change. */
   readonly #changed = new Map<number, Entry>();
-  /** Slots by the generations' numbers; made when it is first needed, and again when the slots have moved. */
+  /** Slots by the generations' numbers; made after the snapshot, if at all. Until the end no slot is added any more. */
   #slots: Map<number, number> | undefined;
-  #slotsAsOf = 0;
   #extents = new Float64Array(1024);
   #extentCount = 0;
   readonly #gone = new Set<number>();
@@ -46,14 +47,11 @@ class Loading {
   }
 
   read(lines: Buffer): void {
-    let chunk: number | undefined;
     for (let at = 0; at < lines.length; ) {
       const found = lines.indexOf(0x0a, at);
       const end = found < 0 ? lines.length : found;
-      if (isEntry(lines[at])) {
-        chunk ??= this.#cold.addChunk(lines);
-        this.#readEntry(lines, at, end + 1 - at, chunk);
-      } else this.#change(lines.toString('latin1', at, end));
+      if (isEntry(lines[at])) this.#readEntry(lines, at, end + 1 - at);
+      else this.#change(lines.toString('latin1', at, end));
       at = end + 1;
     }
   }
@@ -64,6 +62,7 @@ class Loading {
     const known = this.#extents.subarray(0, this.#extentCount).sort();
     return {
       goodBytes,
+      hasSnapshot: !this.#isSnapshot,
       boot: this.#boot,
       nextG: this.#highestG + 1,
       highestExtent: known.at(-1) ?? 0,
@@ -71,19 +70,19 @@ class Loading {
     };
   }
 
-  #readEntry(lines: Buffer, at: number, length: number, chunk: number): void {
+  #readEntry(lines: Buffer, at: number, length: number): void {
     const head = this.#head;
     readHead(lines, at, head);
     const { g, extentsAt } = head;
-    // A number that was given before: the line replaces what is known. Within a snapshot there are none.
-    if (!this.#isSnapshot && g <= this.#highestG) {
-      for (const { id } of this.#take(g)?.extents.values() ?? []) this.#gone.add(id);
+    if (!this.#isSnapshot) {
+      // It replaces what is known under its number, and is about to be changed: most are new, and have no extents yet.
+      const known = g <= this.#highestG ? (this.#changed.get(g) ?? this.#take(g)) : undefined;
+      for (const { id } of known?.extents.values() ?? []) this.#gone.add(id);
       this.#changed.delete(g);
-    }
+      this.#changed.set(g, decodeEntry(lines.toString('utf8', at, at + length - 1)));
+    } else this.#cold.addLine(lines, at, length);
     this.#highestG = Math.max(this.#highestG, g);
     eachExtentId(lines, extentsAt, (id) => this.#noteExtent(id));
-    const slot = this.#cold.addLine(chunk, at, length);
-    if (this.#slotsAsOf === this.#cold.rebuildCount) this.#slots?.set(g, slot);
   }
 
   #noteExtent(id: number): void {
@@ -135,13 +134,12 @@ class Loading {
 
   /** Takes a generation out of the index, to change it. */
   #take(g: number): Entry | undefined {
-    if (this.#slots === undefined || this.#slotsAsOf !== this.#cold.rebuildCount) {
+    if (this.#slots === undefined) {
       this.#slots = new Map();
       for (const slot of this.#cold.slots()) this.#slots.set(this.#cold.idOf(slot), slot);
-      this.#slotsAsOf = this.#cold.rebuildCount;
     }
     const slot = this.#slots.get(g);
-    if (slot === undefined) return this.#changed.get(g);
+    if (slot === undefined) return undefined;
     this.#slots.delete(g);
     const entry = this.#cold.read(slot);
     this.#cold.remove(slot);

@@ -38,6 +38,7 @@ export function lockDrive(drivePath: string, folder: string): void {
 }
 
 export function unlockDrive(folder: string): void {
+  used.delete(realpathSync(folder));
   unlinkSync(join(folder, 'lock'));
 }
 

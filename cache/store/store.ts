@@ -121,7 +121,7 @@ export class Store {
     drive.nextG = Math.max(drive.nextG, loaded.nextG);
     this.#nextExtent = Math.max(this.#nextExtent, loaded.highestExtent + 1);
     if (loaded.boot !== boot) drive.append(line.boot(boot));
-    if (loaded.boot === undefined) drive.append(line.snapshotEnd);
+    if (!loaded.hasSnapshot) drive.append(line.snapshotEnd);
     drive.state = 'sweeping';
     const { highest } = await drive.files.removeOrphans(loaded.isKnown);
     this.#nextExtent = Math.max(this.#nextExtent, highest + 1);
