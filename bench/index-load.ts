@@ -94,7 +94,7 @@ function makeIndex(perGeneration: number): ColdIndex {
         for (let at = i * extentBytes; at < (i + 1) * extentBytes; at += runBytes)
           runs.add(at, at + runBytes, (at * 2654435761 + object) >>> 0);
       }
-      extents.set(i, { id: object * perGeneration + i + 1, index: i, runs });
+      extents.set(i, { id: object * perGeneration + i + 1, index: i, runs, extraBlocks: 0 });
     }
     index.add({
       g: object + 1,

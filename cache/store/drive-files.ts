@@ -4,10 +4,11 @@
 //   <path>/do-cache/journal         what the extents hold
 //   <path>/do-cache/extents/1f/…    one file an extent, named by its number; a number is never used twice
 
-import { constants, mkdirSync } from 'node:fs';
+import { constants, mkdirSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../common/errors.ts';
+import { blockBytes } from './records.ts';
 
 /** Extents of one drive that are open for writing at once, beside those that are being written. */
 const openWritersMax = 64;
@@ -156,6 +157,23 @@ export class DriveFiles {
       }
     }
     return { removedCount, highest };
+  }
+
+  /** Blocks of the file system that an extent's file has; undefined when there is none. */
+  blocksOf(extent: number): number | undefined {
+    const found = statSync(this.extentPath(extent), { throwIfNoEntry: false });
+    // Windows does not say: what is not known is taken to be as it should.
+    return found === undefined ? undefined : Math.ceil(((found.blocks ?? 0) * 512) / blockBytes);
+  }
+
+  /** Closes what is open; nothing may be written any more. */
+  async close(): Promise<void> {
+    await this.removed();
+    const writers = [...this.#writers.values()];
+    this.#writers.clear();
+    for (const { file } of writers) {
+      await file.then((open) => open.close()).catch((error: unknown) => this.note(`close ${errorCode(error)}`));
+    }
   }
 
   /** Bytes that the file system still has for us. */

@@ -4,8 +4,9 @@
 import { extentBytes } from '../protocol.ts';
 import { CheckedRuns } from './checked-runs.ts';
 import type { ColdIndex } from './cold-index.ts';
+import type { DriveFiles } from './drive-files.ts';
 import { readJournal } from './journal.ts';
-import { decodeEntry, type Entry, type EntryHead, eachExtentId, isEntry, readHead } from './records.ts';
+import { blocksOf, decodeEntry, type Entry, type EntryHead, eachExtentId, isEntry, readHead } from './records.ts';
 
 export type Loaded = {
   /** Bytes of the journal that are good. */
@@ -22,11 +23,18 @@ export type Loaded = {
 };
 
 /** Fills the index; the event loop turns meanwhile. Throws what the drive says. */
-export async function loadDrive(journalPath: string, cold: ColdIndex, boot: string): Promise<Loaded> {
+export async function loadDrive(files: ExtentSizes, cold: ColdIndex, boot: string): Promise<Loaded> {
   const loading = new Loading(cold);
-  const goodBytes = await readJournal(journalPath, (lines) => loading.read(lines));
+  const goodBytes = await readJournal(files.journalPath, (lines) => loading.read(lines));
+  await loading.measure(files);
   return loading.finish(goodBytes, boot);
 }
+
+/** What loading needs of the drive's files. */
+export type ExtentSizes = Pick<DriveFiles, 'journalPath' | 'blocksOf'>;
+
+/** Files that are looked at before the event loop turns. */
+const measuredAtOnce = 500;
 
 class Loading {
   readonly #cold: ColdIndex;
@@ -37,6 +45,8 @@ class Loading {
   #extents = new Float64Array(1024);
   #extentCount = 0;
   readonly #gone = new Set<number>();
+  /** Extents that were written after the snapshot. */
+  readonly #written = new Set<number>();
   #boot: string | undefined;
   #isSnapshot = true;
   #highestG = 0;
@@ -53,6 +63,22 @@ class Loading {
       if (isEntry(lines[at])) this.#readEntry(lines, at, end + 1 - at);
       else this.#change(lines.toString('latin1', at, end));
       at = end + 1;
+    }
+  }
+
+  /** Counts what files that were being written hold, and no line speaks of. */
+  async measure(files: ExtentSizes): Promise<void> {
+    let count = 0;
+    for (const { extents } of this.#changed.values()) {
+      for (const extent of [...extents.values()]) {
+        if (!this.#written.has(extent.id)) continue;
+        const blocks = files.blocksOf(extent.id);
+        // The line that says that it is gone was not written any more; or none of its bytes were.
+        if (blocks === undefined) extents.delete(extent.index);
+        else extent.extraBlocks = Math.max(0, blocks - blocksOf(extent.runs));
+        count += 1;
+        if (count % measuredAtOnce === 0) await new Promise(setImmediate);
+      }
     }
   }
 
@@ -116,8 +142,12 @@ class Loading {
     this.#changed.delete(g);
     this.#changed.set(g, entry);
     if (kind === 'E') {
-      entry.extents.set(b, { id: a, index: b, runs: new CheckedRuns() });
+      entry.extents.set(b, { id: a, index: b, runs: new CheckedRuns(), extraBlocks: 0 });
       this.#noteExtent(a);
+      this.#written.add(a);
+    } else if (kind === 'W') {
+      const extent = entry.extents.get(a);
+      if (extent !== undefined) this.#written.add(extent.id);
     } else if (kind === 'I') {
       const start = a * extentBytes + b;
       const runs = entry.extents.get(a)?.runs;

@@ -1,6 +1,7 @@
 // From what a drive's line says of a generation to the objects of one that is in use, and back.
 
 import { extentBytes } from '../protocol.ts';
+import type { CheckedRuns } from './checked-runs.ts';
 import type { Drive } from './drive.ts';
 import { Extent, Generation } from './generation.ts';
 import { blockBytes, type Entry, type EntryExtent, extentOverheadBlocks } from './records.ts';
@@ -23,7 +24,7 @@ export function entryOf(generation: Generation, drive: Drive): Entry {
     extents: new Map(),
   };
   for (const extent of generation.extents.values()) {
-    if (extent.drive === drive) entry.extents.set(extent.index, { ...extent, runs: extent.runs });
+    if (extent.drive === drive) entry.extents.set(extent.index, lineOf(extent, extent.runs));
   }
   for (const { extent, run } of generation.unproven) {
     if (extent.drive !== drive) continue;
@@ -31,10 +32,14 @@ export function entryOf(generation: Generation, drive: Drive): Entry {
     const known = entry.extents.get(extent.index);
     if (known === undefined) continue;
     // The extent's own runs are proven: they stay as they are.
-    if (known.runs === extent.runs) entry.extents.set(extent.index, { ...known, runs: extent.runs.copy() });
+    if (known.runs === extent.runs) entry.extents.set(extent.index, lineOf(extent, extent.runs.copy()));
     entry.extents.get(extent.index)?.runs.add(run.start, run.end, run.crc);
   }
   return entry;
+}
+
+function lineOf({ id, index, extraBlocks }: Extent, runs: CheckedRuns): EntryExtent {
+  return { id, index, runs, extraBlocks };
 }
 
 /** The generation of an entry, without its bytes. */
@@ -69,7 +74,8 @@ export function adoptEntry(generation: Generation, entry: Entry, drive: Drive): 
     }
     const taken = new Extent(id, index, drive);
     generation.extents.set(index, taken);
-    drive.warmBytes += extentOverheadBytes;
+    taken.extraBlocks = extent.extraBlocks;
+    drive.warmBytes += taken.heldBytes;
     for (const run of runs) {
       drive.warmBytes += taken.reserved.add(blocksStart(run.start), blocksEnd(run.end));
       if (entry.isUnproven) {

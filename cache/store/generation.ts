@@ -13,6 +13,7 @@ import { IntervalSet } from '../../common/interval-set.ts';
 import type { Freshness, GenerationMeta } from '../protocol.ts';
 import { CheckedRuns, type Run } from './checked-runs.ts';
 import type { Drive } from './drive.ts';
+import { blockBytes, extentOverheadBlocks } from './records.ts';
 
 /** One sparse file that covers bytes [index × 64 MiB, (index + 1) × 64 MiB) of a generation. */
 export class Extent {
@@ -23,11 +24,20 @@ export class Extent {
   readonly runs = new CheckedRuns();
   /** Blocks reserved on the drive, as offsets of the object. */
   readonly reserved = new IntervalSet();
+  /** Blocks of its file beside those: a crash left them. */
+  extraBlocks = 0;
+  /** Whether the journal says that its file is being written: then the next start looks at the file. */
+  isAnnounced = false;
 
   constructor(id: number, index: number, drive: Drive) {
     this.id = id;
     this.index = index;
     this.drive = drive;
+  }
+
+  /** Bytes of the drive that are counted for it. */
+  get heldBytes(): number {
+    return this.reserved.bytes + (this.extraBlocks + extentOverheadBlocks) * blockBytes;
   }
 }
 

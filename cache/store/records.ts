@@ -6,9 +6,13 @@
 //   G <g> <hash> <blocks> <bytes> <used> <extents> <json>   all of a generation on this drive (replaces an earlier line)
 //   U …                                               the same, written in another boot and not checked since
 //   E <g> <extent> <index>                            an extent of it was created
+//   W <g> <index>                                     it is about to be written again, after the snapshot
 //   I <g> <index> <start> <length> <crc>              bytes of it were written; the start is that within the extent
 //   D <g> <index>                                     an extent of it is gone
 //   F <g> <generated> <fresh until>                   the origin confirmed it, or has another one
+//
+// A crash may leave blocks in a file that no line speaks of; only in files that an E, W or I names after the snapshot, which
+// are looked at by the next start. What they hold too much is counted with the extent from then on ("extra").
 //
 // <g> numbers generations within one drive; <hash> is that of the key; <used> is in minutes since 1970; <extents> are
 // numbers with commas, for finding orphans without reading the JSON.
@@ -22,7 +26,13 @@ export const blockBytes = 4096;
 export const extentOverheadBlocks = 1;
 
 /** An extent as a line has it. */
-export type EntryExtent = { readonly id: number; readonly index: number; readonly runs: CheckedRuns };
+export type EntryExtent = {
+  readonly id: number;
+  readonly index: number;
+  readonly runs: CheckedRuns;
+  /** Blocks that its file has beside those of the runs. */
+  extraBlocks: number;
+};
 
 /** What one drive holds of a generation. */
 export type Entry = {
@@ -64,16 +74,16 @@ export function encodeEntry(entry: Entry): string {
   let bytes = 0;
   const ids: number[] = [];
   const extents: unknown[] = [];
-  for (const { id, index, runs } of entry.extents.values()) {
+  for (const { id, index, runs, extraBlocks } of entry.extents.values()) {
     const base = index * extentBytes;
     const flat: number[] = [];
     for (const run of runs) {
       flat.push(run.start - base, run.end - run.start, run.crc);
       bytes += run.end - run.start;
     }
-    blocks += blocksOf(runs) + extentOverheadBlocks;
+    blocks += blocksOf(runs) + extraBlocks + extentOverheadBlocks;
     ids.push(id);
-    extents.push([id, index, flat]);
+    extents.push(extraBlocks === 0 ? [id, index, flat] : [id, index, flat, extraBlocks]);
   }
   const { g, key, host, sizeBytes, etag, lastModified, fields, generatedAtMs, freshUntilMs } = entry;
   const json = JSON.stringify([
@@ -135,7 +145,7 @@ type EntryJson = readonly [
   readonly (readonly [string, string])[],
   number,
   number,
-  readonly (readonly [number, number, readonly number[]])[],
+  readonly (readonly [number, number, readonly number[], number?])[],
 ];
 
 /** Reads a whole entry; `line` has no end-of-line. */
@@ -150,7 +160,12 @@ export function decodeEntry(line: string): Entry {
     ...{ key, host, sizeBytes, fields, generatedAtMs, freshUntilMs },
     etag: etag ?? undefined,
     lastModified: lastModified ?? undefined,
-    extents: new Map(extents.map(([id, index, flat]) => [index, { id, index, runs: runsOf(flat, index) }])),
+    extents: new Map(
+      extents.map(([id, index, flat, extraBlocks = 0]) => [
+        index,
+        { id, index, runs: runsOf(flat, index), extraBlocks },
+      ]),
+    ),
   };
 }
 
@@ -181,6 +196,7 @@ export const line = {
   boot: (id: string): string => `B ${id}\n`,
   snapshotEnd: 'S\n',
   extent: (g: number, id: number, index: number): string => `E ${g} ${id} ${index}\n`,
+  writing: (g: number, index: number): string => `W ${g} ${index}\n`,
   bytes: (g: number, index: number, run: Run): string =>
     `I ${g} ${index} ${run.start - index * extentBytes} ${run.end - run.start} ${run.crc}\n`,
   gone: (g: number, index: number): string => `D ${g} ${index}\n`,

@@ -23,6 +23,7 @@ import { Journal } from './journal.ts';
 import { openDrives } from './open-drives.ts';
 import { Proving, type Verdict } from './proving.ts';
 import { encodeEntry, line } from './records.ts';
+import { snapshotOf } from './snapshot.ts';
 import { WarmGenerations } from './warm-generations.ts';
 
 /** Content that nobody asked for goes after 30 days, as in Microsoft's node (WDn mcc-ent-faq.yml). */
@@ -109,7 +110,7 @@ export class Store {
 
   async #loadDrive(drive: Drive): Promise<void> {
     const boot = bootTime();
-    const loaded = await loadDrive(drive.files.journalPath, drive.cold, boot);
+    const loaded = await loadDrive(drive.files, drive.cold, boot);
     const journal = await Journal.open(drive.files.journalPath, loaded.goodBytes, {
       isFull: (error) => full.has(errorCode(error)),
       failed: (error) => this.#failed(drive, error),
@@ -178,7 +179,8 @@ export class Store {
   #createExtent(generation: Generation, index: number, drive: Drive): Extent {
     const extent = new Extent(this.#nextExtent++, index, drive);
     drive.files.noteFolder(extent.id);
-    drive.warmBytes += extentOverheadBytes;
+    drive.warmBytes += extent.heldBytes;
+    extent.isAnnounced = true;
     let place = generation.places.get(drive);
     if (place === undefined) {
       place = { g: drive.nextG++, extentCount: 0 };
@@ -215,6 +217,11 @@ export class Store {
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     const gaps = generation.stored.gaps(start, start + bytes);
     try {
+      if (!extent.isAnnounced) {
+        extent.isAnnounced = true;
+        drive.append(line.writing(generation.places.get(drive)?.g ?? 0, index));
+        await drive.journal?.flush();
+      }
       for (const gap of gaps) {
         await drive.files.write(
           extent.id,
@@ -252,7 +259,7 @@ export class Store {
     for (const run of extent.runs) generation.stored.remove(run.start, run.end);
     for (const unproven of generation.unproven) if (unproven.extent === extent) forgetUnproven(generation, unproven);
     generation.unproven = generation.unproven.filter((unproven) => unproven.extent !== extent);
-    drive.warmBytes -= extent.reserved.bytes + extentOverheadBytes;
+    drive.warmBytes -= extent.heldBytes;
     const place = generation.places.get(drive);
     if (place !== undefined) {
       place.extentCount -= 1;
@@ -278,6 +285,7 @@ export class Store {
     for (const timer of this.#timers) clearInterval(timer);
     for (const drive of this.drives) {
       await drive.journal?.close();
+      await drive.files.close();
       if (drive.state !== 'failed') drive.unlock();
     }
   }
@@ -314,9 +322,7 @@ export class Store {
   }
 
   async #compact(drive: Drive): Promise<void> {
-    const warm = [...drive.warm].map((generation) => encodeEntry(entryOf(generation, drive)));
-    const lines = [line.boot(bootTime()), ...warm, line.snapshotEnd];
-    await drive.journal?.compact({ cold: drive.cold.capture(), lines });
+    await drive.journal?.compact(snapshotOf(drive));
     drive.noteJournalSize();
   }
 

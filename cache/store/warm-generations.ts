@@ -2,7 +2,7 @@
 // the drives' cold indexes, and comes back from there when its key is asked for.
 
 import type { Drive } from './drive.ts';
-import { adoptEntry, entryOf, extentOverheadBytes, generationOf, isSameGeneration } from './entries.ts';
+import { adoptEntry, entryOf, generationOf, isSameGeneration } from './entries.ts';
 import { Generation } from './generation.ts';
 import { keyHash, line } from './records.ts';
 
@@ -100,9 +100,7 @@ export class WarmGenerations {
         drive.cold.add(entryOf(generation, drive));
         drive.warm.delete(generation);
       }
-      for (const { drive, reserved } of generation.extents.values()) {
-        drive.warmBytes -= reserved.bytes + extentOverheadBytes;
-      }
+      for (const extent of generation.extents.values()) extent.drive.warmBytes -= extent.heldBytes;
       this.#cooled(generation);
     }
   }

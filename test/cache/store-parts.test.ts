@@ -10,7 +10,7 @@ import { extentBytes } from '../../cache/protocol.ts';
 import { CheckedRuns } from '../../cache/store/checked-runs.ts';
 import { bytesOf, crcOf, joinedCrc } from '../../cache/store/checksum.ts';
 import { ColdIndex } from '../../cache/store/cold-index.ts';
-import { loadDrive } from '../../cache/store/drive-loading.ts';
+import { type ExtentSizes, loadDrive } from '../../cache/store/drive-loading.ts';
 import { Journal } from '../../cache/store/journal.ts';
 import { blocksOf, decodeEntry, type Entry, encodeEntry, keyHash, line } from '../../cache/store/records.ts';
 
@@ -79,7 +79,7 @@ function entry(g: number, key: string, indexes: readonly number[], usedAtMs = 60
       indexes.map((index) => {
         const runs = new CheckedRuns();
         runs.add(index * extentBytes + 10, index * extentBytes + 5000, g);
-        return [index, { id: g * 100 + index, index, runs }];
+        return [index, { id: g * 100 + index, index, runs, extraBlocks: 0 }];
       }),
     ),
   };
@@ -157,6 +157,9 @@ describe('the cold index', () => {
   });
 });
 
+/** A journal without files of extents. */
+const filesAt = (journalPath: string): ExtentSizes => ({ journalPath, blocksOf: () => 0 });
+
 describe('the journal', () => {
   const host = {
     isFull: () => false,
@@ -195,7 +198,7 @@ describe('the journal', () => {
       for (let length = 0; length <= whole.length; length += 37) {
         writeFileSync(path, whole.subarray(0, length));
         const cold = new ColdIndex();
-        const { goodBytes } = await loadDrive(path, cold, 'one');
+        const { goodBytes } = await loadDrive(filesAt(path), cold, 'one');
         expect(goodBytes).toBeLessThanOrEqual(length);
         const keys = [...cold.slots()].map((slot) => cold.read(slot).key);
         expect(keys).toEqual(Array.from({ length: keys.length }, (_, i) => `key${i + 1}`));
@@ -205,7 +208,7 @@ describe('the journal', () => {
         journal.append(encodeEntry(entry(50, 'more', [2])));
         await journal.close();
         const again = new ColdIndex();
-        await loadDrive(path, again, 'one');
+        await loadDrive(filesAt(path), again, 'one');
         expect([...again.slots()].map((slot) => again.read(slot).key)).toEqual([...keys, 'more']);
       }
     });
@@ -220,7 +223,7 @@ describe('the journal', () => {
         damaged[at] = (damaged[at] ?? 0) ^ 0x20;
         writeFileSync(path, damaged);
         const cold = new ColdIndex();
-        const { goodBytes } = await loadDrive(path, cold, 'one');
+        const { goodBytes } = await loadDrive(filesAt(path), cold, 'one');
         expect(goodBytes).toBeLessThanOrEqual(at);
       }
     });
@@ -234,7 +237,7 @@ describe('the journal', () => {
       journal.append(encodeEntry(entry(7, 'key7', [0])));
       await journal.close();
       const cold = new ColdIndex();
-      await loadDrive(path, cold, 'two');
+      await loadDrive(filesAt(path), cold, 'two');
       const unproven = [...cold.slots()].filter((slot) => cold.read(slot).isUnproven).map((slot) => cold.read(slot).g);
       expect(unproven).toHaveLength(19);
       expect(unproven).not.toContain(7);
@@ -247,7 +250,7 @@ describe('the journal', () => {
       const journal = await Journal.open(path, readFileSync(path).length, host);
       journal.append(line.gone(3, 0));
       await journal.close();
-      const { isKnown, highestExtent, nextG } = await loadDrive(path, new ColdIndex(), 'one');
+      const { isKnown, highestExtent, nextG } = await loadDrive(filesAt(path), new ColdIndex(), 'one');
       expect([isKnown(2), isKnown(3), isKnown(21)]).toEqual([true, false, false]);
       expect([highestExtent, nextG]).toEqual([20, 21]);
     });
@@ -257,7 +260,7 @@ describe('the journal', () => {
     await withJournal(async (path) => {
       await write(path);
       const cold = new ColdIndex();
-      const { goodBytes } = await loadDrive(path, cold, 'one');
+      const { goodBytes } = await loadDrive(filesAt(path), cold, 'one');
       const before = [...cold.slots()].map((slot) => encodeEntry(cold.read(slot)));
       const journal = await Journal.open(path, goodBytes, host);
       journal.append(line.gone(1, 0)); // of before: the snapshot says what holds
@@ -267,7 +270,7 @@ describe('the journal', () => {
       await journal.close();
       expect(readFileSync(path).length).toBeLessThan(goodBytes);
       const again = new ColdIndex();
-      await loadDrive(path, again, 'one');
+      await loadDrive(filesAt(path), again, 'one');
       expect([...again.slots()].map((slot) => encodeEntry(again.read(slot)))).toEqual(
         before.filter((each) => !each.startsWith('G 2 ')),
       );
