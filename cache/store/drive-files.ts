@@ -4,7 +4,7 @@
 //   <path>/do-cache/journal         what the extents hold
 //   <path>/do-cache/extents/1f/…    one file an extent, named by its number; a number is never used twice
 
-import { constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../common/errors.ts';
@@ -37,7 +37,13 @@ export class DriveFiles {
 
   /** Makes the folders; throws what the drive says. */
   create(): void {
-    mkdirSync(join(this.folder, 'extents'), { recursive: true });
+    try {
+      mkdirSync(join(this.folder, 'extents'), { recursive: true });
+    } catch (error) {
+      // Node says ENOENT for a file system that is read-only; the folder itself knows better.
+      if (errorCode(error) === 'ENOENT') accessSync(this.path, constants.W_OK);
+      throw error;
+    }
   }
 
   /** How many folders there are, all of them counted. */

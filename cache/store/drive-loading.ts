@@ -156,6 +156,8 @@ class Loading {
       const extent = entry.extents.get(a);
       if (extent !== undefined) this.#gone.add(extent.id);
       entry.extents.delete(a);
+    } else if (kind === 'T') {
+      entry.usedAtMs = a * 60_000;
     } else if (kind === 'F') {
       entry.generatedAtMs = a;
       entry.freshUntilMs = b;

@@ -46,7 +46,9 @@ function lineOf({ id, index, extraBlocks }: Extent, runs: CheckedRuns): EntryExt
 export function generationOf(entry: Entry, id: number): Generation {
   const { key, host, sizeBytes, etag, lastModified, fields, generatedAtMs, freshUntilMs } = entry;
   const freshness = { generatedAtMs, freshUntilMs };
-  return new Generation({ id, key, host, sizeBytes, etag, lastModified, fields, freshness });
+  const generation = new Generation({ id, key, host, sizeBytes, etag, lastModified, fields, freshness });
+  generation.useJournalledAtMs = entry.usedAtMs;
+  return generation;
 }
 
 export function isSameGeneration({ meta }: Generation, entry: Entry): boolean {

@@ -61,6 +61,8 @@ export class Generation {
   /** Requests that wait for bytes of it; it is not evicted while there are any. */
   askCount = 0;
   usedAtMs = Date.now();
+  /** When the journals were last told that it was used; content that is new is journalled anyway. */
+  useJournalledAtMs = Date.now();
 
   constructor(from: GenerationMeta & { readonly host: string; readonly freshness: Freshness }) {
     const { host, freshness, ...meta } = from;

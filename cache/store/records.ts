@@ -9,6 +9,7 @@
 //   W <g> <index>                                     it is about to be written again, after the snapshot
 //   I <g> <index> <start> <length> <crc>              bytes of it were written; the start is that within the extent
 //   D <g> <index>                                     an extent of it is gone
+//   T <g> <used>                                      it was asked for
 //   F <g> <generated> <fresh until>                   the origin confirmed it, or has another one
 //
 // A crash may leave blocks in a file that no line speaks of; only in files that an E, W or I names after the snapshot, which
@@ -45,7 +46,7 @@ export type Entry = {
   readonly fields: readonly (readonly [string, string])[];
   generatedAtMs: number;
   freshUntilMs: number;
-  readonly usedAtMs: number;
+  usedAtMs: number;
   /** Written in another boot: its bytes may be holes until they were compared with their checksums. */
   isUnproven: boolean;
   readonly extents: Map<number, EntryExtent>;
@@ -200,6 +201,7 @@ export const line = {
   bytes: (g: number, index: number, run: Run): string =>
     `I ${g} ${index} ${run.start - index * extentBytes} ${run.end - run.start} ${run.crc}\n`,
   gone: (g: number, index: number): string => `D ${g} ${index}\n`,
+  used: (g: number, usedAtMs: number): string => `T ${g} ${Math.floor(usedAtMs / 60_000)}\n`,
   fresh: (g: number, generatedAtMs: number, freshUntilMs: number): string =>
     `F ${g} ${generatedAtMs} ${freshUntilMs}\n`,
 } as const;

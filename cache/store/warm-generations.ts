@@ -9,6 +9,9 @@ import { keyHash, line } from './records.ts';
 /** About 3 kB each. */
 const countMaxDefault = 16_384;
 
+/** How exactly the order of use, and with it what is kept, survives a crash. */
+const useJournalIntervalMs = 600_000;
+
 export class WarmGenerations {
   readonly #drives: readonly Drive[];
   readonly #countMax: number;
@@ -48,9 +51,12 @@ export class WarmGenerations {
     if (!this.#generations.delete(generation.meta.id)) return;
     this.#generations.set(generation.meta.id, generation);
     generation.usedAtMs = Date.now();
-    for (const drive of generation.places.keys()) {
+    const isNews = generation.usedAtMs > generation.useJournalledAtMs + useJournalIntervalMs;
+    if (isNews) generation.useJournalledAtMs = generation.usedAtMs;
+    for (const [drive, { g }] of generation.places) {
       drive.warm.delete(generation);
       drive.warm.add(generation);
+      if (isNews) drive.append(line.used(g, generation.usedAtMs));
     }
   }
 
