@@ -78,7 +78,8 @@ export class Drive {
 
   get #metadataBytes(): number {
     const journal = Math.ceil((this.journal?.bytes ?? 0) / blockBytes) + 1;
-    return (this.files.folderCount + 1 + 2 * journal) * blockBytes;
+    const lockAndRoot = 2;
+    return (this.files.folderCount + lockAndRoot + 2 * journal) * blockBytes;
   }
 
   /** Bytes that may still be reserved without evicting anything; negative when there are too many. */

@@ -230,7 +230,8 @@ export class Store {
         );
       }
     } catch (error) {
-      this.#failed(drive, error);
+      // Its file may have been closed while this was written, because the extent was evicted.
+      if (generation.extents.get(index) === extent) this.#failed(drive, error);
       throw error;
     }
     if (generation.extents.get(index) !== extent) {

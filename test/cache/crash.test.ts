@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../common/random.ts';
 import {
   ask,
+  blocksAtOnce,
   childrenOf,
   expectContent,
   expectOwnContent,
@@ -86,7 +87,7 @@ describe('after kill -9', () => {
             if (reply.complete) expect(reply.body.length).toBe(end - start);
             answers += 1;
             if (answers % 20 === 0) await setup.newVersion(id);
-            diskBytesMax = Math.max(diskBytesMax, setup.diskBytes());
+            diskBytesMax = Math.max(diskBytesMax, blocksAtOnce(join(setup.folder, 'drive')));
           }
         };
         const clients = Array.from({ length: 6 }, client);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { Pacer } from '../../cache/worker/pacer.ts';
 import {
+  blocksAtOnce,
   blocksUnder,
   expectContent,
   type Program,
@@ -33,7 +34,7 @@ describe('the quota of a drive', () => {
       let isFilling = true;
       const watch = (async () => {
         while (isFilling) {
-          most = Math.max(most, setup.diskBytes());
+          most = Math.max(most, blocksAtOnce(join(setup.folder, 'drive')));
           await new Promise(setImmediate);
         }
       })();
