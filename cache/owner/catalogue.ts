@@ -6,6 +6,7 @@
 
 import { freshnessOf, keptMs, readerOf, replaced } from '../http/freshness.ts';
 import type { Freshness, OwnerMessage } from '../protocol.ts';
+import { recordHead } from '../store/entries.ts';
 import type { Extent, Generation } from '../store/generation.ts';
 import type { Store } from '../store/store.ts';
 import type { Ask, WorkerLink } from './ask.ts';
@@ -40,19 +41,10 @@ export class Catalogue {
     this.#forceTtlMs = forceTtlMs;
   }
 
-  /** Takes over what was on the drives: of the generations of a key, what the origin said last is the current one. */
-  adopt(generations: readonly Generation[]): void {
-    const byAge = (a: Generation, b: Generation): number =>
-      a.freshness.generatedAtMs - b.freshness.generatedAtMs || a.meta.id - b.meta.id;
-    for (const generation of [...generations].sort(byAge)) {
-      const object = this.object(generation.meta.key);
-      if (object.current !== undefined) object.older.unshift(object.current);
-      object.current = generation;
-    }
-    this.sweep(Date.now());
-  }
-
-  /** What is known under a key; a new entry where nothing is. */
+  /**
+   * What is known under a key, with what the drives hold of it; a new entry where nothing is. Of generations that were not
+   * in use, what the origin said last is the current one.
+   */
   object(key: string): CachedObject {
     let object = this.#objects.get(key);
     if (object === undefined) {
@@ -69,6 +61,15 @@ export class Catalogue {
         passThroughUntilMs: 0,
       };
       this.#objects.set(key, object);
+    }
+    const recalled = this.#store.recall(key, [object.current, ...object.older]);
+    this.#objects.set(key, object); // it may have been left empty, and so removed, while others were recalled
+    if (object.current !== undefined) object.older.push(...recalled.toReversed());
+    else {
+      for (const generation of recalled) {
+        if (object.current !== undefined) object.older.unshift(object.current);
+        object.current = generation;
+      }
     }
     return object;
   }
@@ -120,11 +121,18 @@ export class Catalogue {
   /** Nothing is left of a generation: its name goes too, so that memory is bounded by what the drives hold. */
   forget(generation: Generation): void {
     this.#store.drop(generation);
+    this.release(generation);
+  }
+
+  /** Nobody is to serve from a generation before it was asked for again. */
+  release(generation: Generation): void {
     this.tell(generation, { kind: 'forgotten', generation: generation.meta.id });
     for (const worker of this.#workers) worker.known.delete(generation.meta.id);
     const object = this.#objects.get(generation.meta.key);
     if (object?.current === generation) object.current = undefined;
-    if (object !== undefined) remove(object.older, generation);
+    if (object === undefined) return;
+    remove(object.older, generation);
+    if (isIdle(object)) this.#objects.delete(object.key);
   }
 
   /**
@@ -191,10 +199,13 @@ export class Catalogue {
   }
 
   #refreshed(generation: Generation, host: string, freshness: Freshness, fields: Generation['meta']['fields']): void {
+    // An answer's own Date is not worth writing all anew: its age is told by the freshness.
+    const isSameHead = generation.host === host && textOf(generation.meta.fields) === textOf(fields);
     generation.host = host;
     generation.freshness = freshness;
     generation.meta = { ...generation.meta, fields };
-    this.#store.recordHead(generation);
+    if (isSameHead) this.#store.recordFreshness(generation);
+    else recordHead(generation);
     this.tell(generation, { kind: 'fresh', generation: generation.meta.id, freshness, fields });
   }
 }
@@ -204,9 +215,17 @@ export function generationsOf(object: CachedObject): Generation[] {
   return object.current === undefined ? [...object.older] : [object.current, ...object.older];
 }
 
+/** Whether nothing is known of an object. */
+function isIdle({ current, older, discovery, passThroughUntilMs }: CachedObject): boolean {
+  return current === undefined && older.length === 0 && discovery === undefined && passThroughUntilMs < Date.now();
+}
+
 export function placeOf(extent: Extent): { id: number; index: number; path: string } {
   return { id: extent.id, index: extent.index, path: extent.drive.extentPath(extent.id) };
 }
+
+const textOf = (fields: Generation['meta']['fields']): string =>
+  JSON.stringify(fields.filter(([name]) => name !== 'Date'));
 
 function remove<T>(list: T[], item: T): void {
   const index = list.indexOf(item);

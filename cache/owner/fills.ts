@@ -29,6 +29,7 @@ const unwantedBytesMax = 16 * 1024;
 const sweepIntervalMs = 3600e3;
 
 export class Fills {
+  readonly #store: Store;
   readonly #upstream: Upstream;
   readonly #origins: OriginTable;
   readonly #catalogue: Catalogue;
@@ -42,6 +43,7 @@ export class Fills {
     workers: ReadonlySet<WorkerLink>,
     forceTtlMs?: number,
   ) {
+    this.#store = store;
     this.#upstream = upstream;
     this.#origins = origins;
     this.#catalogue = new Catalogue(store, workers, forceTtlMs);
@@ -49,15 +51,13 @@ export class Fills {
     setInterval(() => this.#catalogue.sweep(Date.now()), sweepIntervalMs).unref();
   }
 
-  /** Takes over what was on the drives. */
-  adopt(generations: readonly Generation[]): void {
-    this.#catalogue.adopt(generations);
-  }
-
   ask(ask: Ask): void {
     const object = this.#catalogue.object(ask.upstream.key);
     const { current } = object;
-    if (Date.now() < object.passThroughUntilMs) ask.worker.send({ kind: 'passThrough', ask: ask.id });
+    // A drive that is still being read may hold it, and nobody knows yet what there is room for.
+    const isUnknown = current === undefined && object.older.length === 0;
+    if ((isUnknown && this.#store.isLoading) || Date.now() < object.passThroughUntilMs)
+      ask.worker.send({ kind: 'passThrough', ask: ask.id });
     else if (object.discovery !== undefined) object.discovery.waiting.push(ask);
     else if (current === undefined) this.#discover(object, [ask], ask.upstream.host);
     else if (!isStale(current)) this.#filler.attach(ask, current);
@@ -98,6 +98,21 @@ export class Fills {
       if (generation.extents.size === 0 && !generation.isInUse) this.#catalogue.forget(generation);
       else this.#filler.planAll(generation);
     });
+  }
+
+  /** Bytes that are there since another boot of the machine are the right ones. */
+  proven(generation: Generation, start: number, end: number): void {
+    this.#catalogue.tell(generation, { kind: 'stored', generation: generation.meta.id, start, end });
+  }
+
+  /** … or are not: whoever waits for them gets them fetched. */
+  disproved(generation: Generation): void {
+    this.#filler.planAll(generation);
+  }
+
+  /** A generation was not used for long: it is found again by its key. */
+  cooled(generation: Generation): void {
+    this.#catalogue.release(generation);
   }
 
   /**

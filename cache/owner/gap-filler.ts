@@ -72,6 +72,7 @@ export class GapFiller {
     }
     asks.add(ask);
     this.#store.touch(generation);
+    this.#store.prove(generation, rangeOf(ask.range, generation.meta.sizeBytes));
     this.#catalogue.introduce(ask.worker, generation);
     ask.worker.send({ kind: 'serve', ask: ask.id, generation: generation.meta.id });
     this.#plan(ask, generation);
@@ -129,9 +130,11 @@ export class GapFiller {
   async write(generation: Generation | undefined, start: number, buffers: readonly Buffer[]): Promise<void> {
     if (generation === undefined) return;
     const end = start + buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    for (const gap of generation.stored.gaps(start, end)) {
-      await this.#writeGap(generation, gap, slice(buffers, gap.start - start, gap.end - start));
-    }
+    const extent = generation.extents.get(Math.floor(start / extentBytes));
+    if (extent === undefined) throw new Error('the drive of these bytes is gone');
+    await this.#store.write(generation, extent, start, buffers);
+    generation.claimed.remove(start, end);
+    this.#catalogue.tell(generation, { kind: 'stored', generation: generation.meta.id, start, end });
   }
 
   /** A fetch is over: what it left open is free again, and whoever waits goes on or hears the failure. */
@@ -234,25 +237,6 @@ export class GapFiller {
     return { cause: 'changed', detail: 'the origin has another generation' };
   }
 
-  async #writeGap(generation: Generation, { start, end }: ByteRange, buffers: readonly Buffer[]): Promise<void> {
-    const extent = generation.extents.get(Math.floor(start / extentBytes));
-    if (extent === undefined) throw new Error('the drive of these bytes is gone');
-    try {
-      await this.#store.write(extent, start, buffers);
-    } catch (error) {
-      this.#store.failDrive(extent.drive, error);
-      throw error;
-    }
-    if (generation.extents.get(extent.index) !== extent) {
-      void extent.drive.removeExtent(extent.id); // evicted while this was written: its file must not come back
-      throw new Error('the drive of these bytes is gone');
-    }
-    generation.stored.add(start, end);
-    generation.claimed.remove(start, end);
-    this.#store.recordStored(generation, start, end);
-    this.#catalogue.tell(generation, { kind: 'stored', generation: generation.meta.id, start, end });
-  }
-
   #isWanted({ generation, ranges }: Fill): boolean {
     for (const ask of this.#asks.get(generation) ?? []) {
       const wanted = rangeOf(ask.range, generation.meta.sizeBytes);
@@ -292,17 +276,4 @@ export class GapFiller {
       else refuse(ask, failure);
     }
   }
-}
-
-/** The bytes [from, to) of buffers that follow each other. */
-function slice(buffers: readonly Buffer[], from: number, to: number): Buffer[] {
-  const parts: Buffer[] = [];
-  let position = 0;
-  for (const buffer of buffers) {
-    const start = Math.max(0, from - position);
-    const end = Math.min(buffer.length, to - position);
-    if (start < end) parts.push(buffer.subarray(start, end));
-    position += buffer.length;
-  }
-  return parts;
 }

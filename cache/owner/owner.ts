@@ -26,6 +26,8 @@ const drainMs = 10_000;
 /** A worker that dies this soon after its start is not replaced at once. */
 const restartDelayMs = 1000;
 const queryTimeoutMs = 5000;
+/** Journals up to this size are read before the first request, which then finds what the drives hold (some 100 ms). */
+const loadingWaitBytesMax = 8 * 2 ** 20;
 
 export async function runOwner(settings: Settings): Promise<void> {
   const owner = new Owner(settings);
@@ -67,9 +69,10 @@ class Owner {
 
   async start(): Promise<void> {
     const settings = this.#settings;
-    this.#fills.adopt(await this.#store.load());
+    const loading = this.#store.load();
     const listen = formatAddress({ host: settings.listen.host, port: await this.#door.listen(settings.listen) });
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
+    if (this.#store.journalBytes < loadingWaitBytesMax) await loading;
     const admin = await serveAdmin(settings.admin, {
       books: () => this.books(),
       ledger: () => this.ledger(),
@@ -81,7 +84,9 @@ class Owner {
     printReady(listen, formatAddress(admin));
   }
 
-  async books(): Promise<Books & { readonly storedBytes: number; readonly driveBytes: number }> {
+  async books(): Promise<
+    Books & { readonly storedBytes: number; readonly driveBytes: number; readonly loadingDriveCount: number }
+  > {
     const answers = await this.#query((query) => ({ kind: 'booksQuery', query }));
     const books = answers.flatMap((answer) => (answer.kind === 'books' ? [answer.books] : []));
     const own = emptyBooks();
@@ -92,6 +97,7 @@ class Owner {
       ...sumBooks([this.#past, own, ...books]),
       storedBytes: this.#store.storedBytes,
       driveBytes: this.#store.usedBytes,
+      loadingDriveCount: this.#store.loadingDriveCount,
     };
   }
 

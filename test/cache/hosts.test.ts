@@ -48,7 +48,7 @@ beforeEach(async () => {
   );
   fills = new Fills(store, upstream, origins, links);
   store.listener = fills;
-  fills.adopt(await store.load());
+  await store.load();
 });
 
 afterEach(async () => {
