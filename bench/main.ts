@@ -2,11 +2,13 @@
 
 import Table from 'cli-table3';
 import { benchContent } from './content.ts';
+import { benchIndexLoad } from './index-load.ts';
 import { type Measurement, spread } from './measurement.ts';
 import { benchServing } from './serving.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<readonly Measurement[]>>> = {
   content: benchContent,
+  index: benchIndexLoad,
   serving: benchServing,
 };
 

@@ -21,11 +21,11 @@ export type GenerationMeta = {
   readonly sizeBytes: number;
   readonly etag: string | undefined;
   readonly lastModified: string | undefined;
-  /** End-to-end header fields of the origin that every answer repeats (names in their usual case). */
+  /** End-to-end header fields of the origin that every answer repeats (names as it wrote them; a weak ETag is among them). */
   readonly fields: readonly (readonly [string, string])[];
 };
 
-/** Until when a generation may be served without asking, and what its age is. All epoch ms. */
+/** Until when a generation may be served without asking (0: its origin has another one), and what its age is. All epoch ms. */
 export type Freshness = { readonly freshUntilMs: number; readonly generatedAtMs: number };
 
 export type ExtentPlace = { readonly id: number; readonly index: number; readonly path: string };
@@ -82,9 +82,23 @@ export type OwnerMessage =
       readonly start: number;
       readonly end: number;
     }
+  /** Bytes that were claimed for this ask and did not come: who claims them next has the miss. */
+  | {
+      readonly kind: 'unclaimed';
+      readonly ask: number;
+      readonly generation: number;
+      readonly start: number;
+      readonly end: number;
+    }
   | { readonly kind: 'extent'; readonly generation: number; readonly place: ExtentPlace }
   | { readonly kind: 'stored'; readonly generation: number; readonly start: number; readonly end: number }
-  | { readonly kind: 'fresh'; readonly generation: number; readonly freshness: Freshness }
+  /** The generation is the current one (again), with this freshness and these fields. */
+  | {
+      readonly kind: 'fresh';
+      readonly generation: number;
+      readonly freshness: Freshness;
+      readonly fields: GenerationMeta['fields'];
+    }
   | { readonly kind: 'evicted'; readonly generation: number; readonly index: number; readonly extent: number }
   | { readonly kind: 'superseded'; readonly generation: number }
   | { readonly kind: 'forgotten'; readonly generation: number }

@@ -44,6 +44,18 @@ export class ResponseHead {
     this.#text = text;
   }
 
+  /** All header lines in their order, names as sent. */
+  *fields(): Generator<readonly [name: string, value: string]> {
+    let lineStart = this.#text.indexOf('\r\n') + 2;
+    for (;;) {
+      const lineEnd = this.#text.indexOf('\r\n', lineStart);
+      if (lineEnd <= lineStart) return;
+      const colon = this.#text.indexOf(':', lineStart);
+      yield [this.#text.slice(lineStart, colon), trimmed(this.#text, colon + 1, lineEnd)];
+      lineStart = lineEnd + 2;
+    }
+  }
+
   /** Any header by its name in any case; several of one name are joined by ", ". Searched for at each call. */
   header(name: string): string | undefined {
     const wanted = name.toLowerCase();

@@ -20,16 +20,19 @@ export type Ask = {
   generation: Generation | undefined;
   fetchCount: number;
   failureCount: number;
+  /** Whether the generation's host has failed this ask, and its own host was asked instead. */
+  wentElsewhere: boolean;
 };
+
+/** How every ask begins. */
+export const newAsk = { generation: undefined, fetchCount: 0, failureCount: 0, wentElsewhere: false } as const;
 
 /** Broken connections, time-outs and short bodies are tried again this often for one request. */
 export const failuresPerAskMax = 2;
 
 /** Trouble is 5xx with an empty body, never 4xx: a 4xx bans the node on the devices that see it. */
 export function refuse(ask: Ask, failure: FetchFailure | undefined): void {
-  const status = statusOf(failure);
-  const fields: [string, string][] = status === 503 ? [['Retry-After', '5']] : [];
-  ask.worker.send({ kind: 'refused', ask: ask.id, status, fields });
+  ask.worker.send({ kind: 'refused', ask: ask.id, status: statusOf(failure), fields: [['Retry-After', '5']] });
 }
 
 function statusOf(failure: FetchFailure | undefined): number {

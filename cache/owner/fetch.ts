@@ -6,6 +6,9 @@ import { type ByteRange, parseContentRange, rangeHeader } from '../../common/byt
 import { errorCode } from '../../common/errors.ts';
 import type { Failure, ResponseSink } from '../../common/http-connection.ts';
 import type { ResponseHead } from '../../common/http-response-parser.ts';
+import type { AnswerTimes } from '../http/freshness.ts';
+import { parseHttpDate } from '../http/http-date.ts';
+import { isStrongDate } from '../http/preconditions.ts';
 import { extentBytes } from '../protocol.ts';
 import type { UpstreamExchange } from '../upstream.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -18,13 +21,21 @@ export type Answer =
       readonly sizeBytes: number;
       readonly validator: Validator | undefined;
       readonly head: ResponseHead;
+      readonly times: AnswerTimes;
     }
-  | { readonly kind: 'notModified'; readonly head: ResponseHead }
+  | { readonly kind: 'notModified'; readonly head: ResponseHead; readonly times: AnswerTimes }
   | { readonly kind: 'status'; readonly status: number; readonly head: ResponseHead }
   | { readonly kind: 'invalid'; readonly reason: string };
 
-/** What tells generations apart: a strong ETag, else the date of the last change (with the size). */
-export type Validator = { readonly etag: string | undefined; readonly lastModified: string | undefined };
+/**
+ * What tells generations apart: a strong ETag, else the date of the last change with the size, and with the weak ETag where
+ * there is one. A weak ETag alone promises no equal bytes: it is no validator here.
+ */
+export type Validator = {
+  readonly etag: string | undefined;
+  readonly weakEtag: string | undefined;
+  readonly lastModified: string | undefined;
+};
 
 /** Where the body goes. Called in order; `write` resolves when the bytes are on the drive. */
 export interface FetchUser {
@@ -40,7 +51,7 @@ export type FetchFailure = {
    * `denied`: a 3xx or 4xx, which is the asking client's own (its signature has expired …). `loop`: a node upstream found
    * itself in the request's Via.
    */
-  readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed' | 'denied' | 'unavailable' | 'loop';
+  readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed' | 'denied' | 'unavailable' | 'abandoned' | 'loop';
   readonly detail: string;
 };
 
@@ -52,6 +63,7 @@ export class Fetch implements ResponseSink {
   readonly #user: FetchUser;
   readonly #asked: ByteRange | undefined;
   exchange: UpstreamExchange | undefined;
+  readonly #requestedAtMs = Date.now();
   #state: 'waiting' | 'storing' | 'discarding' = 'waiting';
   /** Where the next byte from upstream belongs, and where the answer ends. */
   #position = 0;
@@ -106,6 +118,14 @@ export class Fetch implements ResponseSink {
     this.#finish(failure);
   }
 
+  /** Stops asking: what has come is still written, then the fetch ends as failed. */
+  giveUp(failure: FetchFailure): void {
+    if (this.#outcome !== undefined) return;
+    this.#state = 'discarding';
+    this.exchange?.abort();
+    this.#finish(failure);
+  }
+
   #finish(failure: FetchFailure | undefined): void {
     this.#outcome ??= { failure };
     this.#settle();
@@ -149,13 +169,14 @@ export class Fetch implements ResponseSink {
 
   #read(head: ResponseHead): Answer {
     const status = head.statusCode;
-    if (status === 304) return { kind: 'notModified', head };
+    const times = { requestedAtMs: this.#requestedAtMs, receivedAtMs: Date.now() };
+    if (status === 304) return { kind: 'notModified', head, times };
     if (status !== 200 && status !== 206) return { kind: 'status', status, head };
     const validator = readValidator(head);
     if (status === 200) {
       const sizeBytes = head.contentLength;
       if (sizeBytes === undefined) return { kind: 'status', status, head };
-      return { kind: 'bytes', range: { start: 0, end: sizeBytes }, sizeBytes, validator, head };
+      return { kind: 'bytes', range: { start: 0, end: sizeBytes }, sizeBytes, validator, head, times };
     }
     const contentRange = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
     const range = contentRange?.range;
@@ -172,12 +193,16 @@ export class Fetch implements ResponseSink {
     if (asked !== undefined && (range.start !== asked.start || range.end !== Math.min(asked.end, sizeBytes))) {
       return { kind: 'invalid', reason: `asked for ${rangeHeader(asked)}, answered ${head.contentRange}` };
     }
-    return { kind: 'bytes', range, sizeBytes, validator, head };
+    return { kind: 'bytes', range, sizeBytes, validator, head, times };
   }
 }
 
+/** `undefined`: nothing in the answer tells its version from another one. */
 function readValidator(head: ResponseHead): Validator | undefined {
-  const etag = head.etag !== undefined && /^"[^"]*"$/.test(head.etag) ? head.etag : undefined;
+  const isStrong = head.etag !== undefined && /^"[^"]*"$/.test(head.etag);
+  const etag = isStrong ? head.etag : undefined;
+  const weakEtag = head.etag !== undefined && /^W\/"[^"]*"$/.test(head.etag) ? head.etag : undefined;
   const lastModified = head.header('last-modified');
-  return etag === undefined && lastModified === undefined ? undefined : { etag, lastModified };
+  const isDated = parseHttpDate(lastModified) !== undefined && isStrongDate(lastModified, head.header('date'));
+  return etag === undefined && !isDated ? undefined : { etag, weakEtag, lastModified };
 }

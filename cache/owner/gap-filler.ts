@@ -4,7 +4,8 @@
 //   attach ──▶ plan: claim gaps ──▶ fetch ──▶ write ──▶ stored, told to every worker that has the object
 //                        ▲                       └─▶ ended: what is open is free again, who waits goes on or hears why not
 //
-// A failure reaches all who wait for the bytes at once. A leader that goes leaves its fetch running: it is short.
+// Gaps of a generation are filled from the host that gave it, on condition that it still has it. A failure reaches all who
+// wait for the bytes at once. A leader that goes leaves its fetch running: it is short, and given up when nobody wants it.
 
 import { type ByteRange, rangeHeader } from '../../common/byte-range.ts';
 import type { OriginTable } from '../http/origin-table.ts';
@@ -20,19 +21,44 @@ import { isOf, unwanted } from './verdict.ts';
 
 /** A request has at most this many fetches under way. */
 const fetchesPerAskMax = 2;
+/** A fetch that nobody waits for goes on for this long: its bytes will be asked for again. Then it is given up. */
+export const abandonedFillMsMax = 10_000;
+
+/** We ask for bytes as they are: another coding of them would be another object. */
+export const identityOnly: readonly [string, string] = ['Accept-Encoding', 'identity'];
+
+/** Bytes on their way: claimed by nobody else until it has ended. */
+export type Fill = {
+  readonly generation: Generation;
+  readonly ranges: ByteRange[];
+  /** For whom they are fetched, unless that client is gone already. */
+  readonly leader: Ask | undefined;
+  fetch: Fetch | undefined;
+  abandonedTimer: NodeJS.Timeout | undefined;
+};
 
 export class GapFiller {
   readonly #store: Store;
   readonly #upstream: Upstream;
   readonly #origins: OriginTable;
   readonly #catalogue: Catalogue;
+  readonly #askElsewhere: (ask: Ask) => void;
   readonly #asks = new Map<Generation, Set<Ask>>();
+  readonly #fills = new Map<Generation, Set<Fill>>();
 
-  constructor(store: Store, upstream: Upstream, origins: OriginTable, catalogue: Catalogue) {
+  /** `askElsewhere`: the generation's host has failed an ask that named another host. */
+  constructor(
+    store: Store,
+    upstream: Upstream,
+    origins: OriginTable,
+    catalogue: Catalogue,
+    askElsewhere: (ask: Ask) => void,
+  ) {
     this.#store = store;
     this.#upstream = upstream;
     this.#origins = origins;
     this.#catalogue = catalogue;
+    this.#askElsewhere = askElsewhere;
   }
 
   /** From now on an ask waits for bytes of this generation. */
@@ -46,6 +72,7 @@ export class GapFiller {
     }
     asks.add(ask);
     this.#store.touch(generation);
+    this.#store.prove(generation, rangeOf(ask.range, generation.meta.sizeBytes));
     this.#catalogue.introduce(ask.worker, generation);
     ask.worker.send({ kind: 'serve', ask: ask.id, generation: generation.meta.id });
     this.#plan(ask, generation);
@@ -56,6 +83,7 @@ export class GapFiller {
     if (asks?.delete(ask) !== true) return;
     generation.askCount -= 1;
     if (asks.size === 0) this.#asks.delete(generation);
+    this.watchAbandoned(generation);
   }
 
   /** Requests that wait for bytes, and fetches for them that are under way. */
@@ -77,6 +105,70 @@ export class GapFiller {
     for (const ask of this.#asks.get(generation) ?? []) this.#plan(ask, generation);
   }
 
+  /** Reserves and claims bytes; `undefined` when there is no room for them. */
+  claim(generation: Generation, range: ByteRange, leader: Ask | undefined): Fill | undefined {
+    const fill: Fill = { generation, ranges: [], leader, fetch: undefined, abandonedTimer: undefined };
+    if (!this.#extend(fill, range)) return undefined;
+    if (leader !== undefined) leader.fetchCount += 1;
+    let fills = this.#fills.get(generation);
+    if (fills === undefined) {
+      fills = new Set();
+      this.#fills.set(generation, fills);
+    }
+    fills.add(fill);
+    return fill;
+  }
+
+  /** Starts the clock of fetches that nobody waits for. */
+  watchAbandoned(generation: Generation): void {
+    for (const fill of this.#fills.get(generation) ?? []) {
+      if (this.#isWanted(fill)) continue;
+      fill.abandonedTimer ??= setTimeout(() => {
+        fill.abandonedTimer = undefined;
+        if (!this.#isWanted(fill)) fill.fetch?.giveUp({ cause: 'abandoned', detail: 'nobody waits for it' });
+      }, abandonedFillMsMax).unref();
+    }
+  }
+
+  /** Asks a host for what `fetch` is to take; the request's target is the leader's. */
+  start(fetch: Fetch, host: string, leader: Ask, fields: readonly (readonly [string, string])[]): void {
+    const origin = this.#origins.find(host);
+    if (origin === undefined) {
+      fetch.onFailure({ cause: 'refused', detail: 'no such origin' });
+      return;
+    }
+    const { target, via } = leader.upstream;
+    fetch.exchange = this.#upstream.request({ method: 'GET', origin, target, fields, via, sink: fetch });
+  }
+
+  /** Writes what came from `start` on, but for bytes that are stored: those never change. */
+  async write(generation: Generation | undefined, start: number, buffers: readonly Buffer[]): Promise<void> {
+    if (generation === undefined) return;
+    const end = start + buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    const extent = generation.extents.get(Math.floor(start / extentBytes));
+    if (extent === undefined) throw new Error('the drive of these bytes is gone');
+    await this.#store.write(generation, extent, start, buffers);
+    generation.claimed.remove(start, end);
+    this.#catalogue.tell(generation, { kind: 'stored', generation: generation.meta.id, start, end });
+  }
+
+  /** A fetch is over: what it left open is free again, and whoever waits goes on or hears the failure. */
+  ended(fill: Fill, failure: FetchFailure | undefined): void {
+    const { generation, leader } = fill;
+    clearTimeout(fill.abandonedTimer);
+    const fills = this.#fills.get(generation);
+    fills?.delete(fill);
+    if (fills?.size === 0) this.#fills.delete(generation);
+    if (leader !== undefined) leader.fetchCount -= 1;
+    for (const range of fill.ranges) {
+      generation.claimed.remove(range.start, range.end);
+      if (failure !== undefined) this.#giveBack(fill, range);
+    }
+    if (failure !== undefined) for (const range of fill.ranges) this.#spread(fill, range, failure);
+    if (leader !== undefined && failure === undefined) this.#plan(leader, generation);
+    if (failure !== undefined || leader === undefined) this.planAll(generation);
+  }
+
   /** Starts fetches for what an ask misses and nobody has claimed, up to its share. */
   #plan(ask: Ask, generation: Generation): void {
     const range = rangeOf(ask.range, generation.meta.sizeBytes);
@@ -85,33 +177,36 @@ export class GapFiller {
       const gap = generation.unclaimedGaps(range.start, range.end)[0];
       if (gap === undefined) return;
       const claim = claimFrom(generation, gap);
-      if (!this.claim(generation, claim, ask)) {
+      const fill = this.claim(generation, claim, ask);
+      if (fill === undefined) {
         this.detach(ask, generation);
         ask.worker.send({ kind: 'passThrough', ask: ask.id });
         return;
       }
-      this.#fill(ask, generation, claim);
+      this.#fetch(fill, claim, ask);
     }
   }
 
-  claim(generation: Generation, claim: ByteRange, ask: Ask | undefined): boolean {
-    if (!this.#store.reserve(generation, claim.start, claim.end)) {
-      this.#store.unreserve(generation, claim.start, claim.end);
+  #extend(fill: Fill, range: ByteRange): boolean {
+    const { generation, leader } = fill;
+    const { start, end } = range;
+    if (!this.#store.reserve(generation, start, end)) {
+      this.#store.unreserve(generation, start, end);
       return false;
     }
-    generation.claimed.add(claim.start, claim.end);
-    const { start, end } = claim;
-    ask?.worker.send({ kind: 'claimed', ask: ask.id, generation: generation.meta.id, start, end });
+    fill.ranges.push(range);
+    generation.claimed.add(start, end);
+    leader?.worker.send({ kind: 'claimed', ask: leader.id, generation: generation.meta.id, start, end });
     return true;
   }
 
-  #fill(leader: Ask, generation: Generation, claim: ByteRange): void {
+  #fetch(fill: Fill, claim: ByteRange, leader: Ask): void {
+    const { generation } = fill;
     const { etag, lastModified, sizeBytes } = generation.meta;
-    const fields: [string, string][] = [];
+    const fields: (readonly [string, string])[] = [identityOnly];
     if (claim.start > 0 || claim.end < sizeBytes) fields.push(['Range', rangeHeader(claim)]);
     if (etag !== undefined) fields.push(['If-Match', etag]);
     else if (lastModified !== undefined) fields.push(['If-Unmodified-Since', lastModified]);
-    leader.fetchCount += 1;
     let failure: FetchFailure | undefined;
     const fetch: Fetch = new Fetch(
       {
@@ -123,21 +218,28 @@ export class GapFiller {
           ) {
             if (sameRange(answer.range, claim)) return 'store';
             // The origin ignores ranges: take the whole, it is the same generation.
-            if (answer.range.end - answer.range.start === sizeBytes && this.#claimWhole(generation)) return 'store';
+            if (answer.range.end - answer.range.start === sizeBytes && this.#takeWhole(fill)) return 'store';
           }
           failure = this.#unwelcome(generation, answer);
           fetch.exchange?.abort();
-          queueMicrotask(() => this.ended(generation, claim, leader, failure));
+          queueMicrotask(() => this.ended(fill, failure));
           return 'discard';
         },
         write: (start, buffers) => this.write(generation, start, buffers),
         ended: (ended) => {
-          if (failure === undefined) this.ended(generation, claim, leader, ended);
+          if (failure === undefined) this.ended(fill, ended);
         },
       },
       claim,
     );
-    this.start(fetch, leader, fields);
+    fill.fetch = fetch;
+    this.start(fetch, generation.host, leader, fields);
+  }
+
+  /** Claims all that nobody else has: the body that comes holds it. */
+  #takeWhole(fill: Fill): boolean {
+    const { generation } = fill;
+    return generation.unclaimedGaps(0, generation.meta.sizeBytes).every((gap) => this.#extend(fill, gap));
   }
 
   /** What an answer that is not the bytes asked for means. */
@@ -150,62 +252,26 @@ export class GapFiller {
     return { cause: 'changed', detail: 'the origin has another generation' };
   }
 
-  #claimWhole(generation: Generation): boolean {
-    return this.#store.reserve(generation, 0, generation.meta.sizeBytes);
+  #isWanted({ generation, ranges }: Fill): boolean {
+    for (const ask of this.#asks.get(generation) ?? []) {
+      const wanted = rangeOf(ask.range, generation.meta.sizeBytes);
+      if (wanted !== undefined && ranges.some(({ start, end }) => wanted.start < end && start < wanted.end))
+        return true;
+    }
+    return false;
   }
 
-  start(fetch: Fetch, leader: Ask, fields: readonly (readonly [string, string])[]): void {
-    const origin = this.#origins.find(leader.upstream.host);
-    if (origin === undefined) {
-      fetch.onFailure({ cause: 'refused', detail: 'no such origin' });
-      return;
+  /** What did not come is room again, and no miss of the leader's: another fetch will bring it. */
+  #giveBack({ generation, leader }: Fill, range: ByteRange): void {
+    this.#store.unreserve(generation, range.start, range.end);
+    for (const { start, end } of generation.stored.gaps(range.start, range.end)) {
+      leader?.worker.send({ kind: 'unclaimed', ask: leader.id, generation: generation.meta.id, start, end });
     }
-    fetch.exchange = this.#upstream.request({
-      method: 'GET',
-      origin,
-      target: leader.upstream.target,
-      fields,
-      via: leader.upstream.via,
-      sink: fetch,
-    });
-  }
-
-  async write(generation: Generation | undefined, start: number, buffers: readonly Buffer[]): Promise<void> {
-    if (generation === undefined) return;
-    const end = start + buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    const extent = generation.extents.get(Math.floor(start / extentBytes));
-    if (extent === undefined) throw new Error('the drive of these bytes is gone');
-    try {
-      await this.#store.write(extent, start, buffers);
-    } catch (error) {
-      this.#store.failDrive(extent.drive, error);
-      throw error;
-    }
-    if (generation.extents.get(extent.index) !== extent) {
-      void extent.drive.removeExtent(extent.id); // evicted while this was written: its file must not come back
-      throw new Error('the drive of these bytes is gone');
-    }
-    generation.stored.add(start, end);
-    generation.claimed.remove(start, end);
-    this.#store.recordStored(generation, start, end);
-    this.#catalogue.tell(generation, { kind: 'stored', generation: generation.meta.id, start, end });
-  }
-
-  /** A fetch is over: what it left open is free again, and whoever waits goes on or hears the failure. */
-  ended(generation: Generation, claim: ByteRange, leader: Ask | undefined, failure: FetchFailure | undefined): void {
-    if (leader !== undefined) leader.fetchCount -= 1;
-    generation.claimed.remove(claim.start, claim.end);
-    if (failure !== undefined) {
-      this.#store.unreserve(generation, claim.start, claim.end);
-      this.#spread(generation, claim, leader, failure);
-    }
-    if (leader !== undefined && failure === undefined) this.#plan(leader, generation);
-    if (failure !== undefined || leader === undefined) this.planAll(generation);
   }
 
   /** Tells all who still wait for bytes of a failed claim, at once, unless it is worth another try. */
-  #spread(generation: Generation, claim: ByteRange, leader: Ask | undefined, failure: FetchFailure): void {
-    const retried = failure.cause === 'reset' || failure.cause === 'short' || failure.cause === 'timeout';
+  #spread({ generation, leader }: Fill, claim: ByteRange, failure: FetchFailure): void {
+    const retried = ['reset', 'short', 'timeout', 'abandoned'].includes(failure.cause);
     for (const ask of [...(this.#asks.get(generation) ?? [])]) {
       const range = rangeOf(ask.range, generation.meta.sizeBytes);
       if (range === undefined || range.end <= claim.start || range.start >= claim.end) continue;
@@ -219,8 +285,9 @@ export class GapFiller {
       this.detach(ask, generation);
       ask.generation = undefined;
       if (failure.cause === 'changed') ask.worker.send({ kind: 'again', ask: ask.id });
-      else if (failure.cause === 'drive' || failure.cause === 'denied')
-        ask.worker.send({ kind: 'passThrough', ask: ask.id });
+      else if (failure.cause === 'drive') ask.worker.send({ kind: 'passThrough', ask: ask.id });
+      else if (ask.upstream.host !== generation.host && !ask.wentElsewhere) this.#askElsewhere(ask);
+      else if (failure.cause === 'denied') ask.worker.send({ kind: 'passThrough', ask: ask.id });
       else refuse(ask, failure);
     }
   }

@@ -82,9 +82,12 @@ export const metrics: readonly Metric[] = [
   perDrive('do_node_drive_failed', '1: the drive failed and is not used.', (d) => (d.failure === undefined ? 0 : 1)),
   gauge('do_node_stored_bytes', 'Bytes of content stored.', (f) => f.index.storedBytes),
   gauge('do_node_objects', 'Names of which anything is known.', (f) => f.fills.objectCount),
-  gauge('do_node_generations', 'Generations of objects in the index.', (f) => f.index.generationCount),
-  gauge('do_node_extents', 'Extent files in the index.', (f) => f.index.extentCount),
-  gauge('do_node_intervals', 'Stored intervals in the index.', (f) => f.index.intervalCount),
+  gauge(
+    'do_node_generations',
+    'Generations of objects in the index; one that lies on several drives counts on each.',
+    (f) => f.index.generationCount,
+  ),
+  gauge('do_node_generations_warm', 'Of them, those that were in use lately.', (f) => f.index.warmGenerationCount),
   counter(
     'do_node_evicted_extents_total',
     'Extents taken away: for room, by purge, or with a failed drive.',

@@ -18,7 +18,7 @@ import type { Settings } from '../settings.ts';
 import { Store } from '../store/store.ts';
 import { Upstream } from '../upstream.ts';
 import { serveAdmin } from './admin.ts';
-import type { Ask, WorkerLink } from './ask.ts';
+import { type Ask, newAsk, type WorkerLink } from './ask.ts';
 import { Fills } from './fills.ts';
 import { FrontDoor, type Seat } from './front-door.ts';
 import type { Condition } from './health.ts';
@@ -31,6 +31,8 @@ import { viaVariable } from './via-variable.ts';
 
 /** A worker that dies this soon after its start is not replaced at once. */
 const restartDelayMs = 1000;
+/** Journals up to this size are read before the first request, which then finds what the drives hold (some 100 ms). */
+const loadingWaitBytesMax = 8 * 2 ** 20;
 
 export async function runOwner(settings: Settings): Promise<void> {
   const owner = new Owner(settings);
@@ -49,16 +51,15 @@ class Owner {
   readonly #rollCall = new RollCall();
   readonly #numbers: Numbers;
   #port = 0;
-  #loading = true;
   #stopping = false;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#via = `${settings.name}-${randomBytes(4).toString('hex')}`;
-    this.#store = new Store(settings.drives);
+    this.#store = new Store(settings.drives, { keepMs: settings.keepMs });
     this.#upstream = new Upstream(settings, this.#via);
     this.#origins = new OriginTable(settings.origins);
-    this.#fills = new Fills(this.#store, this.#upstream, this.#origins, this.#links);
+    this.#fills = new Fills(this.#store, this.#upstream, this.#origins, this.#links, settings.forceTtlMs);
     this.#store.listener = this.#fills;
     this.#door = new FrontDoor(settings);
     const parts = { store: this.#store, upstream: this.#upstream, fills: this.#fills, door: this.#door };
@@ -69,10 +70,10 @@ class Owner {
     const settings = this.#settings;
     if (settings.accessLog !== undefined) await new AccessLog(settings.accessLog, warn).close();
     const admin = await this.#startAdmin();
-    this.#fills.adopt(await this.#store.load());
+    const loading = this.#store.load();
     this.#port = await this.#door.listen(settings.listen);
-    this.#loading = false;
     await Promise.all(Array.from({ length: settings.workerCount }, () => this.#startWorker()));
+    if (this.#store.journalBytes < loadingWaitBytesMax) await loading;
     process.on('SIGTERM', () => void this.stop());
     process.on('SIGINT', () => void this.stop());
     if (settings.accessLog !== undefined) {
@@ -115,7 +116,7 @@ class Owner {
 
   #condition(): Condition {
     return {
-      ...{ isLoading: this.#loading, isDraining: this.#stopping, drives: this.#store.driveFigures },
+      ...{ isLoading: this.#store.isLoading, isDraining: this.#stopping, drives: this.#store.driveFigures },
       ...{ workersReady: ready(this.#links).length, workersExpected: this.#settings.workerCount },
     };
   }
@@ -188,7 +189,7 @@ class Owner {
     switch (message.kind) {
       case 'ask': {
         const { ask: id, upstream, range } = message;
-        const ask: Ask = { id, worker: link, upstream, range, generation: undefined, fetchCount: 0, failureCount: 0 };
+        const ask: Ask = { id, worker: link, upstream, range, ...newAsk };
         link.asks.set(id, ask);
         this.#fills.ask(ask);
         return;

@@ -46,7 +46,8 @@ export function adminRoutes(subject: AdminSubject): AdminRoutes {
     'GET /books': async () => {
       const { books, drives, index } = await subject.figures();
       const driveBytes = drives.reduce((sum, { usedBytes }) => sum + usedBytes, 0);
-      return ok({ ...books, storedBytes: index.storedBytes, driveBytes });
+      const loadingDriveCount = drives.filter(({ state }) => state === 'loading' || state === 'sweeping').length;
+      return ok({ ...books, storedBytes: index.storedBytes, driveBytes, loadingDriveCount });
     },
     'GET /ledger': async () => ({ status: 200, body: await subject.ledger(), isLong: true }),
     'GET /objects': (query) => show(subject, query),

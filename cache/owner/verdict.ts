@@ -2,6 +2,7 @@
 
 import { parseContentRange } from '../../common/byte-range.ts';
 import type { ResponseHead } from '../../common/http-response-parser.ts';
+import { readerOf } from '../http/freshness.ts';
 import type { Generation } from '../store/generation.ts';
 import type { Answer, FetchFailure, Validator } from './fetch.ts';
 
@@ -16,18 +17,30 @@ export function unwanted(answer: Answer): FetchFailure {
     return { cause: 'badResponse', detail: answer.kind === 'invalid' ? answer.reason : answer.kind };
   }
   const detail = `status ${answer.status}`;
-  if (answer.status >= 300 && answer.status < 500) return { cause: 'denied', detail };
+  if (isOfOneClient(answer.status)) return { cause: 'denied', detail };
   if (answer.status === 508) return { cause: 'loop', detail };
-  return { cause: answer.status === 503 ? 'unavailable' : 'badResponse', detail };
+  return { cause: [408, 429, 503].includes(answer.status) ? 'unavailable' : 'badResponse', detail };
+}
+
+/** A 3xx or 4xx is the asking client's own (its signature has expired …), unless it speaks of the origin's load. */
+export function isOfOneClient(status: number): boolean {
+  return status >= 300 && status < 500 && status !== 408 && status !== 429;
 }
 
 /** Whether bytes of this validator and size are bytes of the generation. */
 export function isOf(generation: Generation, validator: Validator, sizeBytes: number): boolean {
   const { etag, lastModified } = generation.meta;
   if (generation.meta.sizeBytes !== sizeBytes) return false;
-  return etag === undefined && validator.etag === undefined
-    ? lastModified === validator.lastModified
-    : etag === validator.etag;
+  if (etag !== undefined || validator.etag !== undefined) return etag === validator.etag;
+  return lastModified === validator.lastModified && readerOf(generation.meta.fields)('etag') === validator.weakEtag;
+}
+
+/** Which of the generations named in a request's conditions a 304 confirms; `undefined` when it does not tell. */
+export function confirmed(candidates: readonly Generation[], head: ResponseHead): Generation | undefined {
+  if (head.etag !== undefined && !head.etag.startsWith('W/')) {
+    return candidates.find(({ meta }) => meta.etag === head.etag);
+  }
+  return candidates.length === 1 ? candidates[0] : undefined;
 }
 
 /** Whether the generation is past its time. */

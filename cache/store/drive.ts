@@ -1,214 +1,160 @@
-// One drive: a folder of sparse extent files and its journal, under a quota counted in blocks.
+// One drive: its files, its journal, its part of the index, and the count of its space.
 //
-//   <path>/do-cache/lock            who uses the drive
-//   <path>/do-cache/journal         what the extents hold
-//   <path>/do-cache/extents/1f/…    one file an extent, named by its number; a number is never used twice
+//   loading ──▶ sweeping ──▶ open            failed: from anywhere, for good
+//   (index is   (hits; what is not known     (hits and fills)
+//    being read) is removed; no fills)
+//
+// Invariant: what `du` says of the drive's folder is never more than the drive's size. Everything that grows is counted
+// before it does, in blocks: content as it is reserved, folders, and the journal twice, since its next version is written
+// beside it. What is evicted is removed before anything grows into its place. Until orphans are gone (files of a fill that
+// a crash cut off, which nobody has counted) nothing grows.
 
-import {
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { errorCode, OperatorError } from '../../common/errors.ts';
 import type { DriveSetting } from '../settings.ts';
-import { bootTime } from './boot-time.ts';
+import { ColdIndex } from './cold-index.ts';
+import { DriveFiles } from './drive-files.ts';
+import { lockDrive, unlockDrive } from './drive-lock.ts';
+import type { Generation } from './generation.ts';
+import type { Journal } from './journal.ts';
+import { blockBytes, blocksOf } from './records.ts';
 
-/** Space is reserved in blocks of this many bytes: what file systems hand out. */
-export const blockBytes = 4096;
-
-/** Extents of one drive that are open for writing at once, beside those that are being written. */
-const openWritersMax = 64;
-
-type Writer = { readonly file: Promise<FileHandle>; users: number };
-
-/** Folders that this process uses: a drive that is named twice would overwrite its own journal. */
-const used = new Set<string>();
+/** A journal is written anew when it has doubled, and is no less than this (or a 32nd of the drive). */
+const compactBytesMin = 4 * 2 ** 20;
+/** How much of a full file system's free space the node takes when it grows again; the rest is for others. */
+const growthShare = 0.9;
+/** A drive that was full keeps so much less than it held. */
+const fullMarginBytes = 2 ** 20;
 
 export class Drive {
   readonly index: number;
   readonly path: string;
   readonly sizeBytes: number;
-  readonly #folder: string;
-  /** Open extents by last use, the oldest first. */
-  readonly #writers = new Map<number, Writer>();
-  readonly #folders = new Set<number>();
-  /** Extents on their way out: their blocks are not free before. */
-  readonly #removals = new Set<Promise<void>>();
-  /** Blocks reserved for content, in bytes. */
-  reservedBytes = 0;
-  /** Set once the drive failed: it is read no more and written no more. */
+  readonly files: DriveFiles;
+  /** Size of the journal at the start, in bytes. */
+  readonly foundJournalBytes: number;
+  readonly cold = new ColdIndex();
+  /** Generations of which the drive holds extents and that are in memory as objects, least recently used first. */
+  readonly warm = new Set<Generation>();
+  journal: Journal | undefined;
+  state: 'loading' | 'sweeping' | 'open' | 'failed' = 'loading';
+  /** Why it failed. */
   failure: string | undefined;
+  /** Numbers of generations within the drive's journal. */
+  nextG = 1;
+  /** Blocks reserved for content of warm generations, in bytes. */
+  warmBytes = 0;
+  /** What the node believes it may use: the drive's size, less when its file system turned out to be full. */
+  limitBytes: number;
+  #compactAtBytes = 0;
 
   constructor(setting: DriveSetting, index: number) {
     this.index = index;
     this.path = setting.path;
     this.sizeBytes = setting.sizeBytes;
-    this.#folder = join(setting.path, 'do-cache');
+    this.limitBytes = setting.sizeBytes;
+    this.files = new DriveFiles(setting.path);
     try {
-      mkdirSync(join(this.#folder, 'extents'), { recursive: true });
-      this.#lock();
+      this.files.create();
+      lockDrive(setting.path, this.files.folder);
+      const journal = openSync(this.files.journalPath, 'a');
+      this.foundJournalBytes = fstatSync(journal).size;
+      closeSync(journal);
     } catch (error) {
       if (error instanceof OperatorError) throw error;
       throw unusable(setting.path, error);
     }
   }
 
-  /** What the folders take, and the lock. */
-  get folderBytes(): number {
-    return (this.#folders.size + 3) * blockBytes;
-  }
-
-  /** Counts the folder that an extent is in. */
-  noteFolder(extent: number): void {
-    this.#folders.add(extent & 0xff);
-  }
-
-  get journalPath(): string {
-    return join(this.#folder, 'journal');
-  }
-
   extentPath(extent: number): string {
-    return join(this.#folder, 'extents', (extent & 0xff).toString(16).padStart(2, '0'), String(extent));
+    return this.files.extentPath(extent);
   }
 
-  /** Writes at a position of an extent, whose file is created on first use. Throws what the drive says. */
-  async write(extent: number, position: number, buffers: readonly Buffer[]): Promise<void> {
-    while (this.#removals.size > 0) await Promise.all(this.#removals);
-    const writer = this.#writer(extent);
-    writer.users += 1;
-    try {
-      const file = await writer.file;
-      let at = position;
-      for (const buffer of buffers) {
-        let written = 0;
-        while (written < buffer.length) {
-          const { bytesWritten } = await file.write(buffer, written, buffer.length - written, at + written);
-          written += bytesWritten;
-        }
-        at += buffer.length;
-      }
-    } finally {
-      writer.users -= 1;
-      this.#closeIdleWriters();
-    }
+  /** Bytes of the drive in use: content in blocks, what is reserved for fetches under way, folders, journals. */
+  get usedBytes(): number {
+    const lingering = this.files.lingeringCount * blockBytes;
+    return this.warmBytes + this.cold.blockCount * blockBytes + this.#metadataBytes + lingering;
   }
 
-  /** Removes an extent's file, once nobody writes to it any more. */
-  removeExtent(extent: number): Promise<void> {
-    const writer = this.#writers.get(extent);
-    this.#writers.delete(extent);
-    const removal = this.#remove(extent, writer).finally(() => this.#removals.delete(removal));
-    this.#removals.add(removal);
-    return removal;
+  get #metadataBytes(): number {
+    const journal = Math.ceil((this.journal?.bytes ?? 0) / blockBytes) + 1;
+    const lockAndRoot = 2;
+    return (this.files.folderCount + lockAndRoot + 2 * journal) * blockBytes;
   }
 
-  async #remove(extent: number, writer: Writer | undefined): Promise<void> {
-    try {
-      await (await writer?.file)?.close(); // waits for the write under way
-    } catch (error) {
-      this.#note(`close ${errorCode(error)}`);
-    }
-    await unlink(this.extentPath(extent)).catch((error: unknown) => {
-      if (errorCode(error) !== 'ENOENT') this.#note(`unlink ${errorCode(error)}`);
-    });
+  /** Bytes that may still be reserved without evicting anything; negative when there are too many. */
+  get roomBytes(): number {
+    return this.limitBytes - this.usedBytes;
   }
 
-  #writer(extent: number): Writer {
-    const known = this.#writers.get(extent);
-    if (known !== undefined) this.#writers.delete(extent);
-    const writer = known ?? { file: openExtent(this.extentPath(extent)), users: 0 };
-    this.#writers.set(extent, writer);
-    return writer;
+  /** A line that nobody needs before the next start. */
+  append(line: string): void {
+    this.journal?.append(line);
   }
 
-  #closeIdleWriters(): void {
-    for (const [extent, writer] of this.#writers) {
-      if (this.#writers.size <= openWritersMax) return;
-      if (writer.users > 0) continue;
-      this.#writers.delete(extent);
-      writer.file.then((file) => file.close()).catch((error: unknown) => this.#note(`close ${errorCode(error)}`));
-    }
+  get wantsCompaction(): boolean {
+    const { journal } = this;
+    return journal !== undefined && !journal.isCompacting && journal.bytes > this.#compactAtBytes;
   }
 
-  /** Removes the files of extents that the journal does not know. */
-  removeOrphans(known: ReadonlySet<number>): number {
-    let removed = 0;
-    for (const folder of readdirSync(join(this.#folder, 'extents'))) {
-      for (const name of readdirSync(join(this.#folder, 'extents', folder))) {
-        if (known.has(Number(name))) continue;
-        rmSync(join(this.#folder, 'extents', folder, name), { force: true });
-        removed += 1;
+  /** Called when the journal was written or found: when it is to be written anew. */
+  noteJournalSize(): void {
+    const least = Math.min(compactBytesMin, this.sizeBytes / 32);
+    this.#compactAtBytes = Math.max(least, 2 * (this.journal?.bytes ?? 0));
+  }
+
+  /** The file system has no room although the drive's size is not reached: the node makes do with what it holds. */
+  noteFull(): void {
+    let heldBytes = this.usedBytes;
+    for (const generation of this.warm) {
+      for (const { drive, reserved, runs } of generation.extents.values()) {
+        if (drive === this) heldBytes -= reserved.bytes - Math.min(reserved.bytes, blocksOf(runs) * blockBytes);
       }
     }
-    return removed;
+    const limitBytes = Math.max(0, Math.min(this.limitBytes, heldBytes) - Math.min(fullMarginBytes, heldBytes / 16));
+    if (this.limitBytes === this.sizeBytes) {
+      this.files.note(
+        `its file system is full (ENOSPC): expected room for ${this.sizeBytes} bytes, found it for ${Math.floor(heldBytes)}. ` +
+          'The node goes on with less; free space there, or give the drive a smaller size',
+      );
+    }
+    this.limitBytes = limitBytes;
+  }
+
+  /** A drive that was full takes more as soon as its file system has more. */
+  async grow(): Promise<void> {
+    if (this.limitBytes === this.sizeBytes || this.state === 'failed') return;
+    const freeBytes = await this.files.freeBytes();
+    const spareBytes = growthShare * freeBytes - fullMarginBytes;
+    if (spareBytes <= 0) return;
+    this.limitBytes = Math.min(this.sizeBytes, Math.max(this.limitBytes, this.usedBytes + spareBytes));
+    if (this.limitBytes === this.sizeBytes) this.files.note('its file system has room again');
   }
 
   unlock(): void {
     try {
-      unlinkSync(join(this.#folder, 'lock'));
+      unlockDrive(this.files.folder);
     } catch (error) {
-      this.#note(`unlock ${errorCode(error)}`);
-    }
-  }
-
-  #note(what: string): void {
-    process.stderr.write(`cache node: drive ${this.path}: ${what}\n`);
-  }
-
-  /** Two nodes on one drive would overwrite each other's journal. */
-  #lock(): void {
-    const path = join(this.#folder, 'lock');
-    const real = realpathSync(this.#folder);
-    if (used.has(real)) {
-      throw new OperatorError('DRIVE_TWICE', `--drive ${this.path}: expected each drive once, found it named twice.`);
-    }
-    used.add(real);
-    const mine = `${process.pid} ${bootTime()}`;
-    try {
-      writeFileSync(path, mine, { flag: 'wx' });
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-      const [pid, boot] = readFileSync(path, 'utf8').split(' ');
-      if (boot === bootTime() && isAlive(Number(pid)) && Number(pid) !== process.pid) {
-        throw new OperatorError(
-          'DRIVE_IN_USE',
-          `--drive ${this.path}: expected a drive of its own, found one that process ${pid} uses. ` +
-            `Stop that node first (or remove ${path} if it is none).`,
-          3,
-        );
-      }
-      writeFileSync(path, mine);
+      this.files.note(`unlock ${errorCode(error)}`);
     }
   }
 }
 
-async function openExtent(path: string): Promise<FileHandle> {
-  await mkdir(join(path, '..'), { recursive: true });
-  return await open(path, constants.O_RDWR | constants.O_CREAT);
-}
+const hints: Readonly<Record<string, string>> = {
+  EROFS: 'its file system is mounted read-only. Mount it for writing',
+  EACCES: 'no right to write there. Give it to the node',
+  EPERM: 'no right to write there. Give it to the node',
+  ENOSPC: 'its file system is full. Free some space',
+  ENOTDIR: 'a file where the folder should be. Remove it',
+  EEXIST: 'a file where the folder should be. Remove it',
+};
 
 /** What an operator reads when a drive cannot be used. */
 export function unusable(path: string, error: unknown): OperatorError {
+  const code = errorCode(error);
   return new OperatorError(
     'DRIVE_UNUSABLE',
-    `--drive ${path}: expected a folder that can be written, found ${errorCode(error)}. ` +
-      'Create it, or give the node the right to write there.',
+    `--drive ${path}: expected a folder that can be written, found ${hints[code] ?? 'an error. Create the folder, or repair it'} (${code}).`,
     3,
   );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errorCode(error) === 'EPERM';
-  }
 }

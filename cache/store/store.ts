@@ -1,21 +1,57 @@
 // All drives together: where an extent goes, how much may be written, what is evicted when room is needed, and what was
-// there before the start. Space is reserved, in blocks, before a byte is written.
+// there before the start.
+//
+//   warm (objects, in use lately) ── not used for a while ──▶ cold (a journal line in memory) ── oldest first ──▶ evicted
+//        ▲                                                      │
+//        └──────────────────────── asked for ───────────────────┘
+//
+// Invariants: space is reserved, in blocks, before a byte is written (drive.ts). A generation's share of a drive is warm or
+// cold, never both. Bytes are journalled after they were written, with their checksum; bytes that are stored are not written
+// again. An extent's number is never used twice, and no file is made on a drive before its orphans are gone.
 
 import { errorCode } from '../../common/errors.ts';
 import { extentBytes } from '../protocol.ts';
 import type { DriveSetting } from '../settings.ts';
 import { bootTime } from './boot-time.ts';
-import { blockBytes, Drive, unusable } from './drive.ts';
-import { Extent, Generation } from './generation.ts';
-import { Journal, type JournalRecord, readJournal } from './journal.ts';
+import { bytesOf, crcOf } from './checksum.ts';
+import type { Drive } from './drive.ts';
+import { loadDrive } from './drive-loading.ts';
+import { blocksEnd, blocksStart, eachPart, entryOf, extentOverheadBytes } from './entries.ts';
+import { makeRoom } from './eviction.ts';
+import { Extent, type Generation, type Unproven } from './generation.ts';
+import { Journal } from './journal.ts';
+import { openDrives } from './open-drives.ts';
+import { Proving, type Verdict } from './proving.ts';
+import { encodeEntry, line } from './records.ts';
+import { snapshotOf } from './snapshot.ts';
+import { WarmGenerations } from './warm-generations.ts';
 
-/** A journal line and an extent's i-node and folder entry are counted against the quota as one block an extent. */
-const extentOverheadBytes = blockBytes;
+/** Content that nobody asked for goes after 30 days, as in Microsoft's node (WDn mcc-ent-faq.yml). */
+const keepMsDefault = 30 * 24 * 3600 * 1000;
+const expiryIntervalMs = 600_000;
+/** A drive that was full is looked at again after so long. */
+const growIntervalMs = 10_000;
+const full: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
-/** Told when an extent gets a file, and when it goes: then nobody may serve from it any more. */
-export interface ExtentListener {
+export type StoreOptions = {
+  /** How long content is kept that nobody asks for, in ms. Default: 30 days; Infinity: until its room is needed. */
+  readonly keepMs?: number;
+  /** Generations kept as objects. Default: 16,384. */
+  readonly warmCountMax?: number;
+};
+
+/** Told what workers and waiting requests must hear of. */
+export interface StoreListener {
+  /** An extent gets a file. */
   created(generation: Generation, extent: Extent): void;
+  /** An extent goes: nobody may serve from it any more. */
   evicted(generation: Generation, extent: Extent): void;
+  /** Bytes that were there since another boot turned out right. */
+  proven(generation: Generation, start: number, end: number): void;
+  /** … or wrong: they are missing. */
+  disproved(generation: Generation): void;
+  /** A generation was not used for long: nothing but the store remembers it. */
+  cooled(generation: Generation): void;
 }
 
 /** How full a drive is; `usedBytes` is what counts against `sizeBytes`. */
@@ -23,14 +59,17 @@ export type DriveFigures = {
   readonly path: string;
   readonly sizeBytes: number;
   readonly usedBytes: number;
+  /** It takes fills when it is open: after its journal was read, and its orphans are gone. */
+  readonly state: Drive['state'];
   readonly failure: string | undefined;
 };
 
-/** How large the index is, and what went out of it since the start (for room, by purge, or with a failed drive). */
+/** How large the index is, and what went out of it since the start (for room, by age, by purge, or with a failed drive). */
 export type IndexFigures = {
+  /** Generations of objects; one that lies on several drives counts on each. */
   readonly generationCount: number;
-  readonly extentCount: number;
-  readonly intervalCount: number;
+  /** Of them, those that were in use lately. */
+  readonly warmGenerationCount: number;
   readonly storedBytes: number;
   readonly evictedExtentCount: number;
   readonly evictedBytes: number;
@@ -38,56 +77,104 @@ export type IndexFigures = {
 
 export class Store {
   readonly drives: readonly Drive[];
-  readonly #journals = new Map<Drive, Journal>();
   /** Set once, before anything is reserved. */
-  listener: ExtentListener | undefined;
-  /** Generations by recency, least recently used first (a Map keeps insertion order). */
-  readonly #generations = new Map<number, Generation>();
+  listener: StoreListener | undefined;
+  readonly #warm: WarmGenerations;
+  readonly #proving: Proving;
+  readonly #keepMs: number;
+  readonly #timers: NodeJS.Timeout[];
   #nextExtent = 1;
-  #nextGeneration = 1;
   #evictedExtentCount = 0;
   #evictedBytes = 0;
 
-  constructor(drives: readonly DriveSetting[]) {
-    this.drives = drives.map((setting, index) => new Drive(setting, index));
+  constructor(drives: readonly DriveSetting[], options: StoreOptions = {}) {
+    this.drives = openDrives(drives);
+    this.#keepMs = options.keepMs ?? keepMsDefault;
+    this.#warm = new WarmGenerations(this.drives, options.warmCountMax, (generation) =>
+      this.listener?.cooled(generation),
+    );
+    this.#proving = new Proving({
+      judged: (generation, unproven, verdict) => this.#judged(generation, unproven, verdict),
+      finished: (generation) => this.#rewrite(generation),
+    });
+    this.#timers = [
+      setInterval(() => this.#expire(), expiryIntervalMs).unref(),
+      setInterval(() => this.#grow(), growIntervalMs).unref(),
+    ];
   }
 
-  /** Reads the journals of all drives; returns what survives, oldest generation first. */
-  async load(): Promise<readonly Generation[]> {
-    for (const drive of this.drives) await this.#loadDrive(drive);
-    // Purged or evicted in whole: nothing of it may be served, not even its validators.
-    for (const [id, { extents }] of this.#generations) if (extents.size === 0) this.#generations.delete(id);
+  /** Whether what a drive holds is not known yet: an unknown object may be there. */
+  get isLoading(): boolean {
+    return this.drives.some((drive) => drive.state === 'loading');
+  }
+
+  /** Drives that take no fills yet: their journal is being read, or their orphans are being removed. */
+  get loadingDriveCount(): number {
+    return this.drives.filter(({ state }) => state === 'loading' || state === 'sweeping').length;
+  }
+
+  /** Bytes of the journals that were found at the start. */
+  get journalBytes(): number {
+    return this.drives.reduce((sum, drive) => sum + drive.foundJournalBytes, 0);
+  }
+
+  /** Reads the journals of all drives and removes what they do not know. Requests may come meanwhile. */
+  async load(): Promise<void> {
     for (const drive of this.drives) {
-      const extents = new Set<number>();
-      for (const generation of this.#generations.values()) {
-        for (const extent of generation.extents.values()) if (extent.drive === drive) extents.add(extent.id);
-      }
+      if (drive.state === 'failed') continue;
       try {
-        drive.removeOrphans(extents);
-        const records = this.#records(drive);
-        this.#journals.set(drive, await Journal.create(drive.journalPath, records, (e) => this.#fail(drive, e)));
+        await this.#loadDrive(drive);
       } catch (error) {
-        throw unusable(drive.path, error);
+        this.#failed(drive, error);
       }
-      this.#makeRoom(drive, undefined, 0); // the drive may be smaller than it was
     }
-    return [...this.#generations.values()];
+    this.#expire();
+  }
+
+  async #loadDrive(drive: Drive): Promise<void> {
+    const boot = bootTime();
+    const loaded = await loadDrive(drive.files, drive.cold, boot);
+    const journal = await Journal.open(drive.files.journalPath, loaded.goodBytes, {
+      isFull: (error) => full.has(errorCode(error)),
+      failed: (error) => this.#failed(drive, error),
+      removed: () => drive.files.removed(),
+    });
+    if (drive.failure !== undefined) return;
+    drive.journal = journal;
+    drive.noteJournalSize();
+    drive.nextG = Math.max(drive.nextG, loaded.nextG);
+    this.#nextExtent = Math.max(this.#nextExtent, loaded.highestExtent + 1);
+    if (loaded.boot !== boot) drive.append(line.boot(boot));
+    if (!loaded.hasSnapshot) drive.append(line.snapshotEnd);
+    drive.state = 'sweeping';
+    const { highest } = await drive.files.removeOrphans(loaded.isKnown);
+    this.#nextExtent = Math.max(this.#nextExtent, highest + 1);
+    if (drive.state !== 'sweeping') return;
+    drive.state = 'open';
+    this.#makeRoom(drive, undefined, 0); // the drive may be smaller than it was
   }
 
   newGeneration(fields: Omit<ConstructorParameters<typeof Generation>[0], 'id'>): Generation {
-    const generation = new Generation({ ...fields, id: this.#nextGeneration++ });
-    this.#generations.set(generation.meta.id, generation);
-    return generation;
+    return this.#warm.create(fields);
+  }
+
+  /** Brings back what the drives hold of a key and nobody used lately; see WarmGenerations. */
+  recall(key: string, known: readonly (Generation | undefined)[]): readonly Generation[] {
+    return this.#warm.recall(key, known);
   }
 
   /** Marks a generation as used now. */
   touch(generation: Generation): void {
-    if (!this.#generations.delete(generation.meta.id)) return;
-    this.#generations.set(generation.meta.id, generation);
+    this.#warm.touch(generation);
   }
 
   find(id: number): Generation | undefined {
-    return this.#generations.get(id);
+    return this.#warm.find(id);
+  }
+
+  /** Starts comparing what is there since another boot with its checksums, the range first; `listener` hears. */
+  prove(generation: Generation, range: { readonly start: number; readonly end: number } | undefined): void {
+    if (generation.unproven.length > 0) this.#proving.want(generation, range ?? { start: 0, end: 1 });
   }
 
   /**
@@ -95,295 +182,269 @@ export class Store {
    * did not exist are created. False: there is no room, the bytes cannot be stored.
    */
   reserve(generation: Generation, start: number, end: number): boolean {
-    for (let index = Math.floor(start / extentBytes); index * extentBytes < end; index += 1) {
-      const from = Math.max(start, index * extentBytes);
-      const to = Math.min(end, (index + 1) * extentBytes);
+    return eachPart(start, end, (index, from, to) => {
+      const first = blocksStart(from);
+      const last = blocksEnd(to);
       let extent = generation.extents.get(index);
-      if (extent === undefined || extent.drive.failure !== undefined) {
-        const drive = this.#driveWithRoom(generation, blocksEnd(to) - blocksStart(from) + extentOverheadBytes);
+      if (extent === undefined) {
+        const drive = this.#driveWithRoom(generation, last - first + extentOverheadBytes);
         if (drive === undefined) return false;
-        drive.noteFolder(this.#nextExtent);
-        extent = new Extent(this.#nextExtent++, index, drive);
-        drive.reservedBytes += extentOverheadBytes;
-        generation.extents.set(index, extent);
-        this.#journalExtent(generation, extent);
-        this.listener?.created(generation, extent);
+        extent = this.#createExtent(generation, index, drive);
       }
-      const needed = blocksEnd(to) - blocksStart(from) - extent.reserved.overlapBytes(blocksStart(from), blocksEnd(to));
-      if (needed > 0 && !this.#makeRoom(extent.drive, generation, needed)) return false;
-      extent.drive.reservedBytes += extent.reserved.add(blocksStart(from), blocksEnd(to));
+      const { drive, reserved } = extent;
+      const neededBytes = last - first - reserved.overlapBytes(first, last);
+      if (neededBytes > 0 && (drive.state !== 'open' || !this.#makeRoom(drive, generation, neededBytes))) return false;
+      drive.warmBytes += reserved.add(first, last);
+      return true;
+    });
+  }
+
+  #createExtent(generation: Generation, index: number, drive: Drive): Extent {
+    const extent = new Extent(this.#nextExtent++, index, drive);
+    drive.files.noteFolder(extent.id);
+    drive.warmBytes += extent.heldBytes;
+    extent.isAnnounced = true;
+    let place = generation.places.get(drive);
+    if (place === undefined) {
+      place = { g: drive.nextG++, extentCount: 0 };
+      generation.places.set(drive, place);
+      drive.warm.add(generation);
+      drive.append(encodeEntry(entryOf(generation, drive)));
     }
-    return true;
+    place.extentCount += 1;
+    generation.extents.set(index, extent);
+    drive.append(line.extent(place.g, extent.id, index));
+    this.listener?.created(generation, extent);
+    return extent;
   }
 
   /** Gives back what was reserved for [start, end) and not stored. */
   unreserve(generation: Generation, start: number, end: number): void {
     for (const gap of generation.stored.gaps(start, end)) {
-      for (let index = Math.floor(gap.start / extentBytes); index * extentBytes < gap.end; index += 1) {
+      eachPart(gap.start, gap.end, (index, from, to) => {
         const extent = generation.extents.get(index);
-        if (extent === undefined) continue;
-        const from = blocksEnd(Math.max(gap.start, index * extentBytes));
-        const to = blocksStart(Math.min(gap.end, (index + 1) * extentBytes));
-        extent.drive.reservedBytes -= extent.reserved.remove(from, to);
+        const first = blocksEnd(from);
+        const last = blocksStart(to);
+        if (extent !== undefined && first < last) extent.drive.warmBytes -= extent.reserved.remove(first, last);
+        return true;
+      });
+    }
+  }
+
+  /**
+   * Writes bytes at an offset of the object, and records them; they are within one extent, and reserved. Rejects when they
+   * are not stored: the extent is gone, or its drive is full or failed.
+   */
+  async write(generation: Generation, extent: Extent, start: number, buffers: readonly Buffer[]): Promise<void> {
+    const { drive, index } = extent;
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    const gaps = generation.stored.gaps(start, start + bytes);
+    try {
+      if (!extent.isAnnounced) {
+        extent.isAnnounced = true;
+        drive.append(line.writing(generation.places.get(drive)?.g ?? 0, index));
+        await drive.journal?.flush();
       }
+      for (const gap of gaps) {
+        await drive.files.write(
+          extent.id,
+          gap.start - index * extentBytes,
+          bytesOf(buffers, gap.start - start, gap.end - start),
+        );
+      }
+    } catch (error) {
+      // Its file may have been closed while this was written, because the extent was evicted.
+      if (generation.extents.get(index) === extent) this.#failed(drive, error);
+      throw error;
     }
-  }
-
-  /** Writes bytes at an offset of the object; they are within one extent and reserved. Throws what the drive says. */
-  async write(extent: Extent, offset: number, buffers: readonly Buffer[]): Promise<void> {
-    await extent.drive.write(extent.id, offset - extent.index * extentBytes, buffers);
-  }
-
-  /** Records that [start, end) is on its drive. */
-  recordStored(generation: Generation, start: number, end: number): void {
-    for (let index = Math.floor(start / extentBytes); index * extentBytes < end; index += 1) {
-      const extent = generation.extents.get(index);
-      if (extent === undefined) continue;
-      const from = Math.max(start, index * extentBytes);
-      const to = Math.min(end, (index + 1) * extentBytes);
-      this.#append(extent.drive, { t: 'iv', e: extent.id, s: from, n: to });
+    if (generation.extents.get(index) !== extent) {
+      drive.files.remove(extent.id); // evicted while this was written: its file must not come back
+      throw new Error('the extent of these bytes is gone');
     }
+    for (const gap of generation.stored.gaps(start, start + bytes)) {
+      const run = { ...gap, crc: crcOf(buffers, gap.start - start, gap.end - start) };
+      extent.runs.add(run.start, run.end, run.crc);
+      drive.append(line.bytes(generation.places.get(drive)?.g ?? 0, index, run));
+    }
+    generation.stored.add(start, start + bytes);
+    this.#tidy(drive);
   }
 
   recordFreshness(generation: Generation): void {
     const { generatedAtMs, freshUntilMs } = generation.freshness;
-    for (const drive of new Set([...generation.extents.values()].map((extent) => extent.drive))) {
-      this.#append(drive, { t: 'fresh', g: generation.meta.id, at: generatedAtMs, fresh: freshUntilMs });
-    }
-  }
-
-  /** A drive answered with an error: its content is lost, the node is not. */
-  failDrive(drive: Drive, error: unknown): void {
-    this.#fail(drive, error);
+    for (const [drive, { g }] of generation.places) drive.append(line.fresh(g, generatedAtMs, freshUntilMs));
   }
 
   /** Takes an extent away: from the index first, then from the drive. */
   evict(generation: Generation, extent: Extent): void {
+    const { drive, index } = extent;
+    if (generation.extents.get(index) !== extent) return;
     this.#evictedExtentCount += 1;
     this.#evictedBytes += extent.reserved.bytes;
-    generation.extents.delete(extent.index);
-    generation.stored.remove(extent.index * extentBytes, (extent.index + 1) * extentBytes);
-    extent.drive.reservedBytes -= extent.reserved.bytes + extentOverheadBytes;
+    generation.extents.delete(index);
+    for (const run of extent.runs) generation.stored.remove(run.start, run.end);
+    for (const unproven of generation.unproven) if (unproven.extent === extent) forgetUnproven(generation, unproven);
+    generation.unproven = generation.unproven.filter((unproven) => unproven.extent !== extent);
+    drive.warmBytes -= extent.heldBytes;
+    const place = generation.places.get(drive);
+    if (place !== undefined) {
+      place.extentCount -= 1;
+      if (drive.state !== 'failed') {
+        drive.append(line.gone(place.g, index));
+        drive.files.remove(extent.id);
+      }
+      if (place.extentCount === 0) {
+        generation.places.delete(drive);
+        drive.warm.delete(generation);
+      }
+    }
     this.listener?.evicted(generation, extent);
-    if (extent.drive.failure !== undefined) return;
-    this.#append(extent.drive, { t: 'del', e: extent.id });
-    void extent.drive.removeExtent(extent.id);
   }
 
   /** Drops a generation with all its extents. */
   drop(generation: Generation): void {
     for (const extent of [...generation.extents.values()]) this.evict(generation, extent);
-    this.#generations.delete(generation.meta.id);
+    this.#warm.delete(generation);
   }
 
   /** Resolves once the journals hold what was said so far: a killed node knows it at its next start. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#journals.values()].map((journal) => journal.flush()));
+    await Promise.all(this.drives.map((drive) => drive.journal?.flush()));
   }
 
   async close(): Promise<void> {
-    for (const journal of this.#journals.values()) await journal.close();
-    for (const drive of this.drives) drive.unlock();
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const drive of this.drives) {
+      await drive.journal?.close();
+      await drive.files.close();
+      if (drive.state !== 'failed') drive.unlock();
+    }
   }
 
   /** Bytes of content that are stored. */
   get storedBytes(): number {
     let bytes = 0;
-    for (const generation of this.#generations.values()) bytes += generation.stored.bytes;
+    for (const drive of this.drives) bytes += drive.cold.storedBytes;
+    for (const generation of this.#warm) bytes += generation.stored.bytes;
     return bytes;
   }
 
-  /** Bytes of the drives in use: content in blocks, what is reserved for fetches under way, and journals. */
+  /** Bytes of the drives in use: content in blocks, what is reserved for fetches under way, folders and journals. */
   get usedBytes(): number {
-    return this.drives.reduce((sum, drive) => sum + this.#usedBytes(drive), 0);
+    return this.drives.reduce((sum, drive) => sum + (drive.state === 'failed' ? 0 : drive.usedBytes), 0);
   }
 
   get driveFigures(): DriveFigures[] {
     return this.drives.map((drive) => ({
-      ...{ path: drive.path, sizeBytes: drive.sizeBytes, failure: drive.failure },
-      usedBytes: this.#usedBytes(drive),
+      ...{ path: drive.path, sizeBytes: drive.sizeBytes, state: drive.state, failure: drive.failure },
+      usedBytes: drive.state === 'failed' ? 0 : drive.usedBytes,
     }));
   }
 
   get indexFigures(): IndexFigures {
-    let extentCount = 0;
-    let intervalCount = 0;
-    for (const { extents, stored } of this.#generations.values()) {
-      extentCount += extents.size;
-      intervalCount += stored.count;
+    let warmGenerationCount = 0;
+    let coldCount = 0;
+    for (const drive of this.drives) {
+      warmGenerationCount += drive.warm.size;
+      coldCount += drive.cold.count;
     }
     return {
-      ...{ generationCount: this.#generations.size, extentCount, intervalCount, storedBytes: this.storedBytes },
+      ...{ generationCount: warmGenerationCount + coldCount, warmGenerationCount, storedBytes: this.storedBytes },
       ...{ evictedExtentCount: this.#evictedExtentCount, evictedBytes: this.#evictedBytes },
     };
   }
 
-  #usedBytes(drive: Drive): number {
-    return drive.reservedBytes + drive.folderBytes + blocksEnd(this.#journals.get(drive)?.bytes ?? 0);
-  }
-
-  /** A journal only grows: once most of it is history it is written anew. */
-  #append(drive: Drive, record: JournalRecord): void {
-    const journal = this.#journals.get(drive);
-    if (journal === undefined || drive.failure !== undefined) return;
-    journal.append(record);
-    if (journal.bytes > journal.compactAtBytes) journal.compact([...this.#records(drive)]);
-  }
-
+  /** By free share, the emptiest first. */
   #driveWithRoom(generation: Generation, neededBytes: number): Drive | undefined {
-    const usable = this.drives.filter((drive) => drive.failure === undefined);
-    usable.sort((a, b) => this.#usedBytes(a) / a.sizeBytes - this.#usedBytes(b) / b.sizeBytes);
-    return usable.find((drive) => this.#makeRoom(drive, generation, neededBytes));
+    const open = this.drives.filter((drive) => drive.state === 'open');
+    const share = new Map(open.map((drive) => [drive, drive.usedBytes / Math.max(1, drive.limitBytes)]));
+    open.sort((a, b) => (share.get(a) ?? 0) - (share.get(b) ?? 0));
+    return open.find((drive) => this.#makeRoom(drive, generation, neededBytes));
   }
 
   #makeRoom(drive: Drive, wantedFor: Generation | undefined, neededBytes: number): boolean {
-    if (neededBytes > drive.sizeBytes) return false;
-    if (this.#usedBytes(drive) + neededBytes <= drive.sizeBytes) return true;
-    for (const generation of [...this.#generations.values()]) {
-      if (this.#usedBytes(drive) + neededBytes <= drive.sizeBytes) return true;
-      if (generation === wantedFor || generation.isInUse) continue;
+    return makeRoom(drive, wantedFor, neededBytes, (generation, extent) => this.evict(generation, extent));
+  }
+
+  /** After the journal grew: room for it, or a shorter one. */
+  #tidy(drive: Drive): void {
+    if (drive.roomBytes < 0) this.#makeRoom(drive, undefined, 0);
+    if (drive.wantsCompaction && drive.state === 'open') void this.#compact(drive);
+  }
+
+  async #compact(drive: Drive): Promise<void> {
+    await drive.journal?.compact(snapshotOf(drive));
+    drive.noteJournalSize();
+  }
+
+  /** What nobody asked for in 30 days goes. */
+  #expire(): void {
+    const since = Date.now() - this.#keepMs;
+    for (const drive of this.drives) {
+      if (drive.state !== 'open') continue;
+      for (let slot = drive.cold.oldest(); slot !== undefined; slot = drive.cold.oldest()) {
+        if (drive.cold.usedAtMs(slot) >= since) break;
+        const { g, extents } = drive.cold.read(slot);
+        drive.cold.remove(slot);
+        for (const { id, index } of extents.values()) {
+          drive.append(line.gone(g, index));
+          drive.files.remove(id);
+        }
+      }
+    }
+    for (const generation of this.#warm) {
+      if (generation.usedAtMs >= since) break;
+      if (!generation.isInUse) for (const extent of [...generation.extents.values()]) this.evict(generation, extent);
+    }
+  }
+
+  #grow(): void {
+    for (const drive of this.drives) {
+      drive.grow().catch((error: unknown) => drive.files.note(`statfs ${errorCode(error)}`));
+    }
+  }
+
+  #judged(generation: Generation, unproven: Unproven, verdict: Verdict): void {
+    const { extent, run } = unproven;
+    generation.unproven.splice(generation.unproven.indexOf(unproven), 1);
+    forgetUnproven(generation, unproven);
+    if (verdict === 'right') {
+      extent.runs.add(run.start, run.end, run.crc);
+      generation.stored.add(run.start, run.end);
+      this.listener?.proven(generation, run.start, run.end);
+      return;
+    }
+    this.#rewrite(generation); // before the bytes are fetched again and journalled anew
+    this.listener?.disproved(generation);
+  }
+
+  /** Journals all of a generation: what was proven is not proven again, what was wrong is gone. */
+  #rewrite(generation: Generation): void {
+    for (const drive of generation.places.keys()) {
+      drive.append(encodeEntry(entryOf(generation, drive)));
+      this.#tidy(drive);
+    }
+  }
+
+  /** A full file system costs what does not fit, any other error the drive with its content; never the node. */
+  #failed(drive: Drive, error: unknown): void {
+    if (drive.state === 'failed') return;
+    if (full.has(errorCode(error)) && drive.journal !== undefined) {
+      drive.noteFull();
+      this.#makeRoom(drive, undefined, 0);
+      return;
+    }
+    drive.state = 'failed';
+    drive.failure = errorCode(error);
+    drive.files.note(`failed (${drive.failure}): its content is given up, the node goes on without it`);
+    drive.cold.clear();
+    for (const generation of [...drive.warm]) {
       for (const extent of [...generation.extents.values()]) if (extent.drive === drive) this.evict(generation, extent);
     }
-    return this.#usedBytes(drive) + neededBytes <= drive.sizeBytes;
-  }
-
-  #fail(drive: Drive, error: unknown): void {
-    if (drive.failure !== undefined) return;
-    drive.failure = errorCode(error);
-    process.stderr.write(
-      `cache node: drive ${drive.path} failed (${drive.failure}): its content is given up, the node goes on without it\n`,
-    );
-    for (const generation of this.#generations.values()) {
-      for (const extent of [...generation.extents.values()]) {
-        if (extent.drive === drive) this.evict(generation, extent);
-      }
-    }
-  }
-
-  #journalExtent(generation: Generation, extent: Extent): void {
-    const first = [...generation.extents.values()].filter((other) => other.drive === extent.drive).length === 1;
-    if (first) this.#append(extent.drive, generationRecord(generation));
-    this.#append(extent.drive, { t: 'ext', e: extent.id, g: generation.meta.id, i: extent.index });
-  }
-
-  *#records(drive: Drive): Generator<JournalRecord> {
-    yield { t: 'boot', id: bootTime() };
-    for (const generation of this.#generations.values()) {
-      const extents = [...generation.extents.values()].filter((extent) => extent.drive === drive);
-      if (extents.length === 0) continue;
-      yield generationRecord(generation);
-      for (const extent of extents) {
-        yield { t: 'ext', e: extent.id, g: generation.meta.id, i: extent.index };
-        const start = extent.index * extentBytes;
-        for (const range of generation.stored.within(start, start + extentBytes)) {
-          yield { t: 'iv', e: extent.id, s: range.start, n: range.end };
-        }
-      }
-    }
-  }
-
-  /** Drives that come from different nodes may have used the same number for different generations. */
-  #freeId(id: number): number {
-    while (this.#generations.has(id)) id = this.#nextGeneration++;
-    return id;
-  }
-
-  async #loadDrive(drive: Drive): Promise<void> {
-    const extents = new Map<number, { readonly generation: Generation; readonly extent: Extent }>();
-    const loaded = new Map<number, Generation>();
-    let sameBoot = false;
-    for await (const record of readJournal(drive.journalPath)) {
-      if (record.t === 'boot') sameBoot = record.id === bootTime();
-      if (!sameBoot) return; // bytes that only the page cache had may be holes now: start empty
-      switch (record.t) {
-        case 'gen': {
-          const known = this.#generations.get(record.g);
-          const generation =
-            known !== undefined && isRecordOf(record, known) ? known : fromRecord(record, this.#freeId(record.g));
-          this.#generations.set(generation.meta.id, generation);
-          loaded.set(record.g, generation);
-          this.#nextGeneration = Math.max(this.#nextGeneration, record.g + 1);
-          break;
-        }
-        case 'ext': {
-          const generation = loaded.get(record.g);
-          this.#nextExtent = Math.max(this.#nextExtent, record.e + 1);
-          // A drive that failed once may hold what another drive holds since: one of them is enough, the other an orphan.
-          if (generation === undefined || generation.extents.has(record.i)) break;
-          const extent = new Extent(record.e, record.i, drive);
-          drive.reservedBytes += extentOverheadBytes;
-          generation.extents.set(record.i, extent);
-          drive.noteFolder(record.e);
-          extents.set(record.e, { generation, extent });
-          break;
-        }
-        case 'iv': {
-          const found = extents.get(record.e);
-          if (found === undefined) break;
-          found.generation.stored.add(record.s, record.n);
-          drive.reservedBytes += found.extent.reserved.add(blocksStart(record.s), blocksEnd(record.n));
-          break;
-        }
-        case 'del': {
-          const found = extents.get(record.e);
-          if (found === undefined) break;
-          const start = found.extent.index * extentBytes;
-          found.generation.extents.delete(found.extent.index);
-          found.generation.stored.remove(start, start + extentBytes);
-          drive.reservedBytes -= found.extent.reserved.bytes + extentOverheadBytes;
-          extents.delete(record.e);
-          break;
-        }
-        case 'fresh': {
-          const generation = loaded.get(record.g);
-          if (generation !== undefined) generation.freshness = { generatedAtMs: record.at, freshUntilMs: record.fresh };
-          break;
-        }
-        case 'boot':
-          break;
-      }
-    }
   }
 }
 
-const blocksStart = (offset: number): number => Math.floor(offset / blockBytes) * blockBytes;
-const blocksEnd = (offset: number): number => Math.ceil(offset / blockBytes) * blockBytes;
-
-function generationRecord(generation: Generation): JournalRecord {
-  const { id, key, sizeBytes, etag, lastModified, fields } = generation.meta;
-  return {
-    t: 'gen',
-    g: id,
-    key,
-    host: generation.host,
-    size: sizeBytes,
-    ...(etag === undefined ? {} : { etag }),
-    ...(lastModified === undefined ? {} : { modified: lastModified }),
-    fields,
-    at: generation.freshness.generatedAtMs,
-    fresh: generation.freshness.freshUntilMs,
-  };
-}
-
-/** Whether a record speaks of a generation that is known (from another drive, or an earlier line). */
-function isRecordOf(record: Extract<JournalRecord, { t: 'gen' }>, { meta }: Generation): boolean {
-  return (
-    meta.key === record.key &&
-    meta.sizeBytes === record.size &&
-    meta.etag === record.etag &&
-    meta.lastModified === record.modified
-  );
-}
-
-function fromRecord(record: Extract<JournalRecord, { t: 'gen' }>, id: number): Generation {
-  return new Generation({
-    id,
-    key: record.key,
-    host: record.host,
-    sizeBytes: record.size,
-    etag: record.etag,
-    lastModified: record.modified,
-    fields: record.fields,
-    freshness: { generatedAtMs: record.at, freshUntilMs: record.fresh },
-  });
+function forgetUnproven(generation: Generation, { run }: Unproven): void {
+  generation.unprovenBytes -= run.end - run.start;
+  generation.claimed.remove(run.start, run.end);
 }

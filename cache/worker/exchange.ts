@@ -3,8 +3,8 @@
 
 import { type ByteRange, parseRangeHeader, type RangeSpec } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
-import { mustRevalidate } from '../http/freshness.ts';
-import { type ConditionFields, evaluateConditions, ifRangeHolds } from '../http/preconditions.ts';
+import { isOnlyIfCached, readerOf, staleUse } from '../http/freshness.ts';
+import { type ConditionFields, evaluateConditions, ifRangeHolds, type Representation } from '../http/preconditions.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
@@ -16,7 +16,10 @@ import { type Framing, frame, partsMax, selectParts } from './parts.ts';
 import { type PassThrough, passThrough } from './pass-through.ts';
 import type { WorkerState } from './worker-state.ts';
 
-export type OwnerAnswer = Extract<OwnerMessage, { kind: 'serve' | 'claimed' | 'refused' | 'again' | 'passThrough' }>;
+export type OwnerAnswer = Extract<
+  OwnerMessage,
+  { kind: 'serve' | 'claimed' | 'unclaimed' | 'refused' | 'again' | 'passThrough' }
+>;
 
 export class Exchange implements Answerer {
   readonly id: number;
@@ -62,13 +65,17 @@ export class Exchange implements Answerer {
   start(): void {
     this.#connection.answerer = this;
     const generation = this.#state.catalogue.current(this.#target.key);
+    const nowMs = Date.now();
     if (this.#request.authorization !== undefined) this.#passThrough();
-    else if (generation === undefined) {
-      if (this.#request.method === 'HEAD') this.#passThrough();
+    else if (generation !== undefined && nowMs < generation.freshness.freshUntilMs) this.#serve(generation);
+    else if (
+      generation === undefined ||
+      staleUse(generation.meta.fields, generation.freshness, nowMs) !== 'whileRefreshing'
+    ) {
+      if (isOnlyIfCached(this.#request.cacheControl)) this.#refuse(504, {});
+      else if (this.#request.method === 'HEAD') this.#passThrough();
       else this.#ask();
-    } else if (Date.now() < generation.freshness.freshUntilMs) this.#serve(generation);
-    else if (mustRevalidate(generation.meta.fields)) this.#ask();
-    else {
+    } else {
       this.#state.send({ kind: 'refresh', upstream: this.#upstream(), generation: generation.meta.id });
       this.#serve(generation);
     }
@@ -80,6 +87,9 @@ export class Exchange implements Answerer {
         if (message.generation !== this.#claimedOf || this.#claimed === undefined) this.#claimed = new IntervalSet();
         this.#claimedOf = message.generation;
         this.#claimed.add(message.start, message.end);
+        return;
+      case 'unclaimed':
+        if (message.generation === this.#claimedOf) this.#claimed?.remove(message.start, message.end);
         return;
       case 'serve': {
         const generation = this.#state.catalogue.find(message.generation);
@@ -144,15 +154,23 @@ export class Exchange implements Answerer {
 
   #serve(generation: LocalGeneration): void {
     const request = this.#request;
-    const representation = { etag: generation.meta.etag, lastModified: generation.meta.lastModified };
+    const representation = request.hasConditions ? representationOf(generation.meta) : generation.meta;
     const verdict = request.hasConditions ? evaluateConditions(conditionsOf(request), representation) : 'proceed';
     const { sizeBytes } = generation.meta;
     const parts = ifRangeHolds(request.ifRange, representation) ? selectParts(this.#specs, sizeBytes) : undefined;
     if (verdict === 412) this.#refuse(412, {});
     else if (verdict === 304) this.#finish(304, commonFields(generation, this.#state, 'hit'));
     else if (parts === 'unsatisfiable') this.#refuse(416, { 'Content-Range': `bytes */${sizeBytes}` });
+    else if (this.#mayNotFetch(generation, parts)) this.#refuse(504, {});
     else if (parts === undefined || parts.length === 1) this.#sendOne(generation, parts?.[0]);
     else this.#sendParts(generation, parts);
+  }
+
+  /** Whether the client wants what is stored only, and it is not. */
+  #mayNotFetch({ stored, meta }: LocalGeneration, parts: readonly ByteRange[] | undefined): boolean {
+    const { method, cacheControl } = this.#request;
+    if (method === 'HEAD' || !isOnlyIfCached(cacheControl)) return false;
+    return (parts ?? [{ start: 0, end: meta.sizeBytes }]).some(({ start, end }) => !stored.covers(start, end));
   }
 
   /** The whole, or one part of it. */
@@ -325,6 +343,12 @@ export class Exchange implements Answerer {
     this.#asked = undefined;
     this.#state.send({ kind: 'release', ask: this.id });
   }
+}
+
+function representationOf({ etag, lastModified, fields }: GenerationMeta): Representation & { readonly date?: string } {
+  const stored = readerOf(fields);
+  const date = stored('date');
+  return { etag: etag ?? stored('etag'), lastModified, ...(date === undefined ? {} : { date }) };
 }
 
 function isSame(a: GenerationMeta, b: GenerationMeta): boolean {

@@ -8,7 +8,7 @@ import { WaitingRoom } from './waiting-room.ts';
 
 /** A generation as a worker knows it. */
 export class LocalGeneration {
-  readonly meta: GenerationMeta;
+  meta: GenerationMeta;
   readonly stored = new IntervalSet();
   readonly extents = new Map<number, ExtentPlace>();
   /** Answers that wait for bytes of it. */
@@ -91,6 +91,8 @@ export class LocalCatalogue {
         return;
       case 'fresh':
         generation.freshness = message.freshness;
+        generation.meta = { ...generation.meta, fields: message.fields };
+        this.#current.set(generation.meta.key, generation);
         return;
       case 'evicted':
         if (generation.extents.get(message.index)?.id === message.extent) generation.lose(message.index);

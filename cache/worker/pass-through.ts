@@ -1,10 +1,17 @@
 // What is not stored goes through: one upstream request for one client, streamed at the client's pace, counted as miss.
 
 import { Buffer } from 'node:buffer';
-import { type ByteRange, parseContentRange, rangeHeader } from '../../common/byte-range.ts';
+import {
+  type ByteRange,
+  parseContentRange,
+  parseRangeHeader,
+  rangeHeader,
+  resolveRange,
+} from '../../common/byte-range.ts';
 import type { Failure, ResponseSink } from '../../common/http-connection.ts';
 import type { ResponseHead } from '../../common/http-response-parser.ts';
 import type { Books } from '../books.ts';
+import { endToEndFields } from '../http/end-to-end-fields.ts';
 import type { Origin } from '../http/origin-table.ts';
 import type { GenerationMeta } from '../protocol.ts';
 import type { Upstream, UpstreamExchange } from '../upstream.ts';
@@ -32,28 +39,6 @@ export type PassThrough = {
 
 /** Unsent bytes at which the upstream is paused. */
 const pauseAtBytes = 1024 * 1024;
-
-const passedFields = [
-  'Content-Type',
-  'Content-Length',
-  'Content-Range',
-  'Content-Encoding',
-  'Content-Disposition',
-  'Content-Language',
-  'Cache-Control',
-  'Expires',
-  'ETag',
-  'Last-Modified',
-  'Vary',
-  'Age',
-  'Date',
-  'Accept-Ranges',
-  'Location',
-  'Retry-After',
-  'WWW-Authenticate',
-  'Set-Cookie',
-  'X-HW',
-] as const;
 
 /** Whom it tells how it went: exactly one of these is called, unless the client is gone. */
 export type PassThroughUser = {
@@ -122,7 +107,8 @@ class Passing implements ResponseSink {
       return;
     }
     const status = head.statusCode;
-    if (status >= 500 || (hideClientErrors && status >= 400 && !isAboutRequest(head))) {
+    const isWrong = status === 206 && !isWhatWasAsked(head, this.#what.fields);
+    if (isWrong || status >= 500 || (hideClientErrors && status >= 400 && !isAboutRequest(head))) {
       this.#over = true;
       this.exchange?.abort();
       this.#user.refuse(status === 508 ? 508 : 502);
@@ -269,11 +255,23 @@ function isAboutRequest(head: ResponseHead): boolean {
   return head.statusCode === 412 || (head.statusCode === 416 && head.contentRange !== undefined);
 }
 
+/** Whether a 206 is the one range that was asked for, in full: clients are known that take any 206 for it. */
+function isWhatWasAsked(head: ResponseHead, asked: PassThrough['fields']): boolean {
+  const field = asked.find(([name]) => name.toLowerCase() === 'range')?.[1];
+  const specs = field === undefined ? undefined : parseRangeHeader(field);
+  const found = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
+  const range = found?.range;
+  if (specs !== undefined && specs.length > 1) return true; // parts: the client's own affair
+  const spec = specs?.[0];
+  if (spec === undefined || range === undefined || found?.sizeBytes === undefined) return false;
+  const wanted = resolveRange(spec, found.sizeBytes);
+  const lengthBytes = head.contentLength ?? range.end - range.start;
+  return wanted?.start === range.start && wanted.end === range.end && lengthBytes === range.end - range.start;
+}
+
+/** All fields that are for the client, with the length that was understood. */
 function pick(head: ResponseHead): Fields {
-  const fields: Fields = {};
-  for (const name of passedFields) {
-    const value = head.header(name);
-    if (value !== undefined) fields[name] = value;
-  }
+  const fields = Object.fromEntries(endToEndFields(head));
+  if (head.contentLength !== undefined) fields['Content-Length'] = String(head.contentLength);
   return fields;
 }

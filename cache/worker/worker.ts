@@ -218,12 +218,17 @@ class NodeWorker implements WorkerState, ConnectionHost {
       case 'forgotten': {
         const lost =
           message.kind === 'evicted' ? this.catalogue.find(message.generation)?.extents.get(message.index) : undefined;
+        if (message.kind === 'forgotten') {
+          const extents = this.catalogue.find(message.generation)?.extents.values() ?? [];
+          for (const { path } of extents) this.files.forget(path);
+        }
         this.catalogue.hear(message);
         if (lost !== undefined) this.files.forget(lost.path);
         return;
       }
       case 'serve':
       case 'claimed':
+      case 'unclaimed':
       case 'refused':
       case 'again':
       case 'passThrough':

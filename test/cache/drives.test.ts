@@ -1,12 +1,22 @@
 // Drives: the quota in real blocks, eviction, drives that are too small, full, gone.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { Pacer } from '../../cache/worker/pacer.ts';
-import { blocksUnder, expectContent, type Setup, until, withSetup } from './node-process.ts';
+import {
+  blocksAtOnce,
+  blocksUnder,
+  expectContent,
+  type Program,
+  type Setup,
+  StartFailure,
+  startProgram,
+  until,
+  withSetup,
+} from './node-process.ts';
 
 async function getRight(setup: Setup, id: string, size: number): Promise<void> {
   const reply = await setup.get(`/object/${id}/${size}`);
@@ -24,7 +34,7 @@ describe('the quota of a drive', () => {
       let isFilling = true;
       const watch = (async () => {
         while (isFilling) {
-          most = Math.max(most, setup.diskBytes());
+          most = Math.max(most, blocksAtOnce(join(setup.folder, 'drive')));
           await new Promise(setImmediate);
         }
       })();
@@ -191,28 +201,55 @@ describe('a drive that goes', () => {
     });
   });
 
-  it('as its file system is full, loses its content, and not the node', async (context) => {
-    const folder = mkdtempSync(join(tmpdir(), 'cache-tmpfs-'));
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
-    try {
-      if (mounted.status !== 0) context.skip(`no tmpfs can be mounted here: ${mounted.stderr ?? mounted.error}`);
-      await withSetup({ drives: ['drive=100MB'], node: ['--drive', `${folder}=100MB`] }, async (setup) => {
-        for (let i = 0; i < 10; i += 1)
-          await Promise.all([getRight(setup, `f${i}`, 3_000_000), getRight(setup, `f${i}`, 3_000_000)]);
+  it.for(['tmpfs', 'ext4'] as const)(
+    'as its %s is full before its size is reached, keeps what fits',
+    async (kind, context) => {
+      await withMount(kind, 8, context, async (folder) => {
+        await withSetup({ drives: [], node: ['--drive', `${folder}=100MB`] }, async (setup) => {
+          for (let i = 0; i < 10; i += 1)
+            await Promise.all([getRight(setup, `f${i}`, 1_000_000), getRight(setup, `f${i}`, 1_000_000)]);
+          for (let i = 0; i < 4; i += 1)
+            await Promise.all([getRight(setup, `g${i}`, 1_000_000), getRight(setup, `h${i}`, 1_000_000)]);
+          const log = setup.node.log();
+          expect(log.match(/its file system is full \(ENOSPC\)/g)).toHaveLength(1);
+          expect(log).not.toContain('failed (');
+          // It caches still: what was asked for last is a hit.
+          await getRight(setup, 'last', 1_000_000);
+          await getRight(setup, 'last', 1_000_000);
+          await getRight(setup, 'last', 1_000_000);
+          expect((await setup.cdnOf('last')).bodyBytes).toBeLessThanOrEqual(2_000_000);
+          const { storedBytes, ...books } = await setup.books();
+          expect(storedBytes).toBeGreaterThan(2_000_000);
+          expect(books.errorCount).toBe(0);
+          expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
+        });
+      });
+    },
+  );
+
+  it('as somebody else fills its file system, serves what it has', async (context) => {
+    await withMount('tmpfs', 16, context, async (folder) => {
+      await withSetup({ drives: [], node: ['--drive', `${folder}=12MB`] }, async (setup) => {
+        await getRight(setup, 'mine', 1_000_000);
+        await journalWritten();
+        const rest = join(folder, 'rest');
+        // Writes until there is no room.
+        spawnSync('dd', ['if=/dev/zero', `of=${rest}`, 'bs=64k'], { timeout: 10_000 });
+        for (let i = 0; i < 6; i += 1) await getRight(setup, `other${i}`, 1_000_000);
+        await getRight(setup, 'mine', 1_000_000);
+        expect((await setup.books()).errorCount).toBe(0);
+        expect(setup.node.log()).not.toContain('failed (');
+        rmSync(rest);
+        // It looks at the file system again every 10 s.
         await until(
           () => setup.node.log(),
-          (log) => log.includes('ENOSPC'),
+          (log) => log.includes('has room again'),
         );
-        for (let i = 0; i < 10; i += 1) await getRight(setup, `f${i}`, 3_000_000);
-        for (let i = 0; i < 10; i += 1) await getRight(setup, `f${i}`, 3_000_000);
-        const books = await setup.books();
-        expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
-        expect((await setup.cdnOf('f9')).bodyBytes).toBeLessThanOrEqual(6_000_000);
+        for (let round = 0; round < 2; round += 1)
+          for (let i = 0; i < 6; i += 1) await getRight(setup, `again${i}`, 1_000_000);
+        expect((await setup.cdnOf('again0')).bodyBytes).toBe(1_000_000);
       });
-    } finally {
-      if (mounted.status === 0) spawnSync('umount', ['-l', folder]);
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
   });
 
   it('as its file system becomes read-only, leaves a node that passes through', async (context) => {
@@ -240,6 +277,102 @@ describe('a drive that goes', () => {
     }
   });
 });
+
+describe('at the start', () => {
+  const startOn = (drives: readonly string[]): Promise<Program> =>
+    startProgram('cache/main', ['--listen', '127.0.0.1:0', ...drives.flatMap((drive) => ['--drive', drive])]);
+
+  async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'cache-start-'));
+    try {
+      await use(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  it('one drive that cannot be used is named, and the node starts with the others', async () => {
+    await withFolder(async (folder) => {
+      writeFileSync(join(folder, 'file'), 'not a folder');
+      await withSetup({ drives: ['drive=50MB'], node: ['--drive', `${join(folder, 'file')}=1GB`] }, async (setup) => {
+        expect(setup.node.log()).toContain(`--drive ${join(folder, 'file')}: expected a folder that can be written`);
+        expect(setup.node.log()).toContain('starts without it');
+        await getRight(setup, 'x', 1_000_000);
+        await getRight(setup, 'x', 1_000_000);
+        expect((await setup.cdnOf('x')).bodyBytes).toBe(1_000_000);
+      });
+    });
+  });
+
+  it('no drive that can be used is an error that names them all', async () => {
+    await withFolder(async (folder) => {
+      writeFileSync(join(folder, 'one'), '');
+      writeFileSync(join(folder, 'two'), '');
+      const failure = await startOn([`${folder}/one=1GB`, `${folder}/two=1GB`]).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(StartFailure);
+      const { exitCode, log } = failure as StartFailure;
+      expect([exitCode, log.includes(`${folder}/one`), log.includes(`${folder}/two`)]).toEqual([3, true, true]);
+    });
+  });
+
+  it('a read-only file system is called that', async (context) => {
+    await withMount('tmpfs', 8, context, async (folder) => {
+      const mounted = spawnSync('mount', ['-o', 'remount,ro', folder]);
+      expect(mounted.status).toBe(0);
+      const failure = await startOn([`${folder}=1GB`]).catch((error: unknown) => error);
+      expect((failure as StartFailure).log).toMatch(/mounted read-only.*\(EROFS\)/);
+    });
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'a lock of a process whose number another one has by now does not keep the drive',
+    async () => {
+      await withFolder(async (folder) => {
+        mkdirSync(join(folder, 'do-cache'));
+        const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+        // This process is alive, and did not start then.
+        writeFileSync(join(folder, 'do-cache', 'lock'), `${process.pid} ${boot} 1`);
+        const node = await startOn([`${folder}=1GB`]);
+        const second = await startOn([`${folder}=1GB`]).catch((error: unknown) => error);
+        expect((second as StartFailure).log).toContain(`one that process ${node.pid} uses`);
+        await node.end('SIGKILL');
+        const third = await startOn([`${folder}=1GB`]);
+        expect(await third.end('SIGTERM')).toBe(0);
+      });
+    },
+  );
+});
+
+/** Runs `use` on a file system of its own, of so many MiB; the test is skipped where none can be mounted. */
+async function withMount(
+  kind: 'tmpfs' | 'ext4',
+  sizeMiB: number,
+  context: TestContext,
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'cache-mount-'));
+  const folder = join(root, 'mount');
+  const image = join(root, 'image');
+  mkdirSync(folder);
+  const run = (command: string, ...more: string[]): string | undefined => {
+    const { status, stderr, error } = spawnSync(command, more);
+    return status === 0 ? undefined : String(stderr ?? error);
+  };
+  let problem: string | undefined;
+  if (kind === 'tmpfs') problem = run('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', folder);
+  else {
+    writeFileSync(image, '');
+    truncateSync(image, sizeMiB * 2 ** 20);
+    problem = run('mkfs.ext4', '-q', image) ?? run('mount', '-o', 'loop', image, folder);
+  }
+  try {
+    if (problem !== undefined) context.skip(`no ${kind} can be mounted here: ${problem}`);
+    await use(folder);
+  } finally {
+    if (problem === undefined) run('umount', '-l', folder);
+    rmSync(root, { recursive: true, force: true });
+  }
+}
 
 describe('the limit of egress', () => {
   it('holds to the byte on a clock of its own', async () => {

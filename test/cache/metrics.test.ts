@@ -12,7 +12,7 @@ const figures: Figures = {
   books: emptyBooks(),
   drives: [{ path: '/mnt/"a"\\b\nc', sizeBytes: 10, usedBytes: 3, failure: 'EIO' }],
   index: {
-    ...{ generationCount: 1, extentCount: 2, intervalCount: 3, storedBytes: 4 },
+    ...{ generationCount: 3, warmGenerationCount: 2, storedBytes: 4 },
     ...{ evictedExtentCount: 5, evictedBytes: 6 },
   },
   fills: { objectCount: 1, waitingCount: 2, fetchCount: 3 },

@@ -142,7 +142,9 @@ export class Setup {
     return ask({ port: this.node.listen.port, path, headers: { Host: origin, ...headers }, ...more });
   }
 
-  async books(): Promise<Books & { readonly driveBytes: number; readonly storedBytes: number }> {
+  async books(): Promise<
+    Books & { readonly driveBytes: number; readonly storedBytes: number; readonly loadingDriveCount: number }
+  > {
     return (await adminJson(this.node, 'GET', '/books')) as never;
   }
 
@@ -309,6 +311,27 @@ export function blocksUnder(path: string): number {
   if (found === undefined) return 0;
   const below = found.isDirectory() ? readdirSync(path).map((name) => blocksUnder(join(path, name))) : [];
   return below.reduce((sum, bytes) => sum + bytes, found.blocks * 512);
+}
+
+/**
+ * No more than the bytes of blocks that a folder had at one instant, while others write and remove there: of each file the
+ * lesser of what it had before that instant and after it. (A single walk counts a file that is then removed, and what grew
+ * into its place.)
+ */
+export function blocksAtOnce(path: string): number {
+  const before = blocksByFile(path, new Map());
+  const after = blocksByFile(path, new Map());
+  let bytes = 0;
+  for (const [file, blocks] of before) bytes += Math.min(blocks, after.get(file) ?? 0);
+  return bytes;
+}
+
+function blocksByFile(path: string, all: Map<string, number>): Map<string, number> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return all;
+  all.set(path, found.blocks * 512);
+  if (found.isDirectory()) for (const name of readdirSync(path)) blocksByFile(join(path, name), all);
+  return all;
 }
 
 function address(text: string): Address {
