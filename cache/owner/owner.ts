@@ -131,6 +131,10 @@ class Owner {
           worker.process.kill('SIGKILL'); // its end is what starts the next try
         } else this.#hear(link, message);
       });
+      // A message to a worker that was just killed fails (EPIPE); its exit event follows, and releases what it asked for.
+      worker.on('error', (error) => {
+        if (errorCode(error) !== 'EPIPE') this.#give(error);
+      });
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
         for (const ask of link.asks.values()) this.#fills.release(ask);

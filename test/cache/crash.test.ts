@@ -67,7 +67,8 @@ describe('after kill -9', () => {
       const getWhole = async (id: string): Promise<void> => {
         // A connection that was just being handed to a worker that is killed hangs: hence the time-out.
         const get = (): Promise<Reply> => setup.get(`/object/${id}/${size}`, {}, { timeoutMs: 2000 });
-        const reply = await until(get, ({ complete }) => complete);
+        const reply = await until(get, ({ complete }) => complete || setup.node.child.exitCode !== null);
+        expect(setup.node.child.exitCode === null ? 'lives' : setup.node.log()).toBe('lives');
         expect([reply.status, reply.body.length]).toEqual([200, size]);
         expectContent(reply.body, id);
       };
@@ -111,6 +112,7 @@ describe('after kill -9', () => {
           await new Promise((resolve) => setTimeout(resolve, 40)); // the journal is written every 20 ms
         }
         const before = await setup.cdnOf(`kept${round}`);
+        expect(setup.node.child.exitCode === null ? 'lives' : setup.node.log()).toBe('lives');
         isOver = true;
         await killAll(setup);
         await Promise.all(clients);
