@@ -219,7 +219,7 @@ describe('a start', () => {
     expect(await start('--drive', `${join(folder, 'file')}=50MB`)).toMatchInlineSnapshot(`
       {
         "code": 3,
-        "log": "cache node: --drive TMP/file: expected a folder that can be written, found CODE. Create it, or give the node the right to write there.
+        "log": "cache node: --drive TMP/file: expected a folder that can be written, found a file where the folder should be. Remove it (CODE).
       ",
       }
     `);
