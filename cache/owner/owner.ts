@@ -169,6 +169,10 @@ class Owner {
           resolve();
         } else this.#hear(link, message);
       });
+      // A message to a worker that was just killed fails (EPIPE); its exit event follows, and releases what it asked for.
+      worker.on('error', (error) => {
+        if (errorCode(error) !== 'EPIPE') this.#give(error);
+      });
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
         this.#door.removeSeat(link);

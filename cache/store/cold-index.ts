@@ -35,6 +35,7 @@ export class ColdIndex {
   #count = 0;
   #blockCount = 0;
   #storedBytes = 0;
+  #lineBytes = 0;
   /** How often slots got other numbers. */
   rebuildCount = 0;
   readonly #head: EntryHead = { g: 0, hash: 0, blockCount: 0, storedBytes: 0, usedAtMin: 0, extentsAt: 0 };
@@ -47,6 +48,11 @@ export class ColdIndex {
   /** Blocks of the drive that their content takes, overhead included. */
   get blockCount(): number {
     return this.#blockCount;
+  }
+
+  /** Bytes of the lines: what they take in a journal that was just written. */
+  get lineBytes(): number {
+    return this.#lineBytes;
   }
 
   /** Bytes of content. */
@@ -172,6 +178,7 @@ export class ColdIndex {
     this.#count = 0;
     this.#blockCount = 0;
     this.#storedBytes = 0;
+    this.#lineBytes = 0;
   }
 
   #line(slot: number): string {
@@ -218,11 +225,13 @@ export class ColdIndex {
     this.#stored[slot] = head.storedBytes;
     this.#blockCount += head.blockCount;
     this.#storedBytes += head.storedBytes;
+    this.#lineBytes += length;
   }
 
   #uncount(slot: number): void {
     this.#blockCount -= this.#blocks[slot] as number;
     this.#storedBytes -= this.#stored[slot] as number;
+    this.#lineBytes -= this.#lengths[slot] as number;
   }
 
   #newSlot(): number {

@@ -153,10 +153,12 @@ export class DriveFiles {
     let removedCount = 0;
     let highest = 0;
     for (const folder of await readdir(extents)) {
-      if (/^[0-9a-f]{2}$/.test(folder)) this.#folders.add(Number.parseInt(folder, 16));
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue; // not ours
+      this.#folders.add(Number.parseInt(folder, 16));
       for (const name of await readdir(join(extents, folder))) {
+        if (!/^[0-9]{1,15}$/.test(name)) continue;
         const extent = Number(name);
-        if (Number.isSafeInteger(extent)) highest = Math.max(highest, extent);
+        highest = Math.max(highest, extent);
         if (isKnown(extent)) continue;
         await unlink(join(extents, folder, name));
         removedCount += 1;

@@ -97,10 +97,10 @@ export class Drive {
     return journal !== undefined && !journal.isCompacting && journal.bytes > this.#compactAtBytes;
   }
 
-  /** Called when the journal was written or found: when it is to be written anew. */
-  noteJournalSize(): void {
+  /** Called when the journal was written or found, with the bytes of it that are no history. */
+  noteJournalSize(liveBytes: number): void {
     const least = Math.min(compactBytesMin, this.sizeBytes / 32);
-    this.#compactAtBytes = Math.max(least, 2 * (this.journal?.bytes ?? 0));
+    this.#compactAtBytes = Math.max(least, 2 * liveBytes);
   }
 
   /** The file system has no room although the drive's size is not reached: the node makes do with what it holds. */

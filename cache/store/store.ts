@@ -141,7 +141,7 @@ export class Store {
     });
     if (drive.failure !== undefined) return;
     drive.journal = journal;
-    drive.noteJournalSize();
+    drive.noteJournalSize(drive.cold.lineBytes);
     drive.nextG = Math.max(drive.nextG, loaded.nextG);
     this.#nextExtent = Math.max(this.#nextExtent, loaded.highestExtent + 1);
     if (loaded.boot !== boot) drive.append(line.boot(boot));
@@ -374,7 +374,7 @@ export class Store {
 
   async #compact(drive: Drive): Promise<void> {
     await drive.journal?.compact(snapshotOf(drive));
-    drive.noteJournalSize();
+    drive.noteJournalSize(drive.journal?.bytes ?? 0);
   }
 
   /** What nobody asked for in 30 days goes. */

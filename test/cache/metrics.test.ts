@@ -10,7 +10,7 @@ import { type Family, parsePrometheus } from './prometheus-text.ts';
 const build = { version: '1.2.3', node: 'v20' };
 const figures: Figures = {
   books: emptyBooks(),
-  drives: [{ path: '/mnt/"a"\\b\nc', sizeBytes: 10, usedBytes: 3, failure: 'EIO' }],
+  drives: [{ path: '/mnt/"a"\\b\nc', sizeBytes: 10, usedBytes: 3, failure: 'EIO', state: 'failed' }],
   index: {
     ...{ generationCount: 3, warmGenerationCount: 2, storedBytes: 4 },
     ...{ evictedExtentCount: 5, evictedBytes: 6 },
