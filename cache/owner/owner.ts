@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Address, formatAddress } from '../../common/address.ts';
 import { printReady, repositoryRoot, watchParent } from '../../common/child-program.ts';
-import { assertNever } from '../../common/errors.ts';
+import { assertNever, errorCode } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
 import { AccessLog } from '../access-log.ts';
 import { OriginTable } from '../http/origin-table.ts';
@@ -171,7 +171,7 @@ class Owner {
       });
       // A message to a worker that was just killed fails (EPIPE); its exit event follows, and releases what it asked for.
       worker.on('error', (error) => {
-        if (errorCode(error) !== 'EPIPE') this.#give(error);
+        if (errorCode(error) !== 'EPIPE') warn(`worker ${worker.process.pid}: ${errorCode(error)}`);
       });
       worker.on('exit', (code, signal) => {
         this.#links.delete(link);
