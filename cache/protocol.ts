@@ -110,6 +110,8 @@ export type OwnerMessage =
     }
   | { readonly kind: 'again'; readonly ask: number }
   | { readonly kind: 'passThrough'; readonly ask: number }
+  /** Upstream's whole answer, which is this client's alone; the body in base64. */
+  | { readonly kind: 'relay'; readonly ask: number; readonly head: string; readonly body: string }
   | { readonly kind: 'booksQuery'; readonly query: number }
   | { readonly kind: 'ledgerQuery'; readonly query: number }
   /** To be answered by `synced`: what was said before it is heard by then, as the channel keeps its order. */

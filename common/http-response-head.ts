@@ -44,6 +44,11 @@ export class ResponseHead {
     this.#text = text;
   }
 
+  /** The head as it came, status line and empty line included. */
+  get text(): string {
+    return this.#text;
+  }
+
   /** All header lines in their order, names as sent. */
   *fields(): Generator<readonly [name: string, value: string]> {
     let lineStart = this.#text.indexOf('\r\n') + 2;

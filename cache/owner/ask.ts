@@ -36,6 +36,7 @@ export function refuse(ask: Ask, failure: FetchFailure | undefined): void {
 }
 
 function statusOf(failure: FetchFailure | undefined): number {
+  if (failure?.status !== undefined) return failure.status;
   switch (failure?.cause) {
     case 'timeout':
       return 504;

@@ -40,7 +40,7 @@ export type Validator = {
 /** Where the body goes. Called in order; `write` resolves when the bytes are on the drive. */
 export interface FetchUser {
   /** Says whether the body is wanted. Called once, unless the request failed before an answer. */
-  answered(answer: Answer): 'store' | 'discard';
+  answered(answer: Answer): 'store' | 'discard' | 'collect';
   write(start: number, buffers: readonly Buffer[]): Promise<void>;
   /** Called once, after the last write; `undefined` is success: all bytes of the answer are stored. */
   ended(failure: FetchFailure | undefined): void;
@@ -53,24 +53,29 @@ export type FetchFailure = {
    */
   readonly cause: Failure['cause'] | 'short' | 'drive' | 'changed' | 'denied' | 'unavailable' | 'abandoned' | 'loop';
   readonly detail: string;
+  /** The origin's own 5xx, where that is what failed. */
+  readonly status?: number;
 };
 
 /** Unwritten bytes of one fetch at which reading pauses, and at which it goes on. */
 const pauseAtBytes = 4 * 2 ** 20;
 const resumeAtBytes = 2 ** 20;
+/** A body that is collected is at most this long; a longer one fails its fetch. */
+export const collectedBytesMax = 64 * 1024;
 
 export class Fetch implements ResponseSink {
   readonly #user: FetchUser;
   readonly #asked: ByteRange | undefined;
   exchange: UpstreamExchange | undefined;
   readonly #requestedAtMs = Date.now();
-  #state: 'waiting' | 'storing' | 'discarding' = 'waiting';
+  #state: 'waiting' | 'storing' | 'discarding' | 'collecting' = 'waiting';
   /** Where the next byte from upstream belongs, and where the answer ends. */
   #position = 0;
   #end = 0;
   /** Bytes that came and are not written yet; where the first of them belongs. */
   readonly #unwritten = new WriteQueue();
   #writePosition = 0;
+  readonly #collected: Buffer[] = [];
   #writing = false;
   #settled = false;
   #paused = false;
@@ -85,6 +90,10 @@ export class Fetch implements ResponseSink {
   onHead(head: ResponseHead): void {
     const answer = this.#read(head);
     const wanted = this.#user.answered(answer);
+    if (wanted === 'collect') {
+      this.#state = 'collecting';
+      return;
+    }
     if (wanted === 'discard' || answer.kind !== 'bytes') {
       this.#state = 'discarding';
       return;
@@ -96,6 +105,7 @@ export class Fetch implements ResponseSink {
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
+    if (this.#state === 'collecting') this.#collect(buffer, start, end);
     if (this.#state !== 'storing') return;
     const last = Math.min(end, start + this.#end - this.#position);
     this.#unwritten.push(buffer, start, last);
@@ -105,6 +115,17 @@ export class Fetch implements ResponseSink {
       this.exchange?.pause();
     }
     this.#write();
+  }
+
+  /** The body, when it was to be collected. */
+  get collected(): Buffer {
+    return Buffer.concat(this.#collected);
+  }
+
+  #collect(buffer: Buffer, start: number, end: number): void {
+    this.#position += end - start;
+    if (this.#position <= collectedBytesMax) this.#collected.push(Buffer.from(buffer.subarray(start, end)));
+    else this.giveUp({ cause: 'abandoned', detail: `a body of more than ${collectedBytesMax} bytes` });
   }
 
   onEnd(): void {

@@ -6,6 +6,7 @@
 //                                 └ not to be stored ──▶ each passes through, or hears why not
 
 import { rangeHeader } from '../../common/byte-range.ts';
+import type { ResponseHead } from '../../common/http-response-head.ts';
 import { isOnErrorUsable, staleUse } from '../http/freshness.ts';
 import type { OriginTable } from '../http/origin-table.ts';
 import type { UpstreamTarget } from '../protocol.ts';
@@ -15,7 +16,7 @@ import type { Upstream } from '../upstream.ts';
 import { type Ask, failuresPerAskMax, refuse, type WorkerLink } from './ask.ts';
 import { type CachedObject, Catalogue, generationsOf, placeOf } from './catalogue.ts';
 import { firstClaim, rangeOf, sameRange } from './claims.ts';
-import { type Answer, Fetch, type FetchFailure } from './fetch.ts';
+import { type Answer, collectedBytesMax, Fetch, type FetchFailure } from './fetch.ts';
 import { type Fill, GapFiller, identityOnly } from './gap-filler.ts';
 import { confirmed, isOf, isOfOneClient, isStale, sizeOf416, unwanted } from './verdict.ts';
 
@@ -170,6 +171,8 @@ export class Fills {
     const fields = [identityOnly, ['Range', range] as const, ...conditionsOf(candidates)];
     let generation: Generation | undefined;
     let fill: Fill | undefined;
+    /** The answer that is the leader's alone. */
+    let relayed: ResponseHead | undefined;
     const finish = (then: (ask: Ask) => void): void => {
       if (object.discovery === discovery) object.discovery = undefined;
       for (const ask of discovery.waiting.splice(0)) then(ask);
@@ -191,10 +194,14 @@ export class Fills {
           }
           const found = this.#catalogue.generationOf(object, answer, host);
           if (found === undefined) {
-            leave(fetch, answer);
             this.#judge(object, answer);
+            const isHis = discovery.waiting[0] === leader && this.#isOfOne(object, answer) && isShort(answer, leader);
+            if (isHis && answer.kind !== 'invalid') {
+              relayed = answer.head;
+              discovery.waiting.shift();
+            } else leave(fetch, answer);
             finish((ask) => this.#turnAway(object, ask, answer, host));
-            return 'discard';
+            return relayed === undefined ? 'discard' : 'collect';
           }
           generation = found;
           const gaps = answer.kind === 'bytes' ? found.unclaimedGaps(answer.range.start, answer.range.end) : [];
@@ -208,7 +215,8 @@ export class Fills {
         },
         write: (start, buffers) => this.#filler.write(generation, start, buffers),
         ended: (failure) => {
-          if (fill !== undefined) this.#filler.ended(fill, failure);
+          if (relayed !== undefined) relay(leader, failure === undefined ? relayed : undefined, fetch.collected);
+          else if (fill !== undefined) this.#filler.ended(fill, failure);
           else if (generation === undefined) {
             finish((ask) => {
               ask.failureCount += 1;
@@ -241,10 +249,17 @@ export class Fills {
     if (object.current !== undefined) this.#catalogue.retire(object, object.current);
   }
 
+  /** Whether an answer that is not stored is for the one who asked, and everybody else must ask himself. */
+  #isOfOne(object: CachedObject, answer: Answer): boolean {
+    if (Date.now() < object.passThroughUntilMs) return true;
+    if (answer.kind !== 'status' || (answer.status === 416 && (sizeOf416(answer.head) ?? 0) > 0)) return false;
+    return isOfOneClient(answer.status);
+  }
+
   /** An answer that is not stored: what each who asked is told. */
   #turnAway(object: CachedObject, ask: Ask, answer: Answer, host: string): void {
     const sizeBytes = answer.kind === 'status' && answer.status === 416 ? sizeOf416(answer.head) : undefined;
-    if (Date.now() < object.passThroughUntilMs) ask.worker.send({ kind: 'passThrough', ask: ask.id });
+    if (this.#isOfOne(object, answer)) ask.worker.send({ kind: 'passThrough', ask: ask.id });
     else if (sizeBytes !== undefined && sizeBytes > 0) {
       // The range that led was beyond the end; who asked for another one may be right.
       if (rangeOf(ask.range, sizeBytes) === undefined) {
@@ -252,9 +267,6 @@ export class Fills {
         ask.worker.send({ kind: 'refused', ask: ask.id, status: 416, fields });
       } else if (ask.failureCount++ < failuresPerAskMax) this.ask(ask);
       else refuse(ask, unwanted(answer));
-    } else if (answer.kind === 'status' && isOfOneClient(answer.status)) {
-      // Each asks for itself.
-      ask.worker.send({ kind: 'passThrough', ask: ask.id });
     } else this.#failed(object, ask, host, unwanted(answer));
   }
 
@@ -295,6 +307,22 @@ export class Fills {
     const fields = [identityOnly, ...conditionsOf([generation])];
     this.#upstream.request({ method: 'HEAD', origin, target: upstream.target, fields, via: upstream.via, sink: fetch });
   }
+}
+
+/** Whether all of an answer can be handed to the one who asked: what its body is of is what it asked for. */
+function isShort(answer: Answer, { range }: Ask): boolean {
+  if (answer.kind === 'invalid' || answer.kind === 'notModified') return false;
+  if ((answer.head.contentLength ?? 0) > collectedBytesMax) return false;
+  if (answer.kind === 'status') return answer.status !== 416;
+  const asked = rangeOf(range, answer.sizeBytes);
+  const isWhole = answer.range.start === 0 && answer.range.end === answer.sizeBytes;
+  return isWhole || sameRange(asked, answer.range);
+}
+
+/** `head` undefined: the answer did not come in full; the worker asks for itself. */
+function relay(ask: Ask, head: ResponseHead | undefined, body: Buffer): void {
+  if (head === undefined) ask.worker.send({ kind: 'passThrough', ask: ask.id });
+  else ask.worker.send({ kind: 'relay', ask: ask.id, head: head.text, body: body.toString('base64') });
 }
 
 /** Whether it is worth asking if the origin has this generation: when there are bytes of it, or it is the current one. */

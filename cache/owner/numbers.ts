@@ -5,7 +5,8 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Books, emptyBooks, sumBooks } from '../books.ts';
-import type { DriveFigures, IndexFigures, Store } from '../store/store.ts';
+import type { DriveFigures, IndexFigures } from '../store/figures.ts';
+import type { Store } from '../store/store.ts';
 import type { Upstream } from '../upstream.ts';
 import type { WorkerLink } from './ask.ts';
 import type { FillFigures, Fills } from './fills.ts';

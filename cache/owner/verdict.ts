@@ -19,12 +19,14 @@ export function unwanted(answer: Answer): FetchFailure {
   const detail = `status ${answer.status}`;
   if (isOfOneClient(answer.status)) return { cause: 'denied', detail };
   if (answer.status === 508) return { cause: 'loop', detail };
-  return { cause: [408, 429, 503].includes(answer.status) ? 'unavailable' : 'badResponse', detail };
+  const cause = [408, 429, 503].includes(answer.status) ? 'unavailable' : 'badResponse';
+  return answer.status >= 500 ? { cause, detail, status: answer.status } : { cause, detail };
 }
 
 /** A 3xx or 4xx is the asking client's own (its signature has expired …), unless it speaks of the origin's load. */
 export function isOfOneClient(status: number): boolean {
-  return status >= 300 && status < 500 && status !== 408 && status !== 429;
+  const isOtherSuccess = status > 200 && status < 300 && status !== 206;
+  return isOtherSuccess || (status >= 300 && status < 500 && status !== 408 && status !== 429);
 }
 
 /** Whether bytes of this validator and size are bytes of the generation. */

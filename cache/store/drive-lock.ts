@@ -6,17 +6,18 @@
 import { readFileSync, realpathSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, OperatorError } from '../../common/errors.ts';
+import type { DriveSetting } from '../settings.ts';
 import { bootTime } from './boot-time.ts';
 
 /** Folders that this process uses: a drive that is named twice would overwrite its own journal. */
 const used = new Set<string>();
 
 /** Takes the drive, or throws an OperatorError that says who has it. */
-export function lockDrive(drivePath: string, folder: string): void {
+export function lockDrive({ path: drivePath, source = '--drive' }: DriveSetting, folder: string): void {
   const path = join(folder, 'lock');
   const real = realpathSync(folder);
   if (used.has(real)) {
-    throw new OperatorError('DRIVE_TWICE', `--drive ${drivePath}: expected each drive once, found it named twice.`);
+    throw new OperatorError('DRIVE_TWICE', `${source} ${drivePath}: expected each drive once, found it named twice.`);
   }
   const mine = `${process.pid} ${bootTime()} ${startOf(process.pid) ?? '-'}`;
   try {
@@ -27,7 +28,7 @@ export function lockDrive(drivePath: string, folder: string): void {
     if (boot === bootTime() && Number(pid) !== process.pid && isProcess(Number(pid), start)) {
       throw new OperatorError(
         'DRIVE_IN_USE',
-        `--drive ${drivePath}: expected a drive of its own, found one that process ${pid} uses. ` +
+        `${source} ${drivePath}: expected a drive of its own, found one that process ${pid} uses. ` +
           `Stop that node first (or remove ${path} if it is none).`,
         3,
       );

@@ -56,13 +56,13 @@ export class Drive {
     this.files = new DriveFiles(setting.path);
     try {
       this.files.create();
-      lockDrive(setting.path, this.files.folder);
+      lockDrive(setting, this.files.folder);
       const journal = openSync(this.files.journalPath, 'a');
       this.foundJournalBytes = fstatSync(journal).size;
       closeSync(journal);
     } catch (error) {
       if (error instanceof OperatorError) throw error;
-      throw unusable(setting.path, error);
+      throw unusable(setting, error);
     }
   }
 
@@ -150,11 +150,11 @@ const hints: Readonly<Record<string, string>> = {
 };
 
 /** What an operator reads when a drive cannot be used. */
-export function unusable(path: string, error: unknown): OperatorError {
+export function unusable({ path, source = '--drive' }: DriveSetting, error: unknown): OperatorError {
   const code = errorCode(error);
   return new OperatorError(
     'DRIVE_UNUSABLE',
-    `--drive ${path}: expected a folder that can be written, found ${hints[code] ?? 'an error. Create the folder, or repair it'} (${code}).`,
+    `${source} ${path}: expected a folder that can be written, found ${hints[code] ?? 'an error. Create the folder, or repair it'} (${code}).`,
     3,
   );
 }

@@ -61,3 +61,16 @@ function evictWarm(
   }
   return false;
 }
+
+/** Takes out what nobody has asked for since then (ms since 1970). */
+export function expireCold(drive: Drive, sinceMs: number): void {
+  for (let slot = drive.cold.oldest(); slot !== undefined; slot = drive.cold.oldest()) {
+    if (drive.cold.usedAtMs(slot) >= sinceMs) break;
+    const { g, extents } = drive.cold.read(slot);
+    drive.cold.remove(slot);
+    for (const { id, index } of extents.values()) {
+      drive.append(line.gone(g, index));
+      drive.files.remove(id);
+    }
+  }
+}

@@ -17,9 +17,11 @@ import { bytesOf, crcOf } from './checksum.ts';
 import type { Drive } from './drive.ts';
 import { loadDrive } from './drive-loading.ts';
 import { blocksEnd, blocksStart, eachPart, entryOf, extentOverheadBytes } from './entries.ts';
-import { makeRoom } from './eviction.ts';
+import { expireCold, makeRoom } from './eviction.ts';
+import { type DriveFigures, driveFigures, type Evicted, type IndexFigures, indexFigures } from './figures.ts';
 import { Extent, type Generation, type Unproven } from './generation.ts';
 import { Journal } from './journal.ts';
+import type { StoreListener } from './listener.ts';
 import { openDrives } from './open-drives.ts';
 import { Proving, type Verdict } from './proving.ts';
 import { encodeEntry, line } from './records.ts';
@@ -40,41 +42,6 @@ export type StoreOptions = {
   readonly warmCountMax?: number;
 };
 
-/** Told what workers and waiting requests must hear of. */
-export interface StoreListener {
-  /** An extent gets a file. */
-  created(generation: Generation, extent: Extent): void;
-  /** An extent goes: nobody may serve from it any more. */
-  evicted(generation: Generation, extent: Extent): void;
-  /** Bytes that were there since another boot turned out right. */
-  proven(generation: Generation, start: number, end: number): void;
-  /** … or wrong: they are missing. */
-  disproved(generation: Generation): void;
-  /** A generation was not used for long: nothing but the store remembers it. */
-  cooled(generation: Generation): void;
-}
-
-/** How full a drive is; `usedBytes` is what counts against `sizeBytes`. */
-export type DriveFigures = {
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly usedBytes: number;
-  /** It takes fills when it is open: after its journal was read, and its orphans are gone. */
-  readonly state: Drive['state'];
-  readonly failure: string | undefined;
-};
-
-/** How large the index is, and what went out of it since the start (for room, by age, by purge, or with a failed drive). */
-export type IndexFigures = {
-  /** Generations of objects; one that lies on several drives counts on each. */
-  readonly generationCount: number;
-  /** Of them, those that were in use lately. */
-  readonly warmGenerationCount: number;
-  readonly storedBytes: number;
-  readonly evictedExtentCount: number;
-  readonly evictedBytes: number;
-};
-
 export class Store {
   readonly drives: readonly Drive[];
   /** Set once, before anything is reserved. */
@@ -84,8 +51,7 @@ export class Store {
   readonly #keepMs: number;
   readonly #timers: NodeJS.Timeout[];
   #nextExtent = 1;
-  #evictedExtentCount = 0;
-  #evictedBytes = 0;
+  readonly #evicted: Evicted = { extentCount: 0, bytes: 0 };
 
   constructor(drives: readonly DriveSetting[], options: StoreOptions = {}) {
     this.drives = openDrives(drives);
@@ -279,8 +245,8 @@ export class Store {
   evict(generation: Generation, extent: Extent): void {
     const { drive, index } = extent;
     if (generation.extents.get(index) !== extent) return;
-    this.#evictedExtentCount += 1;
-    this.#evictedBytes += extent.reserved.bytes;
+    this.#evicted.extentCount += 1;
+    this.#evicted.bytes += extent.reserved.bytes;
     generation.extents.delete(index);
     for (const run of extent.runs) generation.stored.remove(run.start, run.end);
     for (const unproven of generation.unproven) if (unproven.extent === extent) forgetUnproven(generation, unproven);
@@ -335,23 +301,11 @@ export class Store {
   }
 
   get driveFigures(): DriveFigures[] {
-    return this.drives.map((drive) => ({
-      ...{ path: drive.path, sizeBytes: drive.sizeBytes, state: drive.state, failure: drive.failure },
-      usedBytes: drive.state === 'failed' ? 0 : drive.usedBytes,
-    }));
+    return this.drives.map(driveFigures);
   }
 
   get indexFigures(): IndexFigures {
-    let warmGenerationCount = 0;
-    let coldCount = 0;
-    for (const drive of this.drives) {
-      warmGenerationCount += drive.warm.size;
-      coldCount += drive.cold.count;
-    }
-    return {
-      ...{ generationCount: warmGenerationCount + coldCount, warmGenerationCount, storedBytes: this.storedBytes },
-      ...{ evictedExtentCount: this.#evictedExtentCount, evictedBytes: this.#evictedBytes },
-    };
+    return indexFigures(this.drives, this.storedBytes, this.#evicted);
   }
 
   /** By free share, the emptiest first. */
@@ -381,16 +335,7 @@ export class Store {
   #expire(): void {
     const since = Date.now() - this.#keepMs;
     for (const drive of this.drives) {
-      if (drive.state !== 'open') continue;
-      for (let slot = drive.cold.oldest(); slot !== undefined; slot = drive.cold.oldest()) {
-        if (drive.cold.usedAtMs(slot) >= since) break;
-        const { g, extents } = drive.cold.read(slot);
-        drive.cold.remove(slot);
-        for (const { id, index } of extents.values()) {
-          drive.append(line.gone(g, index));
-          drive.files.remove(id);
-        }
-      }
+      if (drive.state === 'open') expireCold(drive, since);
     }
     for (const generation of this.#warm) {
       if (generation.usedAtMs >= since) break;

@@ -1,24 +1,26 @@
 // One request at a worker, from its line to the end of its answer. It is answered from what the worker knows, or waits
 // for the owner: until the first byte is sent a failure can still become a 5xx, after it only the end of the connection.
 
+import { Buffer } from 'node:buffer';
 import { type ByteRange, parseRangeHeader, type RangeSpec } from '../../common/byte-range.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
 import { isOnlyIfCached, readerOf, staleUse } from '../http/freshness.ts';
-import { type ConditionFields, evaluateConditions, ifRangeHolds, type Representation } from '../http/preconditions.ts';
+import { evaluateConditions, ifRangeHolds, type Representation } from '../http/preconditions.ts';
+import { conditionsOf, forwardedFields } from '../http/request-fields.ts';
 import type { RequestHead } from '../http/request-head.ts';
 import type { RequestTarget } from '../http/request-target.ts';
 import type { AskRange, GenerationMeta, OwnerMessage, UpstreamTarget } from '../protocol.ts';
 import { FileAnswer } from './answer.ts';
 import { type CacheStatus, commonFields, contentHeadText, type Fields, headText } from './answer-head.ts';
 import type { Answerer, ClientConnection } from './client-connection.ts';
-import type { LocalGeneration } from './local-catalogue.ts';
+import { isSameGeneration, type LocalGeneration } from './local-catalogue.ts';
 import { type Framing, frame, partsMax, selectParts } from './parts.ts';
-import { type PassThrough, passThrough } from './pass-through.ts';
+import { type HadAnswer, type PassThrough, type PassThroughUser, passThrough, relay } from './pass-through.ts';
 import type { WorkerState } from './worker-state.ts';
 
 export type OwnerAnswer = Extract<
   OwnerMessage,
-  { kind: 'serve' | 'claimed' | 'unclaimed' | 'refused' | 'again' | 'passThrough' }
+  { kind: 'serve' | 'relay' | 'claimed' | 'unclaimed' | 'refused' | 'again' | 'passThrough' }
 >;
 
 export class Exchange implements Answerer {
@@ -124,12 +126,17 @@ export class Exchange implements Answerer {
       case 'passThrough':
         this.#passThrough();
         return;
+      case 'relay':
+        // What the client's conditions make of it only the origin knows.
+        if (this.#request.hasConditions || this.#answer !== undefined) this.#passThrough();
+        else this.#passOn(undefined, { head: message.head, body: Buffer.from(message.body, 'base64') });
+        return;
     }
   }
 
   /** The generation was evicted and forgotten while it was sent, and is known anew; or it is another one by now. */
   #goOnWith(answer: FileAnswer, generation: LocalGeneration): void {
-    if (!isSame(answer.generation.meta, generation.meta)) answer.cut();
+    if (!isSameGeneration(answer.generation.meta, generation.meta)) answer.cut();
     else {
       this.#stopAsking();
       this.#passThrough();
@@ -282,33 +289,32 @@ export class Exchange implements Answerer {
     }
   }
 
-  /** `sent`: the head has been sent, and these bytes are still to come. */
-  #passOn(sent: PassThrough['rest']): void {
+  /** `sent`: the head has been sent, and these bytes are still to come. `had`: upstream's whole answer. */
+  #passOn(sent: PassThrough['rest'], had?: HadAnswer): void {
     if (this.#connection.isGone) return;
     if (sent !== undefined) this.#connection.sending = true;
     else if (this.#connection.note !== undefined) this.#connection.note.how = 'bypass';
-    this.#passing = passThrough(
-      {
-        method: this.#request.method === 'HEAD' ? 'HEAD' : 'GET',
-        isHttp10: this.#request.minorVersion === 0,
-        origin: this.#target.origin,
-        target: this.#target.target,
-        fields: forwardedFields(this.#request),
-        via: this.#request.via,
-        rest: sent,
-        hideClientErrors: this.#target.namedOrigin && this.#state.hideClientErrors,
-        statusFields: { 'Cache-Status': `${this.#state.name}; fwd=bypass`, Via: `1.1 ${this.#state.via}` },
-        isHealth: this.#isHealth,
-      },
-      this.#state.upstream,
-      this.#state.pacer,
-      this.#state.books,
-      this.#connection,
-      {
-        refuse: (status) => this.#refuse(status, status === 503 ? { 'Retry-After': '5' } : {}),
-        ended: () => this.#release(),
-      },
-    );
+    const { name, via, hideClientErrors } = this.#state;
+    const what: PassThrough = {
+      method: this.#request.method === 'HEAD' ? 'HEAD' : 'GET',
+      isHttp10: this.#request.minorVersion === 0,
+      origin: this.#target.origin,
+      target: this.#target.target,
+      fields: forwardedFields(this.#request),
+      via: this.#request.via,
+      rest: sent,
+      hideClientErrors: this.#target.namedOrigin && hideClientErrors,
+      statusFields: { 'Cache-Status': `${name}; fwd=bypass`, Via: `1.1 ${via}` },
+      isHealth: this.#isHealth,
+    };
+    const user: PassThroughUser = {
+      refuse: (status) => this.#refuse(status, { 'Retry-After': '5' }),
+      ended: () => this.#release(),
+    };
+    this.#passing =
+      had === undefined
+        ? passThrough(what, this.#state, this.#connection, user)
+        : relay(what, this.#state, this.#connection, user, had);
   }
 
   /** An answer without a body, for trouble: nothing in it can be mistaken for content. */
@@ -349,34 +355,6 @@ function representationOf({ etag, lastModified, fields }: GenerationMeta): Repre
   const stored = readerOf(fields);
   const date = stored('date');
   return { etag: etag ?? stored('etag'), lastModified, ...(date === undefined ? {} : { date }) };
-}
-
-function isSame(a: GenerationMeta, b: GenerationMeta): boolean {
-  return (
-    a.sizeBytes === b.sizeBytes && a.etag === b.etag && (a.etag !== undefined || a.lastModified === b.lastModified)
-  );
-}
-
-const conditionsOf = (request: RequestHead): ConditionFields => ({
-  'if-match': request.ifMatch,
-  'if-none-match': request.ifNoneMatch,
-  'if-modified-since': request.ifModifiedSince,
-  'if-unmodified-since': request.ifUnmodifiedSince,
-  'if-range': request.ifRange,
-});
-
-/** What of the client's own fields an origin must see when a request goes through. */
-function forwardedFields(request: RequestHead): (readonly [string, string])[] {
-  const all: readonly (readonly [string, string | undefined])[] = [
-    ['Range', request.range],
-    ['If-Match', request.ifMatch],
-    ['If-None-Match', request.ifNoneMatch],
-    ['If-Modified-Since', request.ifModifiedSince],
-    ['If-Unmodified-Since', request.ifUnmodifiedSince],
-    ['If-Range', request.ifRange],
-    ['Authorization', request.authorization],
-  ];
-  return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
 
 function covers(asked: AskRange, answer: FileAnswer, sizeBytes: number): boolean {

@@ -113,3 +113,10 @@ export class LocalCatalogue {
     if (this.#current.get(generation.meta.key) === generation) this.#current.delete(generation.meta.key);
   }
 }
+
+/** Whether bytes of the one are bytes of the other. */
+export function isSameGeneration(a: GenerationMeta, b: GenerationMeta): boolean {
+  return (
+    a.sizeBytes === b.sizeBytes && a.etag === b.etag && (a.etag !== undefined || a.lastModified === b.lastModified)
+  );
+}

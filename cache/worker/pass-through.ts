@@ -8,8 +8,9 @@ import {
   rangeHeader,
   resolveRange,
 } from '../../common/byte-range.ts';
+import { assert } from '../../common/errors.ts';
 import type { Failure, ResponseSink } from '../../common/http-connection.ts';
-import type { ResponseHead } from '../../common/http-response-parser.ts';
+import { parseResponseHead, type ResponseHead } from '../../common/http-response-head.ts';
 import type { Books } from '../books.ts';
 import { endToEndFields } from '../http/end-to-end-fields.ts';
 import type { Origin } from '../http/origin-table.ts';
@@ -48,18 +49,21 @@ export type PassThroughUser = {
   ended(): void;
 };
 
+/** An answer of upstream that is there as a whole: the text of its head, and its body. */
+export type HadAnswer = { readonly head: string; readonly body: Buffer };
+
+type PassingHost = { readonly pacer: Pacer; readonly books: Books };
+
 /** Answers by passing upstream's answer on. */
 export function passThrough(
   what: PassThrough,
-  upstream: Upstream,
-  pacer: Pacer,
-  books: Books,
+  worker: { readonly upstream: Upstream } & PassingHost,
   connection: ClientConnection,
   user: PassThroughUser,
 ): { clientGone(): void } {
-  const passing = new Passing(what, pacer, books, connection, user);
+  const passing = new Passing(what, worker, connection, user);
   const { rest } = what;
-  passing.exchange = upstream.request({
+  passing.exchange = worker.upstream.request({
     method: what.method,
     origin: what.origin,
     target: what.target,
@@ -69,6 +73,28 @@ export function passThrough(
   });
   return passing;
 }
+
+/** Answers by an answer that the owner had of upstream. A 206 of the whole object is, to who asked for no range, a 200. */
+export function relay(
+  what: PassThrough,
+  worker: PassingHost,
+  connection: ClientConnection,
+  user: PassThroughUser,
+  answer: HadAnswer,
+): { clientGone(): void } {
+  const passing = new Passing(what, worker, connection, user);
+  const asksForRange = what.fields.some(([name]) => name === 'Range');
+  const isPart = /^HTTP\/1\.[01] 206 /.test(answer.head);
+  const head = parseResponseHead(isPart && !asksForRange ? asWhole(answer.head) : answer.head);
+  assert(typeof head !== 'string', 'a head that was understood once is understood again');
+  passing.onHead(head);
+  if (answer.body.length > 0) passing.onBody(answer.body, 0, answer.body.length);
+  passing.onEnd();
+  return passing;
+}
+
+const asWhole = (head: string): string =>
+  head.replace(/^[^\r]*/, 'HTTP/1.1 200 OK').replace(/\r\nContent-Range:[^\r]*/i, '');
 
 type Piece = { readonly buffer: Buffer; readonly framingBytes: number };
 
@@ -91,7 +117,7 @@ class Passing implements ResponseSink {
   #atEnd: 'more' | 'done' | 'cut' = 'more';
   #over = false;
 
-  constructor(what: PassThrough, pacer: Pacer, books: Books, connection: ClientConnection, user: PassThroughUser) {
+  constructor(what: PassThrough, { pacer, books }: PassingHost, connection: ClientConnection, user: PassThroughUser) {
     this.#what = what;
     this.#pacer = pacer;
     this.#books = books;
@@ -108,10 +134,11 @@ class Passing implements ResponseSink {
     }
     const status = head.statusCode;
     const isWrong = status === 206 && !isWhatWasAsked(head, this.#what.fields);
-    if (isWrong || status >= 500 || (hideClientErrors && status >= 400 && !isAboutRequest(head))) {
+    const isHidden = hideClientErrors && (isOtherSuccess(status) || (status >= 400 && !isAboutRequest(head)));
+    if (isWrong || status >= 500 || isHidden) {
       this.#over = true;
       this.exchange?.abort();
-      this.#user.refuse(status === 508 ? 508 : 502);
+      this.#user.refuse(status >= 500 ? status : 502);
       return;
     }
     this.#started = true;
@@ -249,6 +276,9 @@ function continues(head: ResponseHead, rest: NonNullable<PassThrough['rest']>): 
   if (range.start !== rest.range.start || range.end !== rest.range.end) return false;
   return etag === undefined ? head.header('last-modified') === lastModified : head.etag === etag;
 }
+
+/** A success without the content that was asked for: a device would take it for the file. */
+const isOtherSuccess = (status: number): boolean => status > 200 && status < 300 && status !== 206;
 
 /** A 412, or a 416 that names the size: what the client itself asked for, and no trouble of the origin. */
 function isAboutRequest(head: ResponseHead): boolean {

@@ -232,6 +232,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
       case 'refused':
       case 'again':
       case 'passThrough':
+      case 'relay':
         this.#exchanges.get(message.ask)?.hear(message);
         return;
       case 'booksQuery':

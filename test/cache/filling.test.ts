@@ -236,7 +236,7 @@ describe('a fault of the origin', () => {
     { fault: { status: 404 }, status: 404 },
     { fault: { status: 403 }, status: 403 },
     { fault: { status: 416 }, status: 416 },
-    { fault: { status: 500 }, status: 502 },
+    { fault: { status: 500 }, status: 500 },
     { fault: { status: 502 }, status: 502 },
     { fault: { status: 503 }, status: 503 },
     { fault: { reset: true }, status: 503 },
