@@ -210,7 +210,6 @@ export class Fills {
           if (fill === undefined) leave(fetch, answer);
           else fill.fetch = fetch;
           finish((ask) => this.#filler.attach(ask, found));
-          this.#filler.watchAbandoned(found);
           return fill === undefined ? 'discard' : 'store';
         },
         write: (start, buffers) => this.#filler.write(generation, start, buffers),

@@ -20,17 +20,25 @@ export type DoorLimits = {
 };
 
 const backlog = 4096;
+/**
+ * Connections on their way to one worker: Node's channel carries one handle at a time, and for each it goes through all
+ * messages that wait behind it.
+ */
+const underWayMax = 16;
 /** Who is turned away is told so; when more than this many at once are being told, the rest are only closed. */
 const refusingMax = 256;
 const refusalMs = 2000;
 const refusal = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n';
 
-type Guest = { readonly address: string; socket: Socket | undefined };
+type Guest = { readonly id: number; readonly address: string; socket: Socket | undefined };
+
+/** Whom a worker has, or will have: `queue` is still to be handed over. */
+type Table = { readonly guests: Map<number, Guest>; readonly queue: Guest[]; underWayCount: number };
 
 export class FrontDoor {
   readonly #limits: DoorLimits;
   readonly #server: net.Server;
-  readonly #guests = new Map<Seat, Map<number, Guest>>();
+  readonly #tables = new Map<Seat, Table>();
   readonly #byAddress = new Map<string, number>();
   /** Connections that came while no worker was there. */
   readonly #waiting: Socket[] = [];
@@ -64,49 +72,69 @@ export class FrontDoor {
   }
 
   addSeat(seat: Seat): void {
-    this.#guests.set(seat, new Map());
+    this.#tables.set(seat, { guests: new Map(), queue: [], underWayCount: 0 });
     for (const socket of this.#waiting.splice(0)) this.#enter(socket);
   }
 
   /** The worker is gone: whom it had not taken over yet is reset. */
   removeSeat(seat: Seat): void {
-    for (const guest of this.#guests.get(seat)?.values() ?? []) {
+    const table = this.#tables.get(seat);
+    this.#tables.delete(seat);
+    for (const guest of table?.guests.values() ?? []) {
       guest.socket?.resetAndDestroy();
       this.#forget(guest);
     }
-    this.#guests.delete(seat);
   }
 
   /** What a worker says of connections: those that it has now, and those that are closed. */
   hear(seat: Seat, taken: readonly number[], left: readonly number[]): void {
-    const guests = this.#guests.get(seat);
+    const table = this.#tables.get(seat);
+    if (table === undefined) return;
     for (const id of taken) {
-      const guest = guests?.get(id);
+      const guest = table.guests.get(id);
       guest?.socket?.destroy();
       if (guest !== undefined) guest.socket = undefined;
+      table.underWayCount -= 1;
     }
     for (const id of left) {
-      const guest = guests?.get(id);
+      const guest = table.guests.get(id);
       if (guest === undefined) continue;
-      guests?.delete(id);
+      table.guests.delete(id);
       this.#forget(guest);
+    }
+    this.#handOn(seat, table);
+  }
+
+  /** Hands over who waits for this worker, as many at once as may be. */
+  #handOn(seat: Seat, table: Table): void {
+    while (table.underWayCount < underWayMax) {
+      const guest = table.queue.shift();
+      if (guest === undefined) return;
+      const isHanded = guest.socket !== undefined && !guest.socket.destroyed && seat.hand(guest.id, guest.socket);
+      if (isHanded) table.underWayCount += 1;
+      else {
+        guest.socket?.destroy();
+        table.guests.delete(guest.id);
+        this.#forget(guest);
+      }
     }
   }
 
   #enter(socket: Socket): void {
     socket.on('error', () => undefined); // its 'close' is what counts
-    const seat = this.#emptiestSeat();
+    const [seat, table] = this.#emptiest() ?? [];
     const address = socket.remoteAddress;
     if (address === undefined) socket.destroy();
-    else if (seat === undefined) this.#wait(socket);
+    else if (seat === undefined || table === undefined) this.#wait(socket);
     else if (this.#isFullFor(address)) this.#turnAway(socket);
     else {
       const id = this.#idCount++;
-      const guest: Guest = { address, socket };
-      this.#guests.get(seat)?.set(id, guest);
+      const guest: Guest = { id, address, socket };
       this.#guestCount += 1;
       this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
-      if (!seat.hand(id, socket)) this.hear(seat, [id], [id]);
+      table.guests.set(id, guest);
+      table.queue.push(guest);
+      this.#handOn(seat, table);
     }
   }
 
@@ -115,14 +143,9 @@ export class FrontDoor {
     else this.#turnAway(socket);
   }
 
-  #emptiestSeat(): Seat | undefined {
-    let best: Seat | undefined;
-    let bestCount = Number.POSITIVE_INFINITY;
-    for (const [seat, guests] of this.#guests) {
-      if (guests.size >= bestCount) continue;
-      best = seat;
-      bestCount = guests.size;
-    }
+  #emptiest(): readonly [Seat, Table] | undefined {
+    let best: readonly [Seat, Table] | undefined;
+    for (const each of this.#tables) if (best === undefined || each[1].guests.size < best[1].guests.size) best = each;
     return best;
   }
 

@@ -7,7 +7,9 @@
 // Gaps of a generation are filled from the host that gave it, on condition that it still has it. A failure reaches all who
 // wait for the bytes at once. A leader that goes leaves its fetch running: it is short, and given up when nobody wants it.
 
+import { performance } from 'node:perf_hooks';
 import { type ByteRange, rangeHeader } from '../../common/byte-range.ts';
+import { IntervalSet } from '../../common/interval-set.ts';
 import type { OriginTable } from '../http/origin-table.ts';
 import { extentBytes } from '../protocol.ts';
 import type { Generation } from '../store/generation.ts';
@@ -21,8 +23,10 @@ import { isOf, unwanted } from './verdict.ts';
 
 /** A request has at most this many fetches under way. */
 const fetchesPerAskMax = 2;
-/** A fetch that nobody waits for goes on for this long: its bytes will be asked for again. Then it is given up. */
+/** A fetch that nobody waits for goes on for this long (and a second): its bytes will be asked for again. Then it is given up. */
 export const abandonedFillMsMax = 10_000;
+/** How often fetches are looked at for that. */
+const abandonedSweepMs = 1000;
 
 /** We ask for bytes as they are: another coding of them would be another object. */
 export const identityOnly: readonly [string, string] = ['Accept-Encoding', 'identity'];
@@ -34,7 +38,8 @@ export type Fill = {
   /** For whom they are fetched, unless that client is gone already. */
   readonly leader: Ask | undefined;
   fetch: Fetch | undefined;
-  abandonedTimer: NodeJS.Timeout | undefined;
+  /** Since when nobody is known to wait for it; undefined: somebody does. */
+  abandonedSinceMs: number | undefined;
 };
 
 export class GapFiller {
@@ -59,6 +64,7 @@ export class GapFiller {
     this.#origins = origins;
     this.#catalogue = catalogue;
     this.#askElsewhere = askElsewhere;
+    setInterval(() => this.#sweepAbandoned(performance.now()), abandonedSweepMs).unref();
   }
 
   /** From now on an ask waits for bytes of this generation. */
@@ -83,7 +89,6 @@ export class GapFiller {
     if (asks?.delete(ask) !== true) return;
     generation.askCount -= 1;
     if (asks.size === 0) this.#asks.delete(generation);
-    this.watchAbandoned(generation);
   }
 
   /** Requests that wait for bytes, and fetches for them that are under way. */
@@ -107,7 +112,7 @@ export class GapFiller {
 
   /** Reserves and claims bytes; `undefined` when there is no room for them. */
   claim(generation: Generation, range: ByteRange, leader: Ask | undefined): Fill | undefined {
-    const fill: Fill = { generation, ranges: [], leader, fetch: undefined, abandonedTimer: undefined };
+    const fill: Fill = { generation, ranges: [], leader, fetch: undefined, abandonedSinceMs: undefined };
     if (!this.#extend(fill, range)) return undefined;
     if (leader !== undefined) leader.fetchCount += 1;
     let fills = this.#fills.get(generation);
@@ -119,14 +124,23 @@ export class GapFiller {
     return fill;
   }
 
-  /** Starts the clock of fetches that nobody waits for. */
-  watchAbandoned(generation: Generation): void {
-    for (const fill of this.#fills.get(generation) ?? []) {
-      if (this.#isWanted(fill)) continue;
-      fill.abandonedTimer ??= setTimeout(() => {
-        fill.abandonedTimer = undefined;
-        if (!this.#isWanted(fill)) fill.fetch?.giveUp({ cause: 'abandoned', detail: 'nobody waits for it' });
-      }, abandonedFillMsMax).unref();
+  /** Gives up fetches that nobody has waited for in a while. What is wanted is added up first: thousands may wait. */
+  #sweepAbandoned(nowMs: number): void {
+    for (const [generation, fills] of this.#fills) {
+      const wanted = new IntervalSet();
+      for (const { range } of this.#asks.get(generation) ?? []) {
+        const { start, end } = rangeOf(range, generation.meta.sizeBytes) ?? { start: 0, end: 0 };
+        wanted.add(start, end);
+      }
+      for (const fill of [...fills]) {
+        if (fill.ranges.some(({ start, end }) => wanted.overlapBytes(start, end) > 0))
+          fill.abandonedSinceMs = undefined;
+        else {
+          fill.abandonedSinceMs ??= nowMs;
+          if (nowMs - fill.abandonedSinceMs >= abandonedFillMsMax)
+            fill.fetch?.giveUp({ cause: 'abandoned', detail: 'nobody waits for it' });
+        }
+      }
     }
   }
 
@@ -155,7 +169,6 @@ export class GapFiller {
   /** A fetch is over: what it left open is free again, and whoever waits goes on or hears the failure. */
   ended(fill: Fill, failure: FetchFailure | undefined): void {
     const { generation, leader } = fill;
-    clearTimeout(fill.abandonedTimer);
     const fills = this.#fills.get(generation);
     fills?.delete(fill);
     if (fills?.size === 0) this.#fills.delete(generation);
@@ -250,15 +263,6 @@ export class GapFiller {
     const object = this.#catalogue.object(generation.meta.key);
     if (object.current === generation) this.#catalogue.retire(object, generation);
     return { cause: 'changed', detail: 'the origin has another generation' };
-  }
-
-  #isWanted({ generation, ranges }: Fill): boolean {
-    for (const ask of this.#asks.get(generation) ?? []) {
-      const wanted = rangeOf(ask.range, generation.meta.sizeBytes);
-      if (wanted !== undefined && ranges.some(({ start, end }) => wanted.start < end && start < wanted.end))
-        return true;
-    }
-    return false;
   }
 
   /** What did not come is room again, and no miss of the leader's: another fetch will bring it. */
