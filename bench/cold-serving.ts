@@ -2,10 +2,11 @@
 // meet meanwhile. A server whose event loop waits for the disk makes everybody else wait too.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ask } from './ask.ts';
 import { type Effort, inRounds, type Measurement } from './measurement.ts';
+import { evict } from './page-cache.ts';
 import { type Server, startNginx, startProgram } from './peers.ts';
 import { type ClientOrder, type ClientReport, runClient } from './run-client.ts';
 import type { Workspace } from './workspace.ts';
@@ -76,13 +77,4 @@ function orderOf(
   { objectId, sizeBytes, path }: typeof warm,
 ): Pick<ClientOrder, 'port' | 'target' | 'objectId' | 'sizeBytes' | 'mode'> {
   return { port: server.port, target: `${path}${query}`, objectId, sizeBytes, mode: 'read' };
-}
-
-/** Takes all files of a folder out of the page cache (GNU dd gives the kernel that advice). */
-function evict(folder: string): void {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    execFileSync('dd', [`of=${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], { stdio: 'ignore' });
-  }
 }
