@@ -1,5 +1,5 @@
 // Runs held-connections.ts in a network of its own whose packets are as long as Ethernet's. Over the usual loopback, with its
-// packets of 64 KiB, the kernel gives every connection that sends 2.6 MB of buffer at once; on a real network it is 87 KB.
+// packets of 64 KiB, the kernel gives a connection that sends 2.6 MB of buffer at once, which no network card would.
 // Without the right to make a network (root, `unshare`, `ip`) it runs over the usual one, and says so.
 
 import { spawn, spawnSync } from 'node:child_process';
