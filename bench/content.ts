@@ -3,13 +3,13 @@
 
 import { Buffer } from 'node:buffer';
 import { ContentFunction } from '../common/content.ts';
-import type { Measurement } from './measurement.ts';
+import type { Effort, Measurement } from './measurement.ts';
 
 const chunkBytes = 256 * 1024;
 const memoryBytes = 256 * 1024 * 1024;
-const rounds = 7;
 
-export async function benchContent(): Promise<Measurement[]> {
+export async function benchContent({ quick }: Effort): Promise<Measurement[]> {
+  const rounds = quick ? 3 : 7;
   const content = new ContentFunction('bench', 1);
   const memory = Buffer.allocUnsafeSlow(memoryBytes).fill(0);
   const generated: number[] = [];

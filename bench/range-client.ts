@@ -1,38 +1,43 @@
-// The load generator's hot path by itself: connections that ask for 1 MiB pieces of one object, for a fixed time, over
-// the same HttpConnection as devices use. Prints one line of JSON: what came, and what it cost this process.
+// The load generator's hot path by itself: connections that ask for pieces of one object, or the whole of it, for a fixed
+// time, over the same HttpConnection as devices use. Says when all are connected, waits for a line, asks, and prints one line
+// of JSON: what came, and what it cost this process.
 //
-// Arguments: host port path hostHeader objectId sizeBytes connections seconds pieceBytes verify|read
+// Argument: a ClientOrder (run-client.ts) as JSON.
 
 import { ContentFunction } from '../common/content.ts';
 import { assert } from '../common/errors.ts';
 import { HttpConnection, type ResponseSink } from '../common/http-connection.ts';
+import { percentile } from './measurement.ts';
+import { type ClientOrder, type ClientReport, connectedLine } from './run-client.ts';
 
-const [host = '', port, path, hostHeader, objectId = '', size, connections, seconds, piece, mode] =
-  process.argv.slice(2);
-const sizeBytes = Number(size);
-const pieceBytes = Number(piece);
-const content = new ContentFunction(objectId, 1);
+const order = JSON.parse(process.argv[2] ?? '') as ClientOrder;
+const { port, target, sizeBytes, pieceBytes, mode } = order;
+const content = new ContentFunction(order.objectId, 1);
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
-const untilMs = performance.now() + Number(seconds) * 1000;
+/** Latencies in ms, of the first requests so many: more do not change a percentile. */
+const latenciesMs = new Float64Array(2 ** 20);
 
 let bytes = 0;
 let requests = 0;
-let open = 0;
+let connectingCount = order.connections;
+let open = order.connections;
+let startMs = 0;
+let startCpu = process.cpuUsage();
 
 class PieceLoop implements ResponseSink {
   readonly #connection: HttpConnection;
   #position = 0;
+  #askedMs = 0;
 
-  constructor() {
-    open += 1;
-    this.#connection = new HttpConnection({ host, port: Number(port), readBuffer }, (failure) => {
+  constructor(onConnected: () => void) {
+    this.#connection = new HttpConnection({ host: '127.0.0.1', port, readBuffer }, (failure) => {
       assert(failure === undefined, `connected: ${failure?.detail}`);
-      this.#ask();
+      onConnected();
     });
   }
 
-  onHead(): void {
-    // The framing is the parser's business; what counts here is bytes.
+  onHead({ statusCode }: { readonly statusCode: number }): void {
+    assert(statusCode === (pieceBytes === 'whole' ? 200 : 206), `answered ${statusCode}`);
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
@@ -44,9 +49,13 @@ class PieceLoop implements ResponseSink {
   }
 
   onEnd(): void {
+    const nowMs = performance.now();
+    if (requests < latenciesMs.length) latenciesMs[requests] = nowMs - this.#askedMs;
     requests += 1;
-    if (performance.now() < untilMs) this.#ask();
-    else {
+    if (nowMs - startMs < order.seconds * 1000) {
+      if (order.everyMs === undefined) this.ask();
+      else setTimeout(() => this.ask(), Math.max(0, this.#askedMs + order.everyMs - nowMs));
+    } else {
       this.#connection.close();
       open -= 1;
       if (open === 0) report();
@@ -57,23 +66,45 @@ class PieceLoop implements ResponseSink {
     throw new Error(failure.detail);
   }
 
-  #ask(): void {
-    const count = Math.floor(sizeBytes / pieceBytes);
-    const first = Math.floor(Math.random() * count) * pieceBytes;
-    this.#position = first;
-    this.#connection.send(
-      `GET ${path} HTTP/1.1\r\nHost: ${hostHeader}\r\nRange: bytes=${first}-${first + pieceBytes - 1}\r\n\r\n`,
-      this,
-    );
+  ask(): void {
+    this.#askedMs = performance.now();
+    let range = '';
+    this.#position = 0;
+    if (pieceBytes !== 'whole') {
+      this.#position = Math.floor(Math.random() * Math.floor(sizeBytes / pieceBytes)) * pieceBytes;
+      range = `Range: bytes=${this.#position}-${this.#position + pieceBytes - 1}\r\n`;
+    }
+    this.#connection.send(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${range}\r\n`, this);
   }
 }
 
-const startMs = performance.now();
-const startCpu = process.cpuUsage();
-for (let i = 0; i < Number(connections); i += 1) new PieceLoop();
+// What is measured is asking: all are connected before the first asks.
+const loops: PieceLoop[] = Array.from(
+  { length: order.connections },
+  () =>
+    new PieceLoop(() => {
+      connectingCount -= 1;
+      if (connectingCount === 0) process.stdout.write(`${connectedLine}\n`);
+    }),
+);
+process.stdin.once('data', () => {
+  startMs = performance.now();
+  startCpu = process.cpuUsage();
+  for (const loop of loops) loop.ask();
+});
 
 function report(): void {
+  const wallMs = performance.now() - startMs;
   const cpu = process.cpuUsage(startCpu);
-  const cpuMs = (cpu.user + cpu.system) / 1000;
-  process.stdout.write(`${JSON.stringify({ bytes, requests, cpuMs, wallMs: performance.now() - startMs })}\n`);
+  const values = [...latenciesMs.subarray(0, requests)];
+  const said: ClientReport = {
+    bytes,
+    requests,
+    cpuMs: (cpu.user + cpu.system) / 1000,
+    wallMs,
+    latencyMsP50: percentile(values, 0.5),
+    latencyMsP99: percentile(values, 0.99),
+    latencyMsMax: percentile(values, 1),
+  };
+  process.stdout.write(`${JSON.stringify(said)}\n`);
 }

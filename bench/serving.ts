@@ -1,89 +1,140 @@
-// Serving and asking, beside nginx and wrk in the same run: 1 MiB and 4 KiB ranges of an object of 512 MiB in the page
-// cache, 32 connections. Rounds are interleaved (A B B A …) and the medians of the ratios are quoted: absolute figures
-// move with the machine.
+// Serving and asking, beside nginx and wrk in the same run: ranges of 1 MiB and 4 KiB of an object of 512 MiB in the page
+// cache, whole objects, and 1, 32 and 1,000 connections. Rounds are interleaved (A B B A …) and the medians of the ratios are
+// quoted: absolute figures move with the machine. What is not in the page cache: cold-serving.ts.
 
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { programPath } from '../common/child-program.ts';
-import { ContentFunction } from '../common/content.ts';
-import type { Measurement } from './measurement.ts';
-import { cpuSeconds, installed, type Server, startNginx, startProgram } from './peers.ts';
+import { ask } from './ask.ts';
+import { benchColdServing } from './cold-serving.ts';
+import { type Effort, inRounds, type Measurement, ratios } from './measurement.ts';
+import { missing, type Server, startNginx, startProgram } from './peers.ts';
+import { cpuSeconds } from './process-tree.ts';
+import { type ClientOrder, runClient } from './run-client.ts';
+import { inWorkspace, type Workspace } from './workspace.ts';
+import { writeContent } from './written-content.ts';
 
 const run = promisify(execFile);
-const objectId = 'bench';
-const sizeBytes = 512 * 2 ** 20;
-const path = `/object/${objectId}/${sizeBytes}`;
-const originHost = 'bench.test';
-const connections = 32;
-const seconds = 3;
-const rounds = 5;
 
-type ClientReport = {
-  readonly bytes: number;
-  readonly requests: number;
-  readonly cpuMs: number;
-  readonly wallMs: number;
-};
+type Target = { readonly name: 'node' | 'nginx'; readonly server: Server; readonly query: string };
 type Sample = {
   readonly clientGBPerCpuSecond: number;
   readonly serverCpuSecondsPerGB: number;
   readonly requestsPerServerCpuSecond: number;
 };
+/** What is asked for; `figure` says which of the server's figures counts: small answers cost by request, large ones by byte. */
+type Case = {
+  readonly what: string;
+  readonly objectId: string;
+  readonly sizeBytes: number;
+  readonly pieceBytes: number | 'whole';
+  readonly connections: number;
+  readonly figure: 'perByte' | 'perRequest';
+};
 
-export async function benchServing(): Promise<Measurement[]> {
-  const missing = ['nginx', 'wrk'].filter((program) => installed(program) === undefined);
-  if (process.platform !== 'linux' || missing.length > 0) {
+const large = { objectId: 'large', sizeBytes: 512 * 2 ** 20 };
+const hundred = { objectId: 'hundred', sizeBytes: 100_000_000 };
+const tiny = { objectId: 'tiny', sizeBytes: 4096 };
+const mebibyte = { ...large, what: '1 MiB ranges', pieceBytes: 2 ** 20, figure: 'perByte' } as const;
+const fourKiB = { ...large, what: '4 KiB ranges', pieceBytes: 4096, figure: 'perRequest' } as const;
+const main: readonly Case[] = [
+  { ...mebibyte, connections: 32 },
+  { ...fourKiB, connections: 32 },
+];
+const further: readonly Case[] = [
+  { ...mebibyte, connections: 1 },
+  { ...mebibyte, connections: 1000 },
+  { ...fourKiB, connections: 1 },
+  { ...fourKiB, connections: 1000 },
+  { ...hundred, what: 'whole objects of 100 MB', pieceBytes: 'whole', connections: 8, figure: 'perByte' },
+  { ...tiny, what: 'whole objects of 4 KiB', pieceBytes: 'whole', connections: 32, figure: 'perRequest' },
+];
+
+const pathOf = ({ objectId, sizeBytes }: { objectId: string; sizeBytes: number }): string =>
+  `/object/${objectId}/${sizeBytes}`;
+
+export async function benchServing(effort: Effort): Promise<Measurement[]> {
+  const absent = missing('nginx', 'wrk');
+  if (absent !== undefined) return [{ name: 'serving and asking beside nginx and wrk', skipped: absent }];
+  const seconds = effort.quick ? 1 : 3;
+  const rounds = effort.quick ? 2 : 5;
+  return await inWorkspace(async (workspace) => {
+    const targets = await startTargets(workspace);
+    const measurements: Measurement[] = [];
+    for (const each of main) measurements.push(...(await compare(targets, each, seconds, rounds)));
+    measurements.push(...(await generator(targets, workspace, seconds, rounds)));
+    const furtherRounds = effort.quick ? 1 : 3;
+    for (const each of further)
+      measurements.push(...(await compare(targets, each, effort.quick ? 1 : 2, furtherRounds)));
+    measurements.push(...(await benchColdServing(workspace, effort)));
+    return measurements;
+  });
+}
+
+/** nginx, and a node before it that has everything. */
+async function startTargets(workspace: Workspace): Promise<Target[]> {
+  const { folder } = workspace;
+  for (const each of [large, hundred, tiny]) {
+    mkdirSync(join(folder, 'object', each.objectId), { recursive: true });
+    writeContent(join(folder, pathOf(each)), each.objectId, each.sizeBytes);
+  }
+  const nginx = workspace.keep(await startNginx(folder, `root ${folder};`));
+  const node = workspace.keep(
+    await startProgram('cache/main', [
+      ...['--drive', `${folder}/drive=2 GB`, '--listen', '127.0.0.1:0', '--workers', '1'],
+      ...['--origin', `bench.test=127.0.0.1:${nginx.port}`],
+    ]),
+  );
+  const query = '?cacheHostOrigin=bench.test';
+  for (const each of [large, hundred, tiny]) await ask({ port: node.port, target: `${pathOf(each)}${query}` });
+  return [
+    { name: 'nginx', server: nginx, query: '' },
+    { name: 'node', server: node, query },
+  ];
+}
+
+async function compare(
+  targets: readonly Target[],
+  which: Case,
+  seconds: number,
+  rounds: number,
+): Promise<Measurement[]> {
+  const samples = await inRounds(targets, rounds, (target) => sample(target, which, seconds, 'read'));
+  const node = samples.get('node') ?? [];
+  const nginx = samples.get('nginx') ?? [];
+  const what = `${which.what}, ${which.connections} connection${which.connections === 1 ? '' : 's'}`;
+  if (which.figure === 'perByte') {
+    const cost = (all: readonly Sample[]): number[] => all.map((each) => each.serverCpuSecondsPerGB);
     return [
-      {
-        name: 'serving and asking beside nginx and wrk',
-        skipped: `needs Linux, nginx and wrk; missing: ${missing.join(', ') || process.platform}`,
-      },
+      { name: `${what}: CPU s/GB, node`, values: cost(node) },
+      { name: `${what}: CPU s/GB, nginx`, values: cost(nginx) },
+      { name: `${what}: CPU per GB, node ÷ nginx (lower is better)`, values: ratios(cost(node), cost(nginx)) },
     ];
   }
-  const folder = mkdtempSync(join(tmpdir(), 'do-bench-'));
-  const servers: Server[] = [];
-  try {
-    mkdirSync(join(folder, 'object', objectId), { recursive: true });
-    writeContent(join(folder, 'object', objectId, String(sizeBytes)));
-    const nginx = await startNginx(folder, `root ${folder};`);
-    servers.push(nginx);
-    const node = await startProgram('cache/main', [
-      ...['--drive', `${folder}/drive=1 GB`, '--listen', '127.0.0.1:0', '--workers', '1'],
-      ...['--origin', `${originHost}=127.0.0.1:${nginx.port}`],
-    ]);
-    servers.push(node);
-    await client(node.port, 2 ** 20, 'warm');
-    const large = await compare(nginx, node, 2 ** 20);
-    const small = await compare(nginx, node, 4096);
-    const wrk = await wrkRounds(nginx, folder);
-    return [...report('1 MiB', large), ...report('4 KiB', small), ...generatorReport(large, wrk)];
-  } finally {
-    for (const server of servers.reverse()) await server.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const rate = (all: readonly Sample[]): number[] => all.map((each) => each.requestsPerServerCpuSecond);
+  return [
+    { name: `${what}: requests per CPU s, node`, values: rate(node) },
+    { name: `${what}: requests per CPU s, nginx`, values: rate(nginx) },
+    { name: `${what}: requests per CPU s, node ÷ nginx (higher is better)`, values: ratios(rate(node), rate(nginx)) },
+  ];
 }
 
-type Pair = { readonly nginx: Sample[]; readonly nginxVerified: Sample[]; readonly node: Sample[] };
-
-async function compare(nginx: Server, node: Server, pieceBytes: number): Promise<Pair> {
-  const pair: Pair = { nginx: [], nginxVerified: [], node: [] };
-  for (let round = 0; round < rounds; round += 1) {
-    const order = round % 2 === 0 ? ['nginx', 'node'] : ['node', 'nginx'];
-    for (const which of order) {
-      if (which === 'nginx') pair.nginx.push(await sample(nginx, pieceBytes, 'read'));
-      else pair.node.push(await sample(node, pieceBytes, 'read'));
-    }
-    pair.nginxVerified.push(await sample(nginx, pieceBytes, 'verify'));
-  }
-  return pair;
-}
-
-async function sample(server: Server, pieceBytes: number, mode: 'read' | 'verify'): Promise<Sample> {
-  const before = cpuSeconds(server.pid);
-  const report = await client(server.port, pieceBytes, mode);
+async function sample(
+  { server, query }: Target,
+  which: Case,
+  seconds: number,
+  mode: ClientOrder['mode'],
+): Promise<Sample> {
+  const { objectId, sizeBytes, pieceBytes, connections } = which;
+  const target = `${pathOf(which)}${query}`;
+  let before = 0;
+  const report = await runClient(
+    { port: server.port, target, objectId, sizeBytes, pieceBytes, connections, seconds, mode },
+    () => {
+      before = cpuSeconds(server.pid);
+    },
+  );
   const serverCpu = cpuSeconds(server.pid) - before;
   return {
     clientGBPerCpuSecond: report.bytes / 1e9 / (report.cpuMs / 1000),
@@ -92,84 +143,39 @@ async function sample(server: Server, pieceBytes: number, mode: 'read' | 'verify
   };
 }
 
-/** Runs the generator's hot path against a server; `warm` asks long enough for every piece to be there. */
-async function client(port: number, pieceBytes: number, mode: 'read' | 'verify' | 'warm'): Promise<ClientReport> {
-  const target = `${path}?cacheHostOrigin=${originHost}`;
-  if (mode === 'warm') {
-    const answer = await fetch(`http://127.0.0.1:${port}${target}`);
-    await answer.arrayBuffer();
-  }
-  const { stdout } = await run(process.execPath, [
-    programPath('bench/range-client'),
-    ...['127.0.0.1', String(port), target, '127.0.0.1', objectId, String(sizeBytes)],
-    ...[String(connections), String(seconds), String(pieceBytes), mode === 'verify' ? 'verify' : 'read'],
-  ]);
-  return JSON.parse(stdout) as ClientReport;
-}
-
-/** wrk on the same file: bytes by CPU second of wrk. */
-async function wrkRounds(nginx: Server, folder: string): Promise<number[]> {
+/** The load generator beside wrk, both asking nginx for ranges of 1 MiB on 32 connections. */
+async function generator(
+  targets: readonly Target[],
+  { folder }: Workspace,
+  seconds: number,
+  rounds: number,
+): Promise<Measurement[]> {
+  const nginx = targets.find(({ name }) => name === 'nginx');
+  const which = main[0];
+  if (nginx === undefined || which === undefined) return [];
   const script = join(folder, 'range.lua');
   writeFileSync(
     script,
     `request = function()
-  local i = math.random(0, ${sizeBytes / 2 ** 20 - 1})
-  return wrk.format("GET", "${path}", {["Range"] = "bytes=" .. i * 1048576 .. "-" .. (i + 1) * 1048576 - 1})
+  local i = math.random(0, ${large.sizeBytes / 2 ** 20 - 1})
+  return wrk.format("GET", "${pathOf(large)}", {["Range"] = "bytes=" .. i * 1048576 .. "-" .. (i + 1) * 1048576 - 1})
 end
 done = function(summary) io.write("bytes " .. summary.bytes .. "\\n") end`,
   );
-  const results: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const command = `wrk -t1 -c${connections} -d${seconds}s -s ${script} http://127.0.0.1:${nginx.port}/`;
+  const kinds = [{ name: 'read' }, { name: 'verify' }, { name: 'wrk' }] as const;
+  const samples = await inRounds(kinds, rounds, async ({ name }) => {
+    if (name !== 'wrk') return (await sample(nginx, which, seconds, name)).clientGBPerCpuSecond;
+    const command = `wrk -t1 -c${which.connections} -d${seconds}s -s ${script} http://127.0.0.1:${nginx.server.port}/`;
     const { stdout, stderr } = await run('bash', ['-c', `TIMEFORMAT='cpu %U %S'; time ${command}`]);
-    const bytes = Number(/bytes ([0-9]+)/.exec(stdout)?.[1]);
     const cpu = /cpu ([0-9.]+) ([0-9.]+)/.exec(stderr);
-    results.push(bytes / 1e9 / (Number(cpu?.[1]) + Number(cpu?.[2])));
-  }
-  return results;
-}
-
-function report(what: string, { nginx, node }: Pair): Measurement[] {
-  const cost = (samples: readonly Sample[]): number[] => samples.map((each) => each.serverCpuSecondsPerGB);
-  const rate = (samples: readonly Sample[]): number[] => samples.map((each) => each.requestsPerServerCpuSecond);
-  if (what === '1 MiB') {
-    return [
-      { name: `node, ${what} hits: CPU s/GB`, values: cost(node) },
-      { name: `nginx, ${what}: CPU s/GB`, values: cost(nginx) },
-      { name: `node ÷ nginx, ${what} hits, CPU per GB (lower is better)`, values: ratios(cost(node), cost(nginx)) },
-    ];
-  }
+    return Number(/bytes ([0-9]+)/.exec(stdout)?.[1]) / 1e9 / (Number(cpu?.[1]) + Number(cpu?.[2]));
+  });
+  const [read = [], verified = [], wrk = []] = kinds.map(({ name }) => samples.get(name));
   return [
-    { name: `node, ${what} hits: requests per CPU s`, values: rate(node) },
-    { name: `nginx, ${what}: requests per CPU s`, values: rate(nginx) },
-    {
-      name: `node ÷ nginx, ${what} hits, requests per CPU s (higher is better)`,
-      values: ratios(rate(node), rate(nginx)),
-    },
-  ];
-}
-
-function generatorReport({ nginx, nginxVerified }: Pair, wrk: readonly number[]): Measurement[] {
-  const rate = (samples: readonly Sample[]): number[] => samples.map((each) => each.clientGBPerCpuSecond);
-  return [
-    { name: 'generator, bodies read: GB per CPU s', values: rate(nginx) },
-    { name: 'generator, bodies verified: GB per CPU s', values: rate(nginxVerified) },
+    { name: 'generator, bodies read: GB per CPU s', values: read },
+    { name: 'generator, bodies verified: GB per CPU s', values: verified },
     { name: 'wrk: GB per CPU s', values: wrk },
-    { name: 'generator ÷ wrk, bodies read (higher is better)', values: ratios(rate(nginx), wrk) },
-    { name: 'generator ÷ wrk, bodies verified (higher is better)', values: ratios(rate(nginxVerified), wrk) },
+    { name: 'generator ÷ wrk, bodies read (higher is better)', values: ratios(read, wrk) },
+    { name: 'generator ÷ wrk, bodies verified (higher is better)', values: ratios(verified, wrk) },
   ];
-}
-
-function ratios(a: readonly number[], b: readonly number[]): number[] {
-  return a.map((value, i) => value / (b[i] ?? Number.NaN));
-}
-
-function writeContent(file: string): void {
-  const descriptor = openSync(file, 'w');
-  const content = new ContentFunction(objectId, 1);
-  const block = Buffer.allocUnsafe(2 ** 20);
-  for (let offset = 0; offset < sizeBytes; offset += block.length) {
-    content.fill(block, 0, offset, block.length);
-    writeSync(descriptor, block);
-  }
 }
