@@ -1,6 +1,11 @@
 // CRC-32 of bytes that come in parts, and of two stretches that are joined without reading either again.
 
 import { crc32 } from 'node:zlib';
+import { assert } from '../../common/errors.ts';
+import { loadKoffi, type NativeFunction } from '../../common/koffi.ts';
+
+/** Less than this is summed up at once: handing it to another thread costs as much. */
+const backgroundBytesMin = 64 * 1024;
 
 /** The part [start, end) of the bytes that `buffers` are one after the other. */
 export function bytesOf(buffers: readonly Buffer[], start: number, end: number): Buffer[] {
@@ -20,6 +25,41 @@ export function crcOf(buffers: readonly Buffer[], start: number, end: number): n
   let crc = 0;
   for (const part of bytesOf(buffers, start, end)) crc = crc32(part, crc);
   return crc;
+}
+
+/** The same, in the thread pool where that can be; the buffers must stay as they are meanwhile. */
+export async function crcInBackground(buffers: readonly Buffer[], start: number, end: number): Promise<number> {
+  if (end - start < backgroundBytesMin) return crcOf(buffers, start, end);
+  native ??= loadNative();
+  if (native === 'none') return crcOf(buffers, start, end);
+  let crc = 0;
+  for (const part of bytesOf(buffers, start, end)) crc = await nativeCrc(native, crc, part);
+  return crc;
+}
+
+let native: NativeFunction | 'none' | undefined;
+
+/** The function that node:zlib calls, by the name it has in Node's own program; taken only when it agrees with it. */
+function loadNative(): NativeFunction | 'none' {
+  const koffi = loadKoffi();
+  if ('missing' in koffi) return 'none';
+  try {
+    const found = koffi.load(null).func('unsigned long Cr_z_crc32_z(unsigned long crc, void *bytes, size_t count)');
+    const sample = Buffer.from('a checksum of known bytes, long enough for every path through it'.repeat(20));
+    return Number(found(7, sample, sample.length)) === crc32(sample, 7) ? found : 'none';
+  } catch {
+    return 'none'; // another build of Node: its function has another name
+  }
+}
+
+function nativeCrc(found: NativeFunction, crc: number, part: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    found.async(crc, part, part.length, (error: Error | null, sum: number) => {
+      assert(part.length > 0, 'the bytes are kept alive until they are summed up');
+      if (error === null) resolve(sum);
+      else reject(error);
+    });
+  });
 }
 
 const polynomial = 0xedb88320;

@@ -8,6 +8,7 @@ import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../common/errors.ts';
+import { bytesOf } from './checksum.ts';
 import { blockBytes } from './records.ts';
 
 /** Extents of one drive that are open for writing at once, beside those that are being written. */
@@ -82,12 +83,10 @@ export class DriveFiles {
     try {
       const file = await writer.file;
       let at = position;
-      for (const buffer of buffers) {
-        for (let written = 0; written < buffer.length; ) {
-          const { bytesWritten } = await file.write(buffer, written, buffer.length - written, at + written);
-          written += bytesWritten;
-        }
-        at += buffer.length;
+      for (let left = buffers; left.length > 0; ) {
+        const { bytesWritten } = await file.writev([...left], at);
+        at += bytesWritten;
+        left = bytesOf(left, bytesWritten, Number.POSITIVE_INFINITY);
       }
     } finally {
       writer.users -= 1;

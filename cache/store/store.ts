@@ -13,7 +13,7 @@ import { errorCode } from '../../common/errors.ts';
 import { extentBytes } from '../protocol.ts';
 import type { DriveSetting } from '../settings.ts';
 import { bootTime } from './boot-time.ts';
-import { bytesOf, crcOf } from './checksum.ts';
+import { bytesOf, crcInBackground, crcOf } from './checksum.ts';
 import type { Drive } from './drive.ts';
 import { loadDrive } from './drive-loading.ts';
 import { blocksEnd, blocksStart, eachPart, entryOf, extentOverheadBytes } from './entries.ts';
@@ -205,6 +205,8 @@ export class Store {
     const { drive, index } = extent;
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     const gaps = generation.stored.gaps(start, start + bytes);
+    const crcs = gaps.map((gap) => crcInBackground(buffers, gap.start - start, gap.end - start));
+    let sums: readonly number[] = [];
     try {
       if (!extent.isAnnounced) {
         extent.isAnnounced = true;
@@ -218,6 +220,7 @@ export class Store {
           bytesOf(buffers, gap.start - start, gap.end - start),
         );
       }
+      sums = await Promise.all(crcs);
     } catch (error) {
       // Its file may have been closed while this was written, because the extent was evicted.
       if (generation.extents.get(index) === extent) this.#failed(drive, error);
@@ -228,7 +231,9 @@ export class Store {
       throw new Error('the extent of these bytes is gone');
     }
     for (const gap of generation.stored.gaps(start, start + bytes)) {
-      const run = { ...gap, crc: crcOf(buffers, gap.start - start, gap.end - start) };
+      // Another fetch may have stored some of it meanwhile.
+      const known = gaps.findIndex((other) => other.start === gap.start && other.end === gap.end);
+      const run = { ...gap, crc: sums[known] ?? crcOf(buffers, gap.start - start, gap.end - start) };
       extent.runs.add(run.start, run.end, run.crc);
       drive.append(line.bytes(generation.places.get(drive)?.g ?? 0, index, run));
     }

@@ -33,7 +33,7 @@ export interface AnswerHost {
 }
 
 /** By a write of this size libuv waits for the socket to take more; answers of at most this are written anyway. */
-const waitBytes = 16 * 1024;
+const waitBytes = 4 * 1024;
 /** One answer's turn: then the loop serves others. */
 const turnBytesMax = 2 ** 20;
 /** With `--limit-egress` turns are short, so that a small answer does not wait behind large ones. */

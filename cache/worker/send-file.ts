@@ -4,8 +4,8 @@
 // The loop must not wait for a disk: before a stretch is sent, `isCached` asks (preadv2 with RWF_NOWAIT, a byte of every
 // 128 KiB, the kernel's read-ahead unit) whether it is in memory; what is not is read by the thread pool first.
 
-import { createRequire } from 'node:module';
 import { assert, errorCode } from '../../common/errors.ts';
+import { loadKoffi } from '../../common/koffi.ts';
 
 export interface SendFile {
   /** Sends up to `count` bytes from `offset` of a file; how many went, 0 when the socket takes no more, -1 on an error. */
@@ -16,22 +16,18 @@ export interface SendFile {
   readCached(fileFd: number, offset: number, buffer: Buffer, at: number, count: number): number;
 }
 
-/** What we use of koffi, an optional dependency: where it is not installed, even the build must do without its types. */
-type Koffi = {
-  load(library: null): { func(signature: string): (...values: readonly unknown[]) => number | bigint };
-  address(memory: Buffer): bigint;
-  errno(): number;
-};
-
 const EAGAIN = 11;
 const RWF_NOWAIT = 0x8;
 const sampleBytes = 128 * 1024;
 
 /** The fast path, or undefined with the reason on standard error when Linux lacks it. */
 export function loadSendFile(): SendFile | undefined {
-  if (process.platform !== 'linux' || process.env['CACHE_NODE_PORTABLE'] === '1') return undefined;
+  const koffi = loadKoffi();
+  if ('missing' in koffi) {
+    if (koffi.missing !== 'not Linux' && koffi.missing !== 'CACHE_NODE_PORTABLE') say(koffi.missing);
+    return undefined;
+  }
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
     const libc = koffi.load(null);
     const sendfile = libc.func('int64_t sendfile(int out, int in, int64_t *offset, size_t count)');
     const preadv2 = libc.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
@@ -72,7 +68,11 @@ export function loadSendFile(): SendFile | undefined {
       },
     };
   } catch (error) {
-    process.stderr.write(`cache node: no sendfile here (${errorCode(error)}): answers are read and written\n`);
+    say(errorCode(error));
     return undefined;
   }
+}
+
+function say(why: string): void {
+  process.stderr.write(`cache node: no sendfile here (${why}): answers are read and written\n`);
 }
