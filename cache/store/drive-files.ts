@@ -17,7 +17,8 @@ const openWritersMax = 64;
 const removalRetryMs = 2000;
 const inUse: ReadonlySet<string> = new Set(['EBUSY', 'EPERM', 'EACCES']);
 
-type Writer = { readonly file: Promise<FileHandle>; users: number };
+/** `last`: the write before the next one; the kernel would let them wait for each other, spinning. */
+type Writer = { readonly file: Promise<FileHandle>; users: number; last: Promise<unknown> };
 
 export class DriveFiles {
   /** The drive's path as the operator gave it. */
@@ -82,12 +83,9 @@ export class DriveFiles {
     writer.users += 1;
     try {
       const file = await writer.file;
-      let at = position;
-      for (let left = buffers; left.length > 0; ) {
-        const { bytesWritten } = await file.writev([...left], at);
-        at += bytesWritten;
-        left = bytesOf(left, bytesWritten, Number.POSITIVE_INFINITY);
-      }
+      const turn = writer.last.then(() => writeAll(file, position, buffers));
+      writer.last = turn.catch(() => undefined);
+      await turn;
     } finally {
       writer.users -= 1;
       this.#closeIdleWriters();
@@ -125,7 +123,7 @@ export class DriveFiles {
   #writer(extent: number): Writer {
     const known = this.#writers.get(extent);
     if (known !== undefined) this.#writers.delete(extent);
-    const writer = known ?? { file: openExtent(this.extentPath(extent)), users: 0 };
+    const writer = known ?? { file: openExtent(this.extentPath(extent)), users: 0, last: Promise.resolve() };
     this.#writers.set(extent, writer);
     // One that could not be opened is tried anew by the next write.
     if (known === undefined) {
@@ -191,6 +189,15 @@ export class DriveFiles {
 
   note(what: string): void {
     process.stderr.write(`cache node: drive ${this.path}: ${what}\n`);
+  }
+}
+
+async function writeAll(file: FileHandle, position: number, buffers: readonly Buffer[]): Promise<void> {
+  let at = position;
+  for (let left = buffers; left.length > 0; ) {
+    const { bytesWritten } = await file.writev([...left], at);
+    at += bytesWritten;
+    left = bytesOf(left, bytesWritten, Number.POSITIVE_INFINITY);
   }
 }
 
