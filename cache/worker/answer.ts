@@ -47,7 +47,7 @@ export class FileAnswer {
   /** Bytes that were fetched because of this request; undefined as long as there are none. */
   readonly #claimed: () => IntervalSet | undefined;
   readonly #host: AnswerHost;
-  readonly #lead: () => void;
+  readonly #lead: (isFollowed: boolean) => void;
   /** The head leaves with the first byte: until then trouble can still be told by a status. */
   headSent = false;
   #cursor: number;
@@ -68,7 +68,7 @@ export class FileAnswer {
     range: ByteRange,
     claimed: () => IntervalSet | undefined,
     isHealth: boolean,
-    lead: () => void,
+    lead: (isFollowed: boolean) => void,
   ) {
     this.#host = host;
     this.generation = generation;
@@ -209,7 +209,7 @@ export class FileAnswer {
     if (sendFile === undefined || pacer.isLimited || end - this.#cursor <= waitBytes) return false;
     const count = Math.min(end - this.#cursor, turnBytesMax);
     if (!file.residence.isResident(sendFile, this.#cursor - base, count)) return false;
-    this.begin();
+    this.begin(true);
     const socketFd = this.connection.idleDescriptor;
     if (socketFd === undefined) return false;
     const sent = sendFile.send(socketFd, file.fd, this.#cursor - base, count);
@@ -290,12 +290,12 @@ export class FileAnswer {
     books.egressBytes += bytes;
   }
 
-  /** Sends what comes before the bytes, if that has not been done. */
-  begin(): void {
+  /** Sends what comes before the bytes, if that has not been done; `isFollowed`: they go by `sendfile` right after it. */
+  begin(isFollowed = false): void {
     if (this.headSent) return;
     this.headSent = true;
     this.connection.sending = true;
-    this.#lead();
+    this.#lead(isFollowed);
   }
 
   #finish(): void {

@@ -16,6 +16,7 @@ import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
 import { type HeadRefusal, headBytesMax, parseRequestHead, type RequestHead } from '../http/request-head.ts';
 import { headText } from './answer-head.ts';
 import type { RequestNote } from './request-note.ts';
+import type { SendFile } from './send-file.ts';
 import type { ReadTarget } from './target-reader.ts';
 
 /** How long a client may take. */
@@ -31,6 +32,8 @@ export type ConnectionLimits = {
 /** What a connection needs of its worker. */
 export interface ConnectionHost {
   readonly limits: ConnectionLimits;
+  /** The fast path, where there is one. */
+  readonly sendFile: SendFile | undefined;
   /** ms, as of the last sweep: time-outs need no better clock. */
   readonly coarseNowMs: number;
   /** A request has arrived; its answer ends by `endAnswer` or `destroy`. */
@@ -158,10 +161,10 @@ export class ClientConnection {
     return { peer, bodyBytes, answerCount, cut: cut || this.sending };
   }
 
-  /** Sends the head of the answer under way. */
-  sendHead(text: string): void {
+  /** Sends the head of the answer under way; `isFollowed`: bytes go by `sendfile` right after it. */
+  sendHead(text: string, isFollowed = false): void {
     this.noteHead(Number(text.slice(statusAt, statusAt + 3)));
-    this.sendText(text);
+    this.sendText(text, isFollowed);
   }
 
   /** A head is being sent. */
@@ -172,8 +175,11 @@ export class ClientConnection {
   }
 
   /** Sends what is neither head nor content: the framing of parts. */
-  sendText(text: string): void {
-    if (!this.isGone) this.socket.write(text, 'latin1');
+  sendText(text: string, isFollowed = false): void {
+    // Text and what follows by `sendfile` leave in one packet.
+    const fd = isFollowed ? this.idleDescriptor : undefined;
+    const sent = fd === undefined ? 0 : (this.#host.sendFile?.sendLead(fd, text) ?? 0);
+    if (sent < text.length && !this.isGone) this.socket.write(text.slice(sent), 'latin1');
   }
 
   /**

@@ -186,7 +186,7 @@ export class Exchange implements Answerer {
     const status = this.#cacheStatus(generation, [range]);
     const head = (): string => contentHeadText(generation, this.#state, status, part, this.#connection.keepAlive);
     if (this.#request.method === 'HEAD') this.#finishWith(head());
-    else this.#send(generation, range, () => this.#connection.sendHead(head()));
+    else this.#send(generation, range, (isFollowed) => this.#connection.sendHead(head(), isFollowed));
   }
 
   #sendParts(generation: LocalGeneration, parts: readonly ByteRange[]): void {
@@ -198,8 +198,9 @@ export class Exchange implements Answerer {
     if (first === undefined) return;
     this.#framing = framing;
     this.#nextParts = others;
-    this.#send(generation, first, () => {
-      this.#connection.sendHead(headText(206, fields, this.#connection) + (framing.before[0] ?? ''));
+    this.#send(generation, first, (isFollowed) => {
+      const head = headText(206, fields, this.#connection);
+      this.#connection.sendHead(head + (framing.before[0] ?? ''), isFollowed);
     });
   }
 
@@ -209,7 +210,7 @@ export class Exchange implements Answerer {
   }
 
   /** `lead` sends what comes before the bytes: the head, or a part's. */
-  #send(generation: LocalGeneration, range: ByteRange, lead: () => void): void {
+  #send(generation: LocalGeneration, range: ByteRange, lead: (isFollowed: boolean) => void): void {
     const answer = new FileAnswer(
       {
         files: this.#state.files,
@@ -240,7 +241,7 @@ export class Exchange implements Answerer {
     if (next !== undefined && framing !== undefined) {
       this.#stopAsking();
       const lead = framing.before.at(-1 - this.#nextParts.length) ?? '';
-      this.#send(answer.generation, next, () => this.#connection.sendText(lead));
+      this.#send(answer.generation, next, (isFollowed) => this.#connection.sendText(lead, isFollowed));
       this.#answer?.begin();
       return;
     }

@@ -10,6 +10,11 @@ import { loadKoffi } from '../../common/koffi.ts';
 export interface SendFile {
   /** Sends up to `count` bytes from `offset` of a file; how many went, 0 when the socket takes no more, -1 on an error. */
   send(socketFd: number, fileFd: number, offset: number, count: number): number;
+  /**
+   * Sends text (Latin-1) that more will follow at once: the kernel waits for that before it makes a packet. How many
+   * characters went.
+   */
+  sendLead(socketFd: number, text: string): number;
   /** Whether the file's bytes are in memory, as far as a sample tells. */
   isCached(fileFd: number, offset: number, count: number): boolean;
   /** Copies up to `count` bytes that are in memory to `at` of a buffer; how many, 0 when they are not there. */
@@ -19,6 +24,8 @@ export interface SendFile {
 const EAGAIN = 11;
 const RWF_NOWAIT = 0x8;
 const sampleBytes = 128 * 1024;
+const MSG_DONTWAIT_MORE_NOSIGNAL = 0x40 | 0x8000 | 0x4000;
+const leadBytesMax = 8 * 1024;
 
 /** The fast path, or undefined with the reason on standard error when Linux lacks it. */
 export function loadSendFile(): SendFile | undefined {
@@ -31,6 +38,8 @@ export function loadSendFile(): SendFile | undefined {
     const libc = koffi.load(null);
     const sendfile = libc.func('int64_t sendfile(int out, int in, int64_t *offset, size_t count)');
     const preadv2 = libc.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
+    const send = libc.func('int64_t send(int socket, void *bytes, size_t count, int flags)');
+    const lead = Buffer.allocUnsafeSlow(leadBytesMax);
     const offsetCell = new BigInt64Array(1);
     // struct iovec { void *base; size_t length } that names one byte. Its memory must not be on V8's heap, where the
     // garbage collector moves it: typed arrays of up to 64 bytes are.
@@ -46,6 +55,11 @@ export function loadSendFile(): SendFile | undefined {
         const sent = Number(sendfile(socketFd, fileFd, offsetCell, count));
         if (sent >= 0) return sent === 0 ? -1 : sent;
         return koffi.errno() === EAGAIN ? 0 : -1;
+      },
+      sendLead(socketFd, text) {
+        if (text.length > leadBytesMax) return 0;
+        lead.write(text, 0, 'latin1');
+        return Math.max(0, Number(send(socketFd, lead, text.length, MSG_DONTWAIT_MORE_NOSIGNAL)));
       },
       isCached(fileFd, offset, count) {
         assert(sampled.length > 0, 'the sampled byte is kept alive as long as its address');

@@ -13,6 +13,7 @@ const ok = (connection: ClientConnection): string => headText(200, { 'Content-Le
 /** A worker that notes what it is asked, and answers as the test says. */
 class Host implements ConnectionHost {
   readonly limits = { headTimeoutMs: 20_000, idleTimeoutMs: 120_000, readerBytesPerSecondMin: 1000 };
+  readonly sendFile = undefined;
   coarseNowMs = 1_000_000;
   readonly asked: RequestHead[] = [];
   readonly refusals: number[] = [];
