@@ -118,6 +118,8 @@ it('keeps who comes before there is a worker, and resets whom a dead one had not
   const worker = new Worker();
   door.addSeat(worker);
   await worker.until(16);
+  door.hear(worker, worker.handed.slice(0, 4), []);
+  await worker.until(20);
   door.removeSeat(worker);
   await Promise.all(early.map(async (client) => expect(await told(client)).toBe('')));
   const next = new Worker();

@@ -152,7 +152,8 @@ export class Environment {
     const options = ['--name', spec.id, '--admin', '127.0.0.1:0', '--ledger', '--exit-with-parent'];
     // Only the scenario says what a node is like.
     options.push('--ignore-environment');
-    options.push('--max-connections', String(connections));
+    // Devices of a worker that was killed are back before the node knows that they were gone.
+    options.push('--max-connections', String(Math.ceil(1.1 * connections) + 100));
     options.push('--drive', `${this.#children.folder}/${spec.id}=${driveBytes(this.#scenario)} B`);
     for (const host of new Set(this.#scenario.content.map((content) => content.host))) {
       options.push('--origin', `${host}=${formatAddress(cdn.listen)}`);

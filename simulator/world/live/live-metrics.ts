@@ -259,8 +259,16 @@ function balanceBooks(outcome: Outcome, problems: string[]): Omit<Balance, 'exam
     if (node.books === undefined) continue;
     const { hitBytes, missBytes, egressBytes, healthBytes, upstreamBytes } = node.books;
     check(`node ${node.id}: hit + miss against egress`, hitBytes + missBytes, egressBytes);
-    check(`node ${node.id}: egress against its connections`, egressBytes + healthBytes, bytesOf(served));
-    check(`node ${node.id}: fetched against its connections`, upstreamBytes, bytesOf(node.ledger?.upstream ?? []));
+    // The connections of a worker that was killed are lost; what it counted until shortly before is not.
+    const least = (bytes: number): number => (node.lost ? bytes : 0);
+    const sentBytes = egressBytes + healthBytes;
+    const fetchedBytes = bytesOf(node.ledger?.upstream ?? []);
+    check(`node ${node.id}: egress against its connections`, sentBytes, Math.max(bytesOf(served), least(sentBytes)));
+    check(
+      `node ${node.id}: fetched against its connections`,
+      upstreamBytes,
+      Math.max(fetchedBytes, least(upstreamBytes)),
+    );
   }
   const { cdn, cdnLedger } = outcome;
   const external = nodes.some((node) => node.external);
