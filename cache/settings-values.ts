@@ -71,7 +71,8 @@ export const driveForm: Form<{ readonly path: string; readonly sizeBytes: number
   read: (text) => {
     const split = text.lastIndexOf('=');
     const sizeBytes = positive(parseQuantity(text.slice(split + 1), 'bytes'));
-    return split <= 0 || sizeBytes === undefined ? undefined : { path: text.slice(0, split), sizeBytes };
+    if (split <= 0 || sizeBytes === undefined || !Number.isSafeInteger(sizeBytes)) return undefined;
+    return { path: text.slice(0, split), sizeBytes };
   },
 };
 

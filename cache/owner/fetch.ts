@@ -60,6 +60,10 @@ export type FetchFailure = {
 /** Unwritten bytes of one fetch at which reading pauses, and at which it goes on. */
 const pauseAtBytes = 4 * 2 ** 20;
 const resumeAtBytes = 2 ** 20;
+/** Bytes of all fetches in memory from which on a fetch reads no more while it writes. */
+const heldBytesMax = 128 * 2 ** 20;
+/** Bytes in memory, of all fetches: those that wait and those that are being written. */
+let heldBytes = 0;
 /** A body that is collected is at most this long; a longer one fails its fetch. */
 export const collectedBytesMax = 64 * 1024;
 
@@ -110,7 +114,9 @@ export class Fetch implements ResponseSink {
     const last = Math.min(end, start + this.#end - this.#position);
     this.#unwritten.push(buffer, start, last);
     this.#position += last - start;
-    if (this.#unwritten.bytes > pauseAtBytes && !this.#paused) {
+    heldBytes += last - start;
+    const isCrowded = this.#writing && heldBytes > heldBytesMax;
+    if ((this.#unwritten.bytes > pauseAtBytes || isCrowded) && !this.#paused) {
       this.#paused = true;
       this.exchange?.pause();
     }
@@ -168,6 +174,7 @@ export class Fetch implements ResponseSink {
     this.#user.write(start, buffers).then(
       () => {
         release();
+        heldBytes -= bytes;
         this.#writing = false;
         this.#writePosition += bytes;
         if (this.#paused && this.#unwritten.bytes < resumeAtBytes) {
@@ -179,6 +186,7 @@ export class Fetch implements ResponseSink {
       },
       (error: unknown) => {
         this.#writing = false;
+        heldBytes -= bytes + this.#unwritten.bytes;
         this.#unwritten.clear();
         this.#state = 'discarding';
         this.exchange?.abort();

@@ -106,10 +106,10 @@ export class FileAnswer {
   }
 
   /** The client is gone, or the rest cannot be had: the connection says so by ending before the body does. */
-  cut(): void {
+  cut(isLeft = false): void {
     if (this.#over) return;
     this.connection.cut = true;
-    this.connection.destroy();
+    this.connection.destroy(isLeft);
     this.#end(false);
   }
 
@@ -216,7 +216,7 @@ export class FileAnswer {
     if (sent > 0) {
       this.#account(sent);
       this.#cursor += sent;
-    } else if (sent < 0) this.cut();
+    } else if (sent < 0) this.cut(true);
     return true;
   }
 

@@ -89,6 +89,8 @@ export class ClientConnection {
   note: RequestNote | undefined = undefined;
   answerCount = 0;
   cut = false;
+  /** Whether the node itself ended the connection, and not the client. */
+  givenUp = false;
   /** Whether a body is being sent at present. */
   sending = false;
   /** Whether another request may follow the present one. */
@@ -213,8 +215,9 @@ export class ClientConnection {
     else if (this.#paused) this.#resume();
   }
 
-  /** Ends the connection at once: the client sees that the answer broke off. */
-  destroy(): void {
+  /** Ends the connection at once: the client sees that the answer broke off, unless it was the client who left. */
+  destroy(isLeft = false): void {
+    if (!isLeft && !this.isGone) this.givenUp = true;
     this.#noteQueue();
     this.socket.destroy();
   }

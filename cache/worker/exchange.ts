@@ -152,10 +152,7 @@ export class Exchange implements Answerer {
 
   clientGone(): void {
     this.#passing?.clientGone();
-    if (this.#answer !== undefined && !this.#answer.isOver) {
-      this.#state.books.abortedCount += 1;
-      this.#answer.cut();
-    }
+    this.#answer?.cut();
     this.#release();
   }
 

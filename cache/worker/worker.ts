@@ -146,6 +146,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
   answered(connection: ClientConnection, aborted: boolean): void {
     const { note } = connection;
     connection.note = undefined;
+    if (aborted && !connection.givenUp) this.books.abortedCount += 1;
     note?.end(connection, aborted, this.books, this.accessLog);
   }
 

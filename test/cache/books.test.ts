@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessRecord } from '../../cache/access-record.ts';
+import type { Books } from '../../cache/books.ts';
 import { ContentFunction } from '../../common/content.ts';
 import { peerKey } from '../../common/ledger.ts';
 import { randomStream } from '../../common/random.ts';
@@ -64,6 +65,21 @@ describe('the books', () => {
           expect(entry.bodyBytes).toBeGreaterThanOrEqual(seen?.bytes ?? Number.NaN);
         }
       }
+    });
+  });
+
+  it('count every answer that a client left', async () => {
+    await withSetup({ workers: 2 }, async (setup) => {
+      await setup.get('/object/left/30000000');
+      for (let i = 0; i < 12; i += 1) {
+        const client = net.connect(setup.node.listen.port, '127.0.0.1');
+        client.write(`GET /object/left/30000000 HTTP/1.1\r\nHost: ${origin}\r\n\r\n`);
+        await once(client, 'data');
+        if (i % 2 === 0) client.destroy();
+        else client.resetAndDestroy();
+      }
+      const isOver = (books: Books): boolean => books.connectionsOpen === 0;
+      expect((await until(() => setup.books(), isOver)).abortedCount).toBe(12);
     });
   });
 

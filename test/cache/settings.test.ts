@@ -226,6 +226,12 @@ describe('what contradicts itself', () => {
       says: 'Set CUSTOMER_ID',
     },
     {
+      what: 'a size that numbers of bytes cannot hold',
+      args: ['--drive', '/e=9007199254740993GB'],
+      names: '--drive',
+      says: 'found "/e=9007199254740993GB"',
+    },
+    {
       what: 'ten drives',
       args: Array.from({ length: 9 }, (_, i) => ['--drive', `/d${i}=1GB`]).flat(),
       names: '--drive',
