@@ -201,7 +201,19 @@ async function writeAll(file: FileHandle, position: number, buffers: readonly Bu
   }
 }
 
+/**
+ * The folders of extents are made as needed, the drive's own never: where that is gone (removed, or its volume unmounted)
+ * what is written would fill another file system.
+ */
 async function openExtent(path: string): Promise<FileHandle> {
-  await mkdir(join(path, '..'), { recursive: true });
+  const folder = join(path, '..');
+  await makeFolder(join(folder, '..'));
+  await makeFolder(folder);
   return await open(path, constants.O_RDWR | constants.O_CREAT);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  });
 }

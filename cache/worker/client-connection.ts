@@ -15,6 +15,7 @@ import { assert } from '../../common/errors.ts';
 import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
 import { type HeadRefusal, headBytesMax, parseRequestHead, type RequestHead } from '../http/request-head.ts';
 import { headText } from './answer-head.ts';
+import { ReaderWatch } from './reader-watch.ts';
 import type { RequestNote } from './request-note.ts';
 import type { SendFile } from './send-file.ts';
 import type { ReadTarget } from './target-reader.ts';
@@ -62,8 +63,6 @@ type Written = (takenBytes: number, isWhole: boolean) => void;
 const pipelinedBytesMax = 4 * headBytesMax;
 /** How long a refused client may go on sending before its connection is closed under it. */
 const lingerMs = 2000;
-/** Over this long a reader's rate is judged. */
-const readerWindowMs = 60_000;
 const headEnd = Buffer.from('\r\n\r\n');
 /** What all connections read into: a head lies in it only while it is looked at. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
@@ -114,8 +113,7 @@ export class ClientConnection {
   #writtenCount = 0;
   #queuedAtEnd: number | undefined = undefined;
   readonly #reported = (): void => this.#onWritten();
-  #windowSinceMs = 0;
-  #windowBytes = 0;
+  readonly #reader = new ReaderWatch();
 
   constructor(id: number, handle: SocketHandle, host: ConnectionHost) {
     const onread = { buffer: readBuffer, callback: (bytes: number): boolean => this.#read(bytes) };
@@ -254,16 +252,14 @@ export class ClientConnection {
 
   /** Only while something waits for the client it is the client who is slow. */
   #sweepReader(nowMs: number): void {
-    const { readerBytesPerSecondMin } = this.#host.limits;
-    if (this.queuedBytes === 0 || this.#windowSinceMs === 0) {
-      this.#windowSinceMs = nowMs;
-      this.#windowBytes = this.bodyBytes;
-    } else if (nowMs - this.#windowSinceMs >= readerWindowMs) {
-      const bytesPerSecond = ((this.bodyBytes - this.#windowBytes) * 1000) / (nowMs - this.#windowSinceMs);
-      this.#windowSinceMs = nowMs;
-      this.#windowBytes = this.bodyBytes;
-      if (bytesPerSecond < readerBytesPerSecondMin) this.destroy();
-    }
+    const least = this.#host.limits.readerBytesPerSecondMin;
+    const isWaiting = this.queuedBytes > 0;
+    if (this.#reader.isTooSlow(nowMs, isWaiting, least, this.bodyBytes, () => this.#unacknowledged())) this.destroy();
+  }
+
+  #unacknowledged(): number | undefined {
+    const { fd } = this.#handle;
+    return fd === undefined || fd < 0 ? undefined : this.#host.sendFile?.unacknowledged(fd);
   }
 
   #become(state: State): void {

@@ -15,6 +15,8 @@ export interface SendFile {
    * characters went.
    */
   sendLead(socketFd: number, text: string): number;
+  /** Bytes that the kernel has taken and the other side has not acknowledged yet; undefined when it does not tell. */
+  unacknowledged(socketFd: number): number | undefined;
   /** Whether the file's bytes are in memory, as far as a sample tells. */
   isCached(fileFd: number, offset: number, count: number): boolean;
   /** Copies up to `count` bytes that are in memory to `at` of a buffer; how many, 0 when they are not there. */
@@ -26,6 +28,7 @@ const RWF_NOWAIT = 0x8;
 const sampleBytes = 128 * 1024;
 const MSG_DONTWAIT_MORE_NOSIGNAL = 0x40 | 0x8000 | 0x4000;
 const leadBytesMax = 8 * 1024;
+const SIOCOUTQ = 0x5411;
 
 /** The fast path, or undefined with the reason on standard error when Linux lacks it. */
 export function loadSendFile(): SendFile | undefined {
@@ -40,6 +43,8 @@ export function loadSendFile(): SendFile | undefined {
     const preadv2 = libc.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
     const send = libc.func('int64_t send(int socket, void *bytes, size_t count, int flags)');
     const lead = Buffer.allocUnsafeSlow(leadBytesMax);
+    const ioctl = libc.func('int ioctl(int fd, unsigned long request, int *value)');
+    const outQueue = new Int32Array(1);
     const offsetCell = new BigInt64Array(1);
     // struct iovec { void *base; size_t length } that names one byte. Its memory must not be on V8's heap, where the
     // garbage collector moves it: typed arrays of up to 64 bytes are.
@@ -60,6 +65,9 @@ export function loadSendFile(): SendFile | undefined {
         if (text.length > leadBytesMax) return 0;
         lead.write(text, 0, 'latin1');
         return Math.max(0, Number(send(socketFd, lead, text.length, MSG_DONTWAIT_MORE_NOSIGNAL)));
+      },
+      unacknowledged(socketFd) {
+        return Number(ioctl(socketFd, SIOCOUTQ, outQueue)) === 0 ? outQueue[0] : undefined;
       },
       isCached(fileFd, offset, count) {
         assert(sampled.length > 0, 'the sampled byte is kept alive as long as its address');
