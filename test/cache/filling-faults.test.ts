@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { etagOf } from '../../common/content.ts';
-import { expectContent, type Reply } from './node-process.ts';
+import { expectContent, origin as host, type Reply } from './node-process.ts';
 import { ScriptedNode } from './scripted-node.ts';
 import { type Asked, contentOf, type Honest, honest, send, type Version } from './scripted-origin.ts';
 
@@ -159,6 +159,19 @@ describe('an answer to the first request for an object', () => {
     const near = await node.get(path, part);
     expect(summary(near)).toEqual([206, true, 1000]);
     expectContent(near.body, version.id, 1000);
+  });
+
+  it.each([412, 416])('%i to who stated nothing is 502 where the origin was named', async (status) => {
+    const more = { fields: { ETag: '"passed"', 'Cache-Control': 'no-store' } };
+    const fields = status === 416 ? { 'Content-Range': `bytes */${sizeBytes}` } : {};
+    const { path } = content(
+      (answer, _asked, i) => (i === 0 ? answer : { ...answer, status, fields, end: answer.start }),
+      more,
+    );
+    const named = `${path}?cacheHostOrigin=${host}`;
+    expect(summary(await node.get(named, part))).toEqual([206, true, 1000]);
+    const replies = [await node.get(named), await node.get(named, status === 412 ? { 'If-Match': '"x"' } : part)];
+    expect(replies.map((reply) => reply.status)).toEqual([502, status]);
   });
 
   it('404 for one signature leaves another’s query alone', async () => {
