@@ -255,6 +255,25 @@ describe('a gap of an object that is known', () => {
     expect(asked.length).toBe(3);
   });
 
+  it('is asked for once more, and no oftener, when the origin closes every connection: however many are kept', async () => {
+    const held: (() => void)[] = [];
+    const others = Array.from({ length: 6 }, () => {
+      const other = content((answer, asked) => {
+        held.push(() => send(asked, other.version, answer));
+        if (held.length === 6) for (const answerIt of held) answerIt();
+        return undefined;
+      });
+      return other;
+    });
+    await Promise.all(others.map(({ path }) => node.get(path, part)));
+    const { path, asked } = content((_answer, { socket }) => {
+      socket.destroy();
+      return undefined;
+    });
+    expect((await node.get(path, part)).status).toBe(503);
+    expect(asked.length).toBe(2);
+  });
+
   it('that comes in part is a miss of who had it fetched, and no byte a miss twice', async () => {
     const before = await node.books();
     const { path, version, asked } = content((answer, { response }, index) => {
