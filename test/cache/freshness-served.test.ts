@@ -158,6 +158,14 @@ describe('the fields of an answer', () => {
     expect(one.asked.length).toBe(1);
   });
 
+  it('that set cookies pass one to a line: they have commas of their own', async () => {
+    const cookies = ['a=b; Expires=Wed, 09 Jun 2027 10:18:14 GMT', 'c=d'];
+    scripts.set('/cookies', ({ response }) => {
+      response.writeHead(200, { 'Cache-Control': 'no-store', 'Set-Cookie': cookies, 'Content-Length': '0' }).end();
+    });
+    expect((await node.get('/cookies')).headers['set-cookie']).toEqual(cookies);
+  });
+
   it('are renewed by a 304, with the freshness it tells, also over a restart', async () => {
     await withScripted(
       (asked) => {
