@@ -108,6 +108,19 @@ export class Fills {
     } else this.#discover(object, [ask], current.host);
   }
 
+  /** A request that wants nothing fetched: what is known of its object, if it may be used without asking its origin. */
+  look(worker: WorkerLink, ask: number, key: string): void {
+    const current = this.#catalogue.lookUp(key)?.current;
+    const isUsable =
+      current !== undefined &&
+      (!isStale(current) || staleUse(current.meta.fields, current.freshness, Date.now()) === 'whileRefreshing');
+    if (isUsable) {
+      this.#store.touch(current);
+      this.#catalogue.introduce(worker, current);
+      worker.send({ kind: 'serve', ask, generation: current.meta.id });
+    } else worker.send({ kind: 'passThrough', ask });
+  }
+
   /** The client got all it wanted, or is gone. */
   release(ask: Ask): void {
     const object = this.#catalogue.find(ask.upstream.key);

@@ -103,6 +103,28 @@ describe('a second request', () => {
   });
 });
 
+describe('a request for what is stored only, and HEAD, at any worker', () => {
+  it('are a hit wherever it was fetched through, and ask nobody', async () => {
+    await withScripted(
+      (asked) => {
+        const version = { id: 'spread', version: 1, sizeBytes: 1000 };
+        send(asked, version, honest(asked, version));
+      },
+      async (own) => {
+        await own.get('/spread');
+        for (let i = 0; i < 12; i += 1) {
+          const reply = await own.get('/spread', { 'Cache-Control': 'only-if-cached', Range: 'bytes=0-9' });
+          expect([reply.status, reply.body.length]).toEqual([206, 10]);
+          expect((await own.get('/spread', {}, { method: 'HEAD' })).headers['content-length']).toBe('1000');
+        }
+        expect((await own.get('/other', { 'Cache-Control': 'only-if-cached' })).status).toBe(504);
+        expect(own.origin.asked.length).toBe(1);
+      },
+      { options: ['--workers', '3'] },
+    );
+  });
+});
+
 describe('what is stale while its origin is unwell', () => {
   it.each<{ control: string; status: number }>([
     { control: 'max-age=0', status: 200 },
