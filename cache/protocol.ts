@@ -52,6 +52,8 @@ export type WorkerMessage =
   /** Connections by their ids: those that the worker has now, and those that are closed. */
   | { readonly kind: 'connections'; readonly taken: readonly number[]; readonly left: readonly number[] }
   | { readonly kind: 'ask'; readonly ask: number; readonly upstream: UpstreamTarget; readonly range: AskRange }
+  /** Wants what is stored and nothing fetched: answered by `serve`, or `passThrough` where nothing may be used. */
+  | { readonly kind: 'look'; readonly ask: number; readonly key: string }
   | { readonly kind: 'release'; readonly ask: number }
   | { readonly kind: 'refresh'; readonly upstream: UpstreamTarget; readonly generation: number }
   | { readonly kind: 'touched'; readonly generations: readonly number[] }

@@ -39,6 +39,8 @@ type Job = {
   paused: boolean;
   ended: boolean;
   answered: boolean;
+  /** A connection that was used before broke under it: it has one more try, on a new one. */
+  retried: boolean;
 };
 type Place = { readonly address: Address; readonly open: Set<HttpConnection>; idle: HttpConnection[]; queue: Job[] };
 
@@ -91,7 +93,7 @@ export class Upstream {
   }
 
   #start(request: UpstreamRequest): UpstreamExchange {
-    const job: Job = { request, connection: undefined, paused: false, ended: false, answered: false };
+    const job: Job = { request, connection: undefined, paused: false, ended: false, answered: false, retried: false };
     this.requestCount += 1;
     this.#dispatch(this.#place(request.origin), job);
     return {
@@ -133,9 +135,14 @@ export class Upstream {
   #dispatch(place: Place, job: Job): void {
     let idle = place.idle.pop();
     while (idle?.isClosed) idle = place.idle.pop();
-    if (idle !== undefined) this.#send(place, job, idle, true);
-    else if (place.open.size < connectionsPerPlaceMax) this.#connect(place, job);
-    else place.queue.push(job);
+    if (idle !== undefined && !job.retried) this.#send(place, job, idle, true);
+    else if (place.open.size < connectionsPerPlaceMax) {
+      if (idle !== undefined) place.idle.push(idle);
+      this.#connect(place, job);
+    } else {
+      place.queue.push(job);
+      idle?.close();
+    }
   }
 
   #connect(place: Place, job: Job): void {
@@ -191,8 +198,9 @@ export class Upstream {
           this.#jobs.delete(connection);
           if (job.ended) return;
           // The server may close an idle connection just as we use it: that says nothing of this request.
-          if (reused && !job.answered && failure.cause === 'reset') {
+          if (reused && !job.answered && !job.retried && failure.cause === 'reset') {
             job.connection = undefined;
+            job.retried = true;
             this.#dispatch(place, job);
           } else this.#fail(job, failure);
         },

@@ -11,7 +11,7 @@ const ofOneConnection: ReadonlySet<string> = new Set([
   ...['via', 'cache-status'],
 ]);
 
-/** In their order, names in their usual case; lines of one name are one list. */
+/** In their order, names in their usual case; lines of one name are one list, or one text of several lines. */
 export function endToEndFields(head: ResponseHead): EndToEndFields {
   const named = new Set((head.header('connection') ?? '').split(',').map((name) => name.trim().toLowerCase()));
   const byName = new Map<string, [string, string]>();
@@ -20,7 +20,8 @@ export function endToEndFields(head: ResponseHead): EndToEndFields {
     if (ofOneConnection.has(lower) || named.has(lower)) continue;
     const known = byName.get(lower);
     if (known === undefined) byName.set(lower, [usualCase(name), value]);
-    else known[1] += `, ${value}`;
+    // Cookies have commas of their own: each keeps its line (RFC 9110, 5.3).
+    else known[1] += lower === 'set-cookie' ? `\r\n${known[0]}: ${value}` : `, ${value}`;
   }
   return [...byName.values()];
 }

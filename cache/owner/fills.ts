@@ -18,7 +18,7 @@ import { type CachedObject, Catalogue, generationsOf, placeOf } from './catalogu
 import { firstClaim, rangeOf, sameRange } from './claims.ts';
 import { type Answer, collectedBytesMax, Fetch, type FetchFailure } from './fetch.ts';
 import { type Fill, GapFiller, identityOnly } from './gap-filler.ts';
-import { confirmed, isOf, isOfOneClient, isStale, sizeOf416, unwanted } from './verdict.ts';
+import { confirmed, etagOf, isOf, isOfOneClient, isStale, sizeOf416, unwanted } from './verdict.ts';
 
 /** How long an object whose answer may not be stored is passed through without asking again. */
 const passThroughMs = 10_000;
@@ -106,6 +106,19 @@ export class Fills {
       this.#refresh(object, current, ask.upstream);
       this.#filler.attach(ask, current);
     } else this.#discover(object, [ask], current.host);
+  }
+
+  /** A request that wants nothing fetched: what is known of its object, if it may be used without asking its origin. */
+  look(worker: WorkerLink, ask: number, key: string): void {
+    const current = this.#catalogue.lookUp(key)?.current;
+    const isUsable =
+      current !== undefined &&
+      (!isStale(current) || staleUse(current.meta.fields, current.freshness, Date.now()) === 'whileRefreshing');
+    if (isUsable) {
+      this.#store.touch(current);
+      this.#catalogue.introduce(worker, current);
+      worker.send({ kind: 'serve', ask, generation: current.meta.id });
+    } else worker.send({ kind: 'passThrough', ask });
   }
 
   /** The client got all it wanted, or is gone. */
@@ -329,9 +342,12 @@ function isConfirmable(generation: Generation, { current }: CachedObject): boole
   return generation === current || (generation.meta.etag !== undefined && generation.stored.bytes > 0);
 }
 
-/** The conditions by which a host says that it has one of these generations: their ETags, or the date of the only one without. */
+/**
+ * The conditions by which a host says that it has one of these generations: their ETags, weak ones too (RFC 9111, 4.3.1), or
+ * the date of the only one without.
+ */
 function conditionsOf(generations: readonly Generation[]): (readonly [string, string])[] {
-  const etags = generations.flatMap(({ meta }) => meta.etag ?? []);
+  const etags = generations.flatMap((generation) => etagOf(generation) ?? []);
   if (etags.length > 0) return [['If-None-Match', etags.join(', ')]];
   const lastModified = generations[0]?.meta.lastModified;
   return lastModified === undefined ? [] : [['If-Modified-Since', lastModified]];

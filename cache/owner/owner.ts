@@ -198,6 +198,9 @@ class Owner {
         this.#fills.ask(ask);
         return;
       }
+      case 'look':
+        this.#fills.look(link, message.ask, message.key);
+        return;
       case 'release': {
         const ask = link.asks.get(message.ask);
         link.asks.delete(message.ask);

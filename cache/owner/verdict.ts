@@ -34,15 +34,24 @@ export function isOf(generation: Generation, validator: Validator, sizeBytes: nu
   const { etag, lastModified } = generation.meta;
   if (generation.meta.sizeBytes !== sizeBytes) return false;
   if (etag !== undefined || validator.etag !== undefined) return etag === validator.etag;
-  return lastModified === validator.lastModified && readerOf(generation.meta.fields)('etag') === validator.weakEtag;
+  return lastModified === validator.lastModified && etagOf(generation) === validator.weakEtag;
+}
+
+/** The ETag that a generation came with, strong or weak. */
+export function etagOf({ meta }: Generation): string | undefined {
+  return meta.etag ?? readerOf(meta.fields)('etag');
 }
 
 /** Which of the generations named in a request's conditions a 304 confirms; `undefined` when it does not tell. */
 export function confirmed(candidates: readonly Generation[], head: ResponseHead): Generation | undefined {
-  if (head.etag !== undefined && !head.etag.startsWith('W/')) {
-    return candidates.find(({ meta }) => meta.etag === head.etag);
-  }
-  return candidates.length === 1 ? candidates[0] : undefined;
+  const { etag } = head;
+  if (etag !== undefined && !etag.startsWith('W/')) return candidates.find(({ meta }) => meta.etag === etag);
+  const opaque = (tag: string | undefined): string | undefined => tag?.replace(/^W\//, '');
+  const possible = candidates.filter((candidate) => {
+    const own = etagOf(candidate);
+    return etag === undefined || own === undefined || opaque(own) === opaque(etag);
+  });
+  return possible.length === 1 ? possible[0] : undefined;
 }
 
 /** Whether the generation is past its time. */

@@ -74,9 +74,10 @@ export class Exchange implements Answerer {
       generation === undefined ||
       staleUse(generation.meta.fields, generation.freshness, nowMs) !== 'whileRefreshing'
     ) {
-      if (isOnlyIfCached(this.#request.cacheControl)) this.#refuse(504, {});
-      else if (this.#request.method === 'HEAD') this.#passThrough();
-      else this.#ask();
+      if (this.#request.method === 'GET' && !isOnlyIfCached(this.#request.cacheControl)) this.#ask();
+      // Another worker may have what this one has not heard of.
+      else if (generation === undefined) this.#state.send({ kind: 'look', ask: this.id, key: this.#target.key });
+      else this.#goWithout();
     } else {
       this.#state.send({ kind: 'refresh', upstream: this.#upstream(), generation: generation.meta.id });
       this.#serve(generation);
@@ -124,7 +125,7 @@ export class Exchange implements Answerer {
         }
         return;
       case 'passThrough':
-        this.#passThrough();
+        this.#goWithout();
         return;
       case 'relay':
         // What the client's conditions make of it only the origin knows.
@@ -257,6 +258,12 @@ export class Exchange implements Answerer {
     else if (spec.kind === 'suffix') this.#askFor({ kind: 'suffix', suffixBytes: spec.suffixBytes });
     else if (spec.kind === 'from') this.#askFor({ kind: 'from', start: spec.first, end: undefined });
     else this.#askFor({ kind: 'from', start: spec.first, end: spec.last + 1 });
+  }
+
+  /** Nothing that is stored will do. */
+  #goWithout(): void {
+    if (this.#answer === undefined && isOnlyIfCached(this.#request.cacheControl)) this.#refuse(504, {});
+    else this.#passThrough();
   }
 
   #hasOtherSpec(): boolean {

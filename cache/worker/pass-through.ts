@@ -134,7 +134,8 @@ class Passing implements ResponseSink {
     }
     const status = head.statusCode;
     const isWrong = status === 206 && !isWhatWasAsked(head, this.#what.fields);
-    const isHidden = hideClientErrors && (isOtherSuccess(status) || (status >= 400 && !isAboutRequest(head)));
+    const isHidden =
+      hideClientErrors && (isOtherSuccess(status) || (status >= 400 && !isAboutRequest(head, this.#what.fields)));
     if (isWrong || status >= 500 || isHidden) {
       this.#over = true;
       this.exchange?.abort();
@@ -280,9 +281,14 @@ function continues(head: ResponseHead, rest: NonNullable<PassThrough['rest']>): 
 /** A success without the content that was asked for: a device would take it for the file. */
 const isOtherSuccess = (status: number): boolean => status > 200 && status < 300 && status !== 206;
 
-/** A 412, or a 416 that names the size: what the client itself asked for, and no trouble of the origin. */
-function isAboutRequest(head: ResponseHead): boolean {
-  return head.statusCode === 412 || (head.statusCode === 416 && head.contentRange !== undefined);
+/**
+ * A 412 to a condition, or a 416 to a range that names the size: what the client itself asked for, and no trouble of the
+ * origin. To a client that stated neither it would be a 4xx like any other.
+ */
+function isAboutRequest(head: ResponseHead, asked: PassThrough['fields']): boolean {
+  const has = (...names: readonly string[]): boolean => asked.some(([name]) => names.includes(name));
+  if (head.statusCode === 412) return has('If-Match', 'If-Unmodified-Since', 'If-None-Match', 'If-Modified-Since');
+  return head.statusCode === 416 && head.contentRange !== undefined && has('Range');
 }
 
 /** Whether a 206 is the one range that was asked for, in full: clients are known that take any 206 for it. */

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { etagOf } from '../../common/content.ts';
-import { expectContent, type Reply } from './node-process.ts';
+import { expectContent, origin as host, type Reply } from './node-process.ts';
 import { ScriptedNode } from './scripted-node.ts';
 import { type Asked, contentOf, type Honest, honest, send, type Version } from './scripted-origin.ts';
 
@@ -161,6 +161,19 @@ describe('an answer to the first request for an object', () => {
     expectContent(near.body, version.id, 1000);
   });
 
+  it.each([412, 416])('%i to who stated nothing is 502 where the origin was named', async (status) => {
+    const more = { fields: { ETag: '"passed"', 'Cache-Control': 'no-store' } };
+    const fields = status === 416 ? { 'Content-Range': `bytes */${sizeBytes}` } : {};
+    const { path } = content(
+      (answer, _asked, i) => (i === 0 ? answer : { ...answer, status, fields, end: answer.start }),
+      more,
+    );
+    const named = `${path}?cacheHostOrigin=${host}`;
+    expect(summary(await node.get(named, part))).toEqual([206, true, 1000]);
+    const replies = [await node.get(named), await node.get(named, status === 412 ? { 'If-Match': '"x"' } : part)];
+    expect(replies.map((reply) => reply.status)).toEqual([502, status]);
+  });
+
   it('404 for one signature leaves another’s query alone', async () => {
     const { path, version } = content((answer, { target }) =>
       target.endsWith('P1=old') ? { ...answer, status: 404, fields: {}, end: answer.start } : answer,
@@ -240,6 +253,25 @@ describe('a gap of an object that is known', () => {
     expect(summary(reply)).toEqual([206, true, 1000]);
     expectContent(reply.body, version.id, 2000);
     expect(asked.length).toBe(3);
+  });
+
+  it('is asked for once more, and no oftener, when the origin closes every connection: however many are kept', async () => {
+    const held: (() => void)[] = [];
+    const others = Array.from({ length: 6 }, () => {
+      const other = content((answer, asked) => {
+        held.push(() => send(asked, other.version, answer));
+        if (held.length === 6) for (const answerIt of held) answerIt();
+        return undefined;
+      });
+      return other;
+    });
+    await Promise.all(others.map(({ path }) => node.get(path, part)));
+    const { path, asked } = content((_answer, { socket }) => {
+      socket.destroy();
+      return undefined;
+    });
+    expect((await node.get(path, part)).status).toBe(503);
+    expect(asked.length).toBe(2);
   });
 
   it('that comes in part is a miss of who had it fetched, and no byte a miss twice', async () => {

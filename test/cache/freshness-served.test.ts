@@ -1,7 +1,7 @@
 // Freshness as clients see it: what is asked for again and what is not, by real requests through a node.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from './node-process.ts';
+import { expectContent, until } from './node-process.ts';
 import { ScriptedNode, withScripted } from './scripted-node.ts';
 import { type Asked, honest, send, type Version } from './scripted-origin.ts';
 
@@ -13,9 +13,15 @@ beforeAll(async () => {
 afterAll(() => node.stop());
 
 let count = 0;
-type Content = { version: Version; readonly path: string; readonly asked: Asked[]; isUnwell: boolean };
+type Content = {
+  version: Version;
+  readonly path: string;
+  readonly asked: Asked[];
+  isUnwell: boolean;
+  isMistaken: boolean;
+};
 
-/** An object with these fields, whose origin answers 503 while it is unwell. */
+/** An object with these fields, whose origin answers 503 while it is unwell, and any condition by 304 while it is mistaken. */
 function content(fields: Record<string, string>): Content {
   const id = `fresh${count++}`;
   const all: Content = {
@@ -23,10 +29,13 @@ function content(fields: Record<string, string>): Content {
     path: `/${id}`,
     asked: [],
     isUnwell: false,
+    isMistaken: false,
   };
   scripts.set(all.path, (asked) => {
     all.asked.push(asked);
     if (all.isUnwell) asked.response.writeHead(503, { 'Content-Length': '0' }).end();
+    else if (all.isMistaken && asked.headers['if-none-match'] !== undefined)
+      asked.response.writeHead(304, { ...all.version.fields }).end();
     else send(asked, all.version, honest(asked, all.version));
   });
   return all;
@@ -53,6 +62,27 @@ describe('a second request', () => {
     if (asked === 2) expect(one.asked[1]?.headers['if-none-match']).toBe(condition);
   });
 
+  it('of what has a weak ETag alone names it, and gets the new content when it has changed', async () => {
+    const modified = { 'Last-Modified': new Date(1e12).toUTCString(), 'Cache-Control': 'max-age=0, must-revalidate' };
+    const one = content({ ...modified, ETag: 'W/"a"' });
+    for (let i = 0; i < 2; i += 1) expect((await node.get(one.path)).headers.etag).toBe('W/"a"');
+    expect(one.asked[1]?.headers['if-none-match']).toBe('W/"a"');
+    one.version = { ...one.version, version: 2, fields: { ...modified, ETag: 'W/"b"' } };
+    const reply = await node.get(one.path);
+    expect([reply.headers.etag, reply.complete]).toEqual(['W/"b"', true]);
+    expectContent(reply.body, one.version.id, 0, 2);
+  });
+
+  it('of what has a weak ETag believes no 304 that names another one', async () => {
+    const modified = { 'Last-Modified': new Date(1e12).toUTCString(), 'Cache-Control': 'max-age=0, must-revalidate' };
+    const one = content({ ...modified, ETag: 'W/"a"' });
+    await node.get(one.path);
+    one.version = { ...one.version, version: 2, fields: { ...modified, ETag: 'W/"b"' } };
+    one.isMistaken = true;
+    const reply = await node.get(one.path);
+    expect([reply.headers.etag, reply.complete]).toEqual(['W/"b"', true]);
+  });
+
   it('with Authorization is passed through, even of what is stored, and is not stored', async () => {
     const one = content({ 'Cache-Control': 'public, max-age=60' });
     await node.get(one.path, { Authorization: 'Basic eDp5' });
@@ -70,6 +100,28 @@ describe('a second request', () => {
     expect((await node.get(one.path, { ...only, Range: 'bytes=0-100' })).status).toBe(504);
     expect((await node.get(one.path, { 'Cache-Control': 'no-cache', Range: 'bytes=0-99' })).status).toBe(206);
     expect(one.asked.length).toBe(1);
+  });
+});
+
+describe('a request for what is stored only, and HEAD, at any worker', () => {
+  it('are a hit wherever it was fetched through, and ask nobody', async () => {
+    await withScripted(
+      (asked) => {
+        const version = { id: 'spread', version: 1, sizeBytes: 1000 };
+        send(asked, version, honest(asked, version));
+      },
+      async (own) => {
+        await own.get('/spread');
+        for (let i = 0; i < 12; i += 1) {
+          const reply = await own.get('/spread', { 'Cache-Control': 'only-if-cached', Range: 'bytes=0-9' });
+          expect([reply.status, reply.body.length]).toEqual([206, 10]);
+          expect((await own.get('/spread', {}, { method: 'HEAD' })).headers['content-length']).toBe('1000');
+        }
+        expect((await own.get('/other', { 'Cache-Control': 'only-if-cached' })).status).toBe(504);
+        expect(own.origin.asked.length).toBe(1);
+      },
+      { options: ['--workers', '3'] },
+    );
   });
 });
 
@@ -126,6 +178,14 @@ describe('the fields of an answer', () => {
       expect(reply.rawHeaders).toContain('X-Origin-Field');
     }
     expect(one.asked.length).toBe(1);
+  });
+
+  it('that set cookies pass one to a line: they have commas of their own', async () => {
+    const cookies = ['a=b; Expires=Wed, 09 Jun 2027 10:18:14 GMT', 'c=d'];
+    scripts.set('/cookies', ({ response }) => {
+      response.writeHead(200, { 'Cache-Control': 'no-store', 'Set-Cookie': cookies, 'Content-Length': '0' }).end();
+    });
+    expect((await node.get('/cookies')).headers['set-cookie']).toEqual(cookies);
   });
 
   it('are renewed by a 304, with the freshness it tells, also over a restart', async () => {
