@@ -7,7 +7,7 @@ import type { LocalGeneration } from './local-catalogue.ts';
 export type Fields = Record<string, string>;
 
 /** How the cache took part, in the words of RFC 9211. */
-export type CacheStatus = 'hit' | 'fwd=uri-miss; stored' | 'fwd=partial; stored' | 'fwd=stale' | 'fwd=bypass';
+export type CacheStatus = 'hit' | 'fwd=uri-miss; stored' | 'fwd=partial; stored' | 'fwd=bypass';
 
 const statusLines = new Map<number, string>();
 

@@ -22,10 +22,11 @@ export class HotAnswer {
   status = 0;
   #room: Buffer;
 
-  constructor(end: number, body: Buffer) {
+  /** The body is `bytes` from `at` on of a buffer, and copied. */
+  constructor(end: number, source: Buffer, at: number, bytes: number) {
     this.end = end;
-    this.#room = Buffer.allocUnsafeSlow(headRoomBytes + body.length);
-    body.copy(this.#room, headRoomBytes);
+    this.#room = Buffer.allocUnsafeSlow(headRoomBytes + bytes);
+    source.copy(this.#room, headRoomBytes, at, at + bytes);
     this.bytes = this.#room;
   }
 
@@ -59,8 +60,8 @@ export class HotAnswers {
     return answer?.end === end ? answer : undefined;
   }
 
-  /** Keeps a body, if it is asked for often; the oldest make room. */
-  offer(generation: LocalGeneration, start: number, end: number, body: Buffer, second: number): void {
+  /** Keeps the body that lies in a buffer from `at` on, if it is asked for often; the oldest make room. */
+  offer(generation: LocalGeneration, start: number, end: number, source: Buffer, at: number, second: number): void {
     if (second !== this.#doorSecond) {
       this.#doorSecond = second;
       this.#door.fill(0);
@@ -70,10 +71,10 @@ export class HotAnswers {
     this.#door[slot] = asks % asksPerSecondMin;
     if (asks < asksPerSecondMin) return;
     generation.hot ??= new Map();
-    const known = generation.hot.has(start);
-    generation.hot.set(start, new HotAnswer(end, body));
-    if (known) return;
-    const bytes = headRoomBytes + body.length;
+    // One answer from each first byte: what is kept stays until its turn comes, so that its size is counted once.
+    if (generation.hot.has(start)) return;
+    generation.hot.set(start, new HotAnswer(end, source, at, end - start));
+    const bytes = headRoomBytes + end - start;
     this.#inOrder.push({ generation, start, bytes });
     this.#bytes += bytes;
     while (this.#bytes > bytesMax) this.#dropOldest();

@@ -64,13 +64,13 @@ export function answerSmallHit(
   state.files.giveBack(file);
   if (!isRead) return false;
   state.touch(generation);
-  state.hot.offer(generation, start, end, shared.subarray(headBytes, headBytes + bytes), second);
+  state.hot.offer(generation, start, end, shared, headBytes, second);
   connection.noteHead(status);
-  if (!send(state, connection, shared.subarray(0, headBytes + bytes), headBytes, bytes)) shared = room();
+  if (!send(state, connection, shared, headBytes, bytes)) shared = room();
   return true;
 }
 
-/** Sends head and body by one write; false when the socket has not taken all of it yet. */
+/** Sends head and body, which a buffer begins with, by one write; false when the socket has not taken all of it yet. */
 function send(
   state: WorkerState,
   connection: ClientConnection,

@@ -66,7 +66,7 @@ it('a new version takes the place of what was kept', async () => {
 });
 
 it('the head is renewed without touching what is being sent', () => {
-  const answer = new HotAnswer(3, Buffer.from('abc'));
+  const answer = new HotAnswer(3, Buffer.from('-abc-'), 1, 3);
   expect(answer.renew('one ', 1, 200)).toBe(true);
   const sent = answer.bytes;
   answer.detach();
@@ -80,14 +80,30 @@ it('what is asked for at random is not kept, and what is kept is bounded', () =>
   const generations = [generationOf(1), generationOf(2)];
   const count = (): number => generations.reduce((sum, { hot: kept }) => sum + (kept?.size ?? 0), 0);
   const body = Buffer.alloc(4096);
-  for (let i = 0; i < 5000; i += 1) hot.offer(generations[0] as LocalGeneration, i * 4096, i * 4096 + 4096, body, 1);
+  for (let i = 0; i < 5000; i += 1) hot.offer(generations[0] as LocalGeneration, i * 4096, i * 4096 + 4096, body, 0, 1);
   expect(count()).toBe(0);
   for (let i = 0; i < 20_000; i += 1) {
     const generation = generations[i % 2] as LocalGeneration;
-    for (let ask = 0; ask < 8; ask += 1) hot.offer(generation, i * 4096, i * 4096 + 4096, body, 2 + i);
+    for (let ask = 0; ask < 8; ask += 1) hot.offer(generation, i * 4096, i * 4096 + 4096, body, 0, 2 + i);
   }
   expect(count()).toBe(Math.floor((32 * 2 ** 20) / (4096 + 2048)));
   expect(hot.find(generations[1] as LocalGeneration, 19_999 * 4096, 20_000 * 4096)).toBeDefined();
   expect(hot.find(generations[1] as LocalGeneration, 19_999 * 4096, 20_000 * 4096 - 1)).toBeUndefined();
   expect(hot.find(generations[1] as LocalGeneration, 4096, 8192)).toBeUndefined();
+});
+
+it('answers of other lengths from the same first byte do not grow what is kept', () => {
+  const hot = new HotAnswers();
+  const generation = generationOf(1);
+  const body = Buffer.alloc(32_768);
+  const ask = (start: number, end: number): void => {
+    for (let i = 0; i < 8; i += 1) hot.offer(generation, start, end, body, 0, start * 2 + (end - start));
+  };
+  for (let i = 0; i < 20_000; i += 1) {
+    ask(i * 32_768, i * 32_768 + 1);
+    ask(i * 32_768, (i + 1) * 32_768);
+  }
+  const keptBytes = [...(generation.hot ?? [])].reduce((sum, [, answer]) => sum + answer.bytes.length, 0);
+  expect(keptBytes).toBeGreaterThan(0);
+  expect(keptBytes).toBeLessThanOrEqual(32 * 2 ** 20);
 });
