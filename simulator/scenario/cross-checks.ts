@@ -3,8 +3,9 @@
 
 import { parseQuantity } from '../../common/units.ts';
 import { parseExpectation } from '../judge/expectation.ts';
+import { eventActions, faultKinds } from './event-schema.ts';
 import { type DocumentPath, describeFound, type Problem } from './problem.ts';
-import { defaultContentHost, defaultContentPath, eventActions, faultKinds } from './schema.ts';
+import { defaultContentHost, defaultContentPath } from './schema.ts';
 import { nearest } from './values.ts';
 
 type Entry = { readonly path: DocumentPath; readonly keys: Readonly<Record<string, unknown>> };

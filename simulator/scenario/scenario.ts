@@ -3,6 +3,7 @@
 
 import type { Address } from '../../common/address.ts';
 import type { Expectation } from '../judge/expectation.ts';
+import type { HardwareProfile } from './profile.ts';
 
 /** One question to the system, with what must hold. */
 export type Scenario = {
@@ -18,12 +19,16 @@ export type Scenario = {
   /** At least one. */
   readonly content: readonly ContentSpec[];
   readonly cdn: CdnSpec;
+  /** Places with a link of their own, as a tree; bind the virtual world only. May be empty. */
+  readonly sites: readonly SiteSpec[];
   /** May be empty: devices then go straight to the CDN. */
   readonly nodes: readonly NodeSpec[];
   /** At least one group. */
   readonly fleet: readonly FleetGroup[];
   /** In order of time; those of the same instant in the order of the file. */
   readonly events: readonly ScenarioEvent[];
+  /** Time of day at the start of the run, in ms since midnight; for limited hours. Default 0. */
+  readonly startsAtMs: number;
   /** What the live world samples of the claim; absent: it runs the scenario as it stands, in real time. */
   readonly live?: LiveWindow | undefined;
   readonly expect: readonly Expectation[];
@@ -53,13 +58,30 @@ export type CdnSpec = {
 };
 
 /**
- * A cache node. `profile`, egress, WAN, drives and cores describe a modelled machine and bind the virtual world only;
+ * A place with a link of its own, or `count` alike. What its devices and nodes receive from outside shares the link, and
+ * so does, in the other direction, what its nodes send outside. Binds the virtual world only.
+ */
+export type SiteSpec = {
+  readonly id: string;
+  /** Body bytes, each way; absent: not limited. */
+  readonly linkBytesPerMs?: number | undefined;
+  /** How many of them there are; devices, and the copies of a child, are dealt to them in turn. Default 1. */
+  readonly count: number;
+  /** Id of the site that it lies in; absent: its link leads to where the CDN is. */
+  readonly parent?: string | undefined;
+};
+
+/**
+ * A cache node. `profile`, egress, WAN, drives, cores and memory describe a modelled machine and bind the virtual world only;
  * `limit` binds both.
  */
 export type NodeSpec = {
   readonly id: string;
-  /** Name of a hardware profile. */
+  /** Id of the site where it stands, one for each copy of the site; absent: where the CDN is. Virtual world only. */
+  readonly site?: string | undefined;
+  /** Name of a hardware profile, and what it says (the loader reads it). */
   readonly profile?: string | undefined;
+  readonly hardware?: HardwareProfile | undefined;
   /** Body bytes to clients; absent: as the profile says, else not limited. */
   readonly egressBytesPerMs?: number | undefined;
   /** Body bytes from upstream; absent: as the profile says, else not limited. */
@@ -67,6 +89,7 @@ export type NodeSpec = {
   /** One size per drive, one to nine. */
   readonly drivesBytes?: readonly number[] | undefined;
   readonly cores?: number | undefined;
+  readonly memoryBytes?: number | undefined;
   readonly limit?: NodeLimit | undefined;
   /** A node that we did not start: `http://host[:port]`, without a slash at the end. Live world only. */
   readonly url?: string | undefined;
@@ -82,12 +105,14 @@ export type FleetGroup = {
   readonly id: string;
   /** How many; at least 1. */
   readonly devices: number;
+  /** Id of the site where they are, dealt to its copies in turn; absent: where the CDN is. Virtual world only. */
+  readonly site?: string | undefined;
   /** Which of the two real clients they behave like. Default `windows`. */
   readonly client: 'windows' | 'linux';
   /** Ids of nodes, in the order in which they are tried. Empty: straight to the CDN. */
   readonly cacheHosts: readonly string[];
   /** What one device can receive; binds the virtual world. Absent: not limited. */
-  readonly downlinkBytesPerMs?: number | undefined;
+  readonly downlink?: Downlink | undefined;
   /** Ids of content, at least one. */
   readonly wants: readonly string[];
   readonly arrive: Arrival;
@@ -96,6 +121,9 @@ export type FleetGroup = {
   readonly connectionsPerFile?: number | undefined;
 };
 
+/** Speeds spread evenly over the logarithm from `min` to `max` (equal: all have the same). */
+export type Downlink = { readonly bytesPerMsMin: number; readonly bytesPerMsMax: number };
+
 /** Devices arrive evenly at random from `atMs` to `atMs + overMs`; both default to 0. */
 export type Arrival = { readonly atMs: number; readonly overMs: number };
 
@@ -103,7 +131,7 @@ export type Arrival = { readonly atMs: number; readonly overMs: number };
 export type DownloadPolicySpec = {
   /** Default `background`. */
   readonly priority: 'foreground' | 'background';
-  /** DODelayCacheServerFallbackBackground; 0 to 30 d; absent: not configured, so the CDN follows at once. */
+  /** DODelayCacheServerFallbackBackground; 0 to 30 d, or Infinity (never); absent: the CDN follows at once. */
   readonly fallbackDelayBackgroundMs?: number | undefined;
   /** DODelayCacheServerFallbackForeground; as above. */
   readonly fallbackDelayForegroundMs?: number | undefined;
@@ -111,6 +139,23 @@ export type DownloadPolicySpec = {
   readonly maxBackgroundDownloadBytesPerMs?: number | undefined;
   /** DOMaxForegroundDownloadBandwidth; as above. */
   readonly maxForegroundDownloadBytesPerMs?: number | undefined;
+  /** DOPercentageMaxBackgroundBandwidth as a share of the downlink, above 0 to 1; absent: not limited. */
+  readonly maxBackgroundRatio?: number | undefined;
+  /** DOPercentageMaxForegroundBandwidth; as above. */
+  readonly maxForegroundRatio?: number | undefined;
+  /** DOSetHoursToLimitBackgroundDownloadBandwidth (or …Foreground…, by priority); absent: not limited. */
+  readonly limitedHours?: LimitedHours | undefined;
+};
+
+/** Every day from one time of day to another (past midnight when `to` is earlier), the downlink is cut to a share. */
+export type LimitedHours = {
+  /** Ms since midnight. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Above 0 to 1. */
+  readonly insideRatio: number;
+  /** Above 0 to 1; default 1. */
+  readonly outsideRatio: number;
 };
 
 /** What the live world samples: the whole fleet connects, then asks for `demand` during `window`. */
@@ -130,13 +175,37 @@ export type ScenarioEvent =
   | { readonly kind: 'freeze'; readonly atMs: number; readonly node: string }
   /** SIGCONT. */
   | { readonly kind: 'thaw'; readonly atMs: number; readonly node: string }
-  /** The node's WAN link goes down. */
-  | { readonly kind: 'cut'; readonly atMs: number; readonly node: string; readonly link: 'wan' }
-  /** It comes back. */
-  | { readonly kind: 'join'; readonly atMs: number; readonly node: string; readonly link: 'wan' }
+  /** A link goes down: what crosses it hangs. */
+  | { readonly kind: 'cut'; readonly atMs: number; readonly link: LinkName }
+  /** It comes back, with its full rate. */
+  | { readonly kind: 'join'; readonly atMs: number; readonly link: LinkName }
+  /** A link carries no more than this; `forMs` absent: until a `join` or the end. */
+  | {
+      readonly kind: 'narrow';
+      readonly atMs: number;
+      readonly link: LinkName;
+      readonly toBytesPerMs: number;
+      readonly forMs?: number | undefined;
+    }
+  /** SIGTERM: the node takes no new request, and finishes those it has. */
+  | { readonly kind: 'drain'; readonly atMs: number; readonly node: string }
+  /** One of the node's drives fails, with what it held. */
+  | { readonly kind: 'loseDrive'; readonly atMs: number; readonly node: string }
+  /** The devices of a group are told other policies; those that are not named stay. */
+  | {
+      readonly kind: 'policy';
+      readonly atMs: number;
+      readonly group: string;
+      readonly policy: Partial<DownloadPolicySpec>;
+    }
   | CdnFaultEvent
   /** The content's bytes and validators change. */
   | { readonly kind: 'version'; readonly atMs: number; readonly content: string };
+
+/** `<node>.wan`: what the node fetches through; `<site>.link`: all that enters or leaves the site. */
+export type LinkName =
+  | { readonly kind: 'wan'; readonly node: string }
+  | { readonly kind: 'site'; readonly site: string };
 
 /** The CDN misbehaves. */
 export type CdnFaultEvent = {

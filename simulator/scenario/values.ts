@@ -126,6 +126,11 @@ export function text(expected: string, pattern = /\S/) {
   return z.string({ error: expected }).regex(pattern, { error: expected });
 }
 
+/** A time of day, `08:30`; gives ms since midnight. */
+export const timeOfDay = text('a time of day such as 08:30', /^([01][0-9]|2[0-3]):[0-5][0-9]$/).transform(
+  (written) => (Number(written.slice(0, 2)) * 60 + Number(written.slice(3))) * 60_000,
+);
+
 /** An id: its own, or a reference to another entry's. */
 export function id(of: string) {
   return text(`${of} (letters, digits, "-" and "_", a letter or digit first)`, idPattern);

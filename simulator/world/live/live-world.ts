@@ -313,7 +313,7 @@ class LiveRunner {
   #notes(): string[] {
     const { fleet, nodes, live } = this.#scenario;
     const notes: string[] = [];
-    if (fleet.some((group) => group.downlinkBytesPerMs !== undefined)) {
+    if (fleet.some((group) => group.downlink !== undefined)) {
       notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
     }
     const throttled = fleet.some(

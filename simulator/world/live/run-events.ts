@@ -1,8 +1,8 @@
 // What the scenario lets happen during a live run, at its time.
 
 import { assertNever, OperatorError } from '../../../common/errors.ts';
-import { formatDuration } from '../../../common/units.ts';
 import type { CdnFaultEvent, Scenario, ScenarioEvent } from '../../scenario/scenario.ts';
+import { describeEvent } from '../event-words.ts';
 import type { Environment } from './environment.ts';
 import { canFreeze } from './process-group.ts';
 
@@ -13,9 +13,8 @@ export type TimelineEntry = { readonly atMs: number; readonly what: string };
 export function refuseImpossible(scenario: Scenario): void {
   const problems: string[] = [];
   for (const event of scenario.events) {
-    if (event.kind === 'cut' || event.kind === 'join') {
-      problems.push(`events: ${event.kind} ${event.node}.${event.link}: links are modelled in the virtual world only`);
-    }
+    const virtualOnly = whyVirtualOnly(event);
+    if (virtualOnly !== undefined) problems.push(`events: ${describeEvent(event)}: ${virtualOnly}`);
     if ((event.kind === 'freeze' || event.kind === 'thaw') && !canFreeze) {
       problems.push(`events: ${event.kind} ${event.node}: Windows cannot stop and continue a process`);
     }
@@ -25,6 +24,21 @@ export function refuseImpossible(scenario: Scenario): void {
   }
   if (problems.length === 0) return;
   throw new OperatorError('NOT_LIVE', `This scenario cannot run in the live world:\n  ${problems.join('\n  ')}`);
+}
+
+function whyVirtualOnly(event: ScenarioEvent): string | undefined {
+  switch (event.kind) {
+    case 'cut':
+    case 'join':
+    case 'narrow':
+      return 'links are modelled in the virtual world only';
+    case 'drain':
+    case 'loseDrive':
+    case 'policy':
+      return 'only the virtual world does this';
+    default:
+      return undefined;
+  }
 }
 
 /** Schedules all events. `cancel` forgets those that are still to come, and resolves when none is under way. */
@@ -41,7 +55,7 @@ export function scheduleEvents(
     setTimeout(
       () => {
         const done = carryOut(event, environment)
-          .then(() => note({ atMs: Date.now() - startEpochMs, what: describe(event) }))
+          .then(() => note({ atMs: Date.now() - startEpochMs, what: describeEvent(event) }))
           .catch(onError)
           .finally(() => {
             pending -= 1;
@@ -75,6 +89,10 @@ async function carryOut(event: ScenarioEvent, environment: Environment): Promise
       return await environment.orderCdn('/version', { id: event.content });
     case 'cut':
     case 'join':
+    case 'narrow':
+    case 'drain':
+    case 'loseDrive':
+    case 'policy':
       return; // refused before the run
     default:
       assertNever(event);
@@ -99,22 +117,5 @@ function faultOrder({ fault, forMs, content, count }: CdnFaultEvent): Record<str
       return { wrongContentRange: true, ...limits };
     default:
       return assertNever(fault);
-  }
-}
-
-function describe(event: ScenarioEvent): string {
-  switch (event.kind) {
-    case 'cdn': {
-      const length = event.forMs === undefined ? '' : ` for ${formatDuration(event.forMs)}`;
-      const { fault } = event;
-      return `CDN: ${fault.kind === 'status' ? `answers ${fault.status}` : fault.kind}${length}`;
-    }
-    case 'version':
-      return `new version of ${event.content}`;
-    case 'cut':
-    case 'join':
-      return `${event.kind} ${event.node}.${event.link}`;
-    default:
-      return `${event.kind} ${event.node}`;
   }
 }
