@@ -64,7 +64,16 @@ export type WindowsState = {
   failuresInARow: number;
 };
 
-export const windowsPolicy: DownloadPolicy<WindowsState> = {
+/** Its downloads share nothing. */
+export const windowsPolicy: DownloadPolicy<WindowsState, undefined> = {
+  transport: {
+    connectTimeoutMs: () => windowsAssumptions.connectTimeoutMs,
+    stallBytesPerMs: 0,
+    stallTimeMs: windowsAssumptions.stallTimeoutMs,
+    ranges: 'pieces',
+  },
+  assumptions: windowsAssumptionList,
+  newAgent: () => undefined,
   initialState: () => ({ hostIndex: 0, onCdn: false, startedMs: 0, failuresInARow: 0 }),
 
   step(state, event, nowMs, settings) {

@@ -31,24 +31,36 @@ export type Observation =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly cause: SourceFailureCause };
 
+/** What a download follows. */
+export type DownloadTerms = {
+  readonly policy: DownloadPolicy<unknown, unknown>;
+  readonly settings: PolicySettings;
+  /** Of the device, made by the same policy. */
+  readonly agent: unknown;
+  /** The host of the content's own URL. */
+  readonly origin: string;
+};
+
 /** Steps a policy, and carries its effects out in a world. */
-export class DownloadRunner<State, Transfer> {
+export class DownloadRunner<Transfer> {
   readonly #world: World<Transfer>;
-  readonly #policy: DownloadPolicy<State>;
-  readonly #settings: PolicySettings;
   readonly #download: Transfer;
-  readonly #state: State;
+  readonly #policy: DownloadPolicy<unknown, unknown>;
+  readonly #settings: PolicySettings;
+  readonly #state: unknown;
   #cancelTimer: Cancel | undefined;
+  /** A transfer whose request has not left yet. */
+  #cancelTransfer: Cancel | undefined;
   #ended = false;
   #source: Source | undefined;
   #lastFailure: SourceFailureCause | undefined;
 
-  constructor(world: World<Transfer>, policy: DownloadPolicy<State>, settings: PolicySettings, download: Transfer) {
+  constructor(world: World<Transfer>, download: Transfer, { policy, settings, agent, origin }: DownloadTerms) {
     this.#world = world;
+    this.#download = download;
     this.#policy = policy;
     this.#settings = settings;
-    this.#download = download;
-    this.#state = policy.initialState();
+    this.#state = policy.initialState(agent, origin);
   }
 
   get hasEnded(): boolean {
@@ -72,6 +84,7 @@ export class DownloadRunner<State, Transfer> {
   stop(): void {
     this.#ended = true;
     this.#cancelTimer?.();
+    this.#cancelTransfer?.();
   }
 
   #step(event: DownloadEvent): void {
@@ -83,8 +96,7 @@ export class DownloadRunner<State, Transfer> {
   #carryOut(effect: DownloadEffect): void {
     switch (effect.kind) {
       case 'transfer':
-        this.#noteSource(effect.source);
-        this.#world.transfer(this.#download, effect.source);
+        this.#transfer(effect.source, effect.afterMs ?? 0);
         return;
       case 'armTimer':
         this.#cancelTimer?.();
@@ -102,6 +114,17 @@ export class DownloadRunner<State, Transfer> {
       default:
         assertNever(effect);
     }
+  }
+
+  #transfer(source: Source, afterMs: number): void {
+    this.#cancelTransfer?.();
+    this.#cancelTransfer = undefined;
+    if (afterMs > 0) {
+      this.#cancelTransfer = this.#world.schedule(this.#world.now() + afterMs, () => this.#transfer(source, 0));
+      return;
+    }
+    this.#noteSource(source);
+    this.#world.transfer(this.#download, source);
   }
 
   /** Another try at the same source is no change. */

@@ -31,7 +31,7 @@ function inWords(effect: DownloadEffect): string {
 
 /** Runs a policy through events, each at its time; gives each step's effects in words. */
 function run(settings: PolicySettings, events: readonly (readonly [number, DownloadEvent])[]): string[] {
-  const state = windowsPolicy.initialState();
+  const state = windowsPolicy.initialState(windowsPolicy.newAgent(), 'files.test');
   return events.map(([nowMs, event]) => windowsPolicy.step(state, event, nowMs, settings).map(inWords).join(', '));
 }
 
@@ -154,7 +154,7 @@ describe('the Windows policy', () => {
   });
 
   it('at the CDN waits 1, 2, 4 … 30 s between failures, and gives up at the twelfth in a row', () => {
-    const state = windowsPolicy.initialState();
+    const state = windowsPolicy.initialState(windowsPolicy.newAgent(), 'files.test');
     const settings = hosts(0);
     windowsPolicy.step(state, started, 0, settings);
     const waits: string[] = [];
@@ -216,7 +216,7 @@ describe('the Windows policy', () => {
     fc.assert(
       fc.property(fc.nat(4), delays, fc.array(outcome, { maxLength: 60 }), (count, delayMs, outcomes) => {
         const settings = hosts(count, delayMs);
-        const state = windowsPolicy.initialState();
+        const state = windowsPolicy.initialState(windowsPolicy.newAgent(), 'files.test');
         let nowMs = 1000;
         let onCdn = count === 0;
         let event: DownloadEvent = started;

@@ -6,7 +6,6 @@ import { type ByteRange, rangeHeader } from '../../../common/byte-range.ts';
 import { type ContentFunction, versionOfEtag } from '../../../common/content.ts';
 import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
 import { RangePlan, windowsConnectionsPerFile } from '../../device/range-plan.ts';
-import type { WindowsState } from '../../device/windows-policy.ts';
 import type { ContentSpec } from '../../scenario/scenario.ts';
 import type { DownloadRunner } from '../world.ts';
 import type { LiveDevice } from './live-device.ts';
@@ -18,7 +17,7 @@ export class LiveDownload {
   readonly content: ContentSpec;
   readonly plan: RangePlan;
   readonly #fileNumber: number;
-  runner: DownloadRunner<WindowsState, LiveDownload> | undefined;
+  runner: DownloadRunner<LiveDownload> | undefined;
   #transfers: RangeTransfer[] = [];
   #content: ContentFunction | undefined;
   /** Bytes of pieces that came whole, and of pieces that were under way when the run ended. */
@@ -48,7 +47,7 @@ export class LiveDownload {
     return this.#transfers.length;
   }
 
-  begin(runner: DownloadRunner<WindowsState, LiveDownload>): void {
+  begin(runner: DownloadRunner<LiveDownload>): void {
     this.runner = runner;
     this.#lastByteMs = performance.now();
     runner.start();

@@ -6,9 +6,10 @@ import { assert } from '../../../common/errors.ts';
 import { type Failure, HttpConnection } from '../../../common/http-connection.ts';
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { Source } from '../../device/download-policy.ts';
-import { type WindowsState, windowsAssumptions, windowsPolicy } from '../../device/windows-policy.ts';
-import type { ContentSpec } from '../../scenario/scenario.ts';
+import { windowsPolicy } from '../../device/windows-policy.ts';
+import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
 import { deviceCount, meanRangeBytes, plannedDevices } from '../fleet-plan.ts';
+import { policySettingsOf } from '../policy-settings.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
 import { groupReport } from './group-report.ts';
@@ -28,15 +29,13 @@ const sweepMs = 250;
 const corruptionExamplesMax = 10;
 const timeoutMsMax = 2 ** 31 - 1;
 
-const windowsTimeouts: DeviceTimeouts = {
-  connectMs: windowsAssumptions.connectTimeoutMs,
-  stallMs: windowsAssumptions.stallTimeoutMs,
-  /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
-  idleCloseMs: 28_500,
-};
+/** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
+const windowsIdleCloseMs = 28_500;
 
 export class LiveFleet implements World<LiveDownload> {
   readonly meter: Meter;
+  /** The live world has Windows clients only (refused before it starts: run-events.ts). */
+  readonly policy = windowsPolicy;
   readonly devices: readonly LiveDevice[];
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
@@ -137,13 +136,10 @@ export class LiveFleet implements World<LiveDownload> {
   }
 
   begin(download: LiveDownload): void {
-    const { group } = download.device.plan;
-    const { priority, fallbackDelayBackgroundMs, fallbackDelayForegroundMs } = group.policy;
-    const settings = {
-      cacheHostCount: group.cacheHosts.length,
-      fallbackDelayMs: priority === 'foreground' ? fallbackDelayForegroundMs : fallbackDelayBackgroundMs,
-    };
-    download.begin(new DownloadRunner<WindowsState, LiveDownload>(this, windowsPolicy, settings, download));
+    const { policy } = this;
+    const { agent, plan } = download.device;
+    const terms = { policy, settings: policySettingsOf(plan.group), agent, origin: download.content.host };
+    download.begin(new DownloadRunner<LiveDownload>(this, download, terms));
   }
 
   ended(device: LiveDevice, how: 'completed' | 'failed'): void {
@@ -189,6 +185,12 @@ export class LiveFleet implements World<LiveDownload> {
   }
 
   // ---- What downloads need
+
+  timeoutsOf(group: FleetGroup): DeviceTimeouts {
+    const { transport } = this.policy;
+    const connectMs = transport.connectTimeoutMs(policySettingsOf(group));
+    return this.#order.timeouts ?? { connectMs, stallMs: transport.stallTimeMs, idleCloseMs: windowsIdleCloseMs };
+  }
 
   content(id: string): ContentSpec {
     const content = this.#contents.get(id);
@@ -354,10 +356,10 @@ export class LiveFleet implements World<LiveDownload> {
     this.#sweeper ??= setInterval(() => {
       const nowMs = performance.now();
       this.meter.tick();
-      const timeouts = this.#order.timeouts ?? windowsTimeouts;
-      for (const transfer of [...this.waiting]) transfer.checkSilence(nowMs, timeouts);
+      for (const transfer of [...this.waiting]) transfer.checkSilence(nowMs);
       if (this.isWindow) return; // idle close is suspended
-      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - timeouts.idleCloseMs) {
+      const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
+      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
         this.#finished.shift()?.download.closeIdle();
       }
     }, sweepMs);

@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
-import { windowsAssumptionList } from '../../device/windows-policy.ts';
+import { windowsPolicy } from '../../device/windows-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
@@ -332,7 +332,7 @@ class LiveRunner {
     if (live !== undefined) {
       notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
     }
-    const assumed = windowsAssumptionList.map(({ name, value, unit }) => `${name} = ${formatCount(value)} ${unit}`);
+    const assumed = windowsPolicy.assumptions.map(({ name, value, unit }) => `${name} = ${formatCount(value)} ${unit}`);
     notes.push(`assumed, since Microsoft publishes no constants of the Windows client: ${assumed.join(', ')}`);
     return notes;
   }

@@ -7,7 +7,6 @@ import type { Failure, HttpConnection, ResponseSink } from '../../../common/http
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
-import type { DeviceTimeouts } from './device-protocol.ts';
 import type { LiveDownload } from './live-download.ts';
 
 /** Where a transfer's connection goes. */
@@ -92,9 +91,10 @@ export class RangeTransfer implements ResponseSink {
   }
 
   /** Looks whether the server has gone quiet. */
-  checkSilence(nowMs: number, { connectMs, stallMs }: DeviceTimeouts): void {
+  checkSilence(nowMs: number): void {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
+    const { connectMs, stallMs } = this.#download.device.timeouts;
     const silentMs = nowMs - connection.lastProgressMs;
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
