@@ -2,7 +2,7 @@
 
 import type { LedgerEntry } from '../../common/ledger.ts';
 import type { DeviceReport, GroupReport } from '../../simulator/world/live/device-protocol.ts';
-import { encodeHistogram, newHistogram } from '../../simulator/world/live/histogram.ts';
+import { encodeHistogram, newHistogram } from '../../simulator/world/histogram.ts';
 
 export type ReportParts = {
   readonly startSecond: number;

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LedgerEntry } from '../../common/ledger.ts';
 import { findMetric } from '../../simulator/result/metrics.ts';
-import { encodeHistogram, newHistogram, recordMs } from '../../simulator/world/live/histogram.ts';
+import { encodeHistogram, newHistogram, recordMs } from '../../simulator/world/histogram.ts';
 import { measure, type NodeOutcome, type Outcome } from '../../simulator/world/live/live-metrics.ts';
 import { type MergedReport, mergeReports } from '../../simulator/world/live/merge.ts';
 import { reportOf } from './device-report.ts';

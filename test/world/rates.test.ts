@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseScenario } from '../../simulator/scenario/load.ts';
-import { meanRate, peakRate, steadyBounds, sustainedRate } from '../../simulator/world/live/rates.ts';
+import { meanRate, peakRate, steadyBounds, sustainedRate } from '../../simulator/world/rates.ts';
 
 const constant = (bytes: number, seconds: number): number[] => new Array<number>(seconds).fill(bytes);
 const series = fc.array(fc.integer({ min: 0, max: 1e9 }), { maxLength: 60 });

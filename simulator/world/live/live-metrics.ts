@@ -7,9 +7,9 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
 import { type Balance, balance } from './balance.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
-import { type Histogram, newHistogram, percentileMs } from './histogram.ts';
+import { type Histogram, newHistogram, percentileMs } from '../histogram.ts';
 import type { MergedGroup, MergedReport } from './merge.ts';
-import { type Bounds, meanRate, peakRate, sustainedRate } from './rates.ts';
+import { type Bounds, meanRate, peakRate, sustainedRate } from '../rates.ts';
 
 /** What the run knows of a node at its end. */
 export type NodeOutcome = {

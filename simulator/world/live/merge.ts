@@ -2,7 +2,7 @@
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
-import { type Histogram, mergeHistograms } from './histogram.ts';
+import { type Histogram, mergeHistograms } from '../histogram.ts';
 import type { HistogramName, MeterReading } from './meter.ts';
 
 export type MergedReport = Omit<MeterReading, 'histograms'> & {

@@ -2,7 +2,7 @@
 // seconds of the epoch, so that those of several processes add up.
 
 import type { SourceFailureCause } from '../../device/download-policy.ts';
-import { encodeHistogram, type Histogram, newHistogram, recordMs } from './histogram.ts';
+import { encodeHistogram, type Histogram, newHistogram, recordMs } from '../histogram.ts';
 
 /** Why received bytes were thrown away. */
 export type RefetchCause = SourceFailureCause | 'version';

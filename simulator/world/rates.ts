@@ -1,7 +1,7 @@
 // Rates from bytes per second, in bit/s.
 
-import type { Scenario } from '../../scenario/scenario.ts';
-import { deviceCount } from '../fleet-plan.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { deviceCount } from './fleet-plan.ts';
 
 /** First second of a span, and the second after its last, as places in a series. */
 export type Bounds = { readonly from: number; readonly to: number };

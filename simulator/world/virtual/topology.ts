@@ -1,0 +1,181 @@
+// Where everything is: the copies of sites and nodes that a scenario asks for, its devices as populations (alike but for
+// their arrival), and which of these have to be simulated together.
+//
+// Devices of a group are dealt to the copies of its site in turn, and at each copy to the speeds in turn:
+//
+//   group of 8, site × 2, 2 speeds     device 0 1 2 3 4 5 6 7
+//                                      site   0 1 0 1 0 1 0 1
+//                                      speed  a a b b a a b b
+
+import { assert } from '../../../common/errors.ts';
+import type { FleetGroup, NodeSpec, Scenario, SiteSpec } from '../../scenario/scenario.ts';
+
+/** -1 stands for none: no site is where the CDN is. */
+export type SiteCopy = { readonly spec: SiteSpec; readonly specIndex: number; readonly parent: number };
+export type NodeCopy = {
+  readonly spec: NodeSpec;
+  readonly specIndex: number;
+  readonly site: number;
+  readonly parent: number;
+};
+
+/** Devices of one group at one site with one speed: numbers `first`, `first + stride` … of their group. */
+export type Population = {
+  readonly group: FleetGroup;
+  readonly groupIndex: number;
+  readonly site: number;
+  /** Bytes/ms; Infinity: not limited. */
+  readonly downlinkBytesPerMs: number;
+  readonly first: number;
+  readonly stride: number;
+  readonly count: number;
+  /** Node copies, in the order in which they are tried. */
+  readonly cacheHosts: readonly number[];
+};
+
+export type Topology = {
+  readonly sites: readonly SiteCopy[];
+  readonly nodes: readonly NodeCopy[];
+  readonly populations: readonly Population[];
+};
+
+/** Populations and nodes that nothing couples to others. */
+export type Component = { readonly populations: readonly number[]; readonly nodes: readonly number[] };
+
+/** Speeds of a spread are cut into so many classes, each with its geometric mean (`docs/model.md`). */
+export const speedClassesMax = 64;
+
+export function layOut(scenario: Scenario): Topology {
+  const sites = siteCopies(scenario.sites);
+  const nodes = nodeCopies(scenario.nodes, scenario.sites, sites);
+  const populations = scenario.fleet.flatMap((group, index) => populationsOf(group, index, scenario, sites, nodes));
+  return { sites, nodes, populations };
+}
+
+/** Copy `k` of a site lies in copy `k` (modulo their number) of its parent. */
+function siteCopies(specs: readonly SiteSpec[]): SiteCopy[] {
+  const firstCopy: number[] = [];
+  let count = 0;
+  for (const spec of specs) {
+    firstCopy.push(count);
+    count += spec.count;
+  }
+  return specs.flatMap((spec, specIndex) => {
+    const parentIndex = specs.findIndex((each) => each.id === spec.parent);
+    const parent = specs[parentIndex];
+    return Array.from({ length: spec.count }, (_, k) => ({
+      spec,
+      specIndex,
+      parent: parent === undefined ? -1 : (firstCopy[parentIndex] as number) + (k % parent.count),
+    }));
+  });
+}
+
+function nodeCopies(specs: readonly NodeSpec[], siteSpecs: readonly SiteSpec[], sites: readonly SiteCopy[]): NodeCopy[] {
+  const copies: { spec: NodeSpec; specIndex: number; site: number; parent: number }[] = [];
+  for (const [specIndex, spec] of specs.entries()) {
+    const siteIndex = siteSpecs.findIndex((each) => each.id === spec.site);
+    const places = sites.flatMap((site, copy) => (site.specIndex === siteIndex ? [copy] : []));
+    for (const site of spec.site === undefined ? [-1] : places) copies.push({ spec, specIndex, site, parent: -1 });
+  }
+  for (const copy of copies) {
+    if (copy.spec.parent !== undefined) copy.parent = nodeFor(copy.spec.parent, copy.site, copies, sites);
+  }
+  return copies;
+}
+
+/** The copy of a node that somebody at a site means: the only one, or the one on the way from the site to the CDN. */
+function nodeFor(id: string, site: number, nodes: readonly NodeCopy[], sites: readonly SiteCopy[]): number {
+  const candidates = nodes.flatMap((node, index) => (node.spec.id === id ? [index] : []));
+  const only = candidates[0];
+  if (candidates.length === 1 && only !== undefined) return only;
+  const way = pathToCdn(site, sites);
+  const found = candidates.find((index) => way.includes((nodes[index] as NodeCopy).site));
+  assert(found !== undefined, `the loader checked that ${id} is on the way from its users to the CDN`);
+  return found;
+}
+
+/** Sites from here to the CDN, this one included; empty where the CDN is. */
+export function pathToCdn(site: number, sites: readonly SiteCopy[]): number[] {
+  const way: number[] = [];
+  for (let at = site; at >= 0; at = (sites[at] as SiteCopy).parent) way.push(at);
+  return way;
+}
+
+function populationsOf(
+  group: FleetGroup,
+  groupIndex: number,
+  scenario: Scenario,
+  sites: readonly SiteCopy[],
+  nodes: readonly NodeCopy[],
+): Population[] {
+  const siteIndex = scenario.sites.findIndex((each) => each.id === group.site);
+  const places =
+    group.site === undefined ? [-1] : sites.flatMap((site, copy) => (site.specIndex === siteIndex ? [copy] : []));
+  const speeds = speedClasses(group, Math.ceil(group.devices / places.length));
+  const stride = places.length * speeds.length;
+  return places.flatMap((site, place) =>
+    speeds.flatMap((downlinkBytesPerMs, speed): Population[] => {
+      const first = place + speed * places.length;
+      const count = Math.ceil((group.devices - first) / stride);
+      if (count <= 0) return [];
+      const cacheHosts = group.cacheHosts.map((id) => nodeFor(id, site, nodes, sites));
+      return [{ group, groupIndex, site, downlinkBytesPerMs, first, stride, count, cacheHosts }];
+    }),
+  );
+}
+
+function speedClasses({ downlink }: FleetGroup, devicesPerSite: number): number[] {
+  if (downlink === undefined) return [Number.POSITIVE_INFINITY];
+  const { bytesPerMsMin, bytesPerMsMax } = downlink;
+  if (bytesPerMsMin === bytesPerMsMax) return [bytesPerMsMin];
+  const count = Math.min(speedClassesMax, devicesPerSite);
+  const ratio = bytesPerMsMax / bytesPerMsMin;
+  return Array.from({ length: count }, (_, k) => bytesPerMsMin * ratio ** ((k + 0.5) / count));
+}
+
+/**
+ * Falls apart where nothing is shared: sites with nodes of their own, when neither a link, nor the CDN (`sharesCdn`),
+ * nor a node serves two of them.
+ */
+export function components({ sites, nodes, populations }: Topology, sharesCdn: boolean): Component[] {
+  // Elements: the CDN, then sites, nodes, populations.
+  const siteAt = (site: number): number => 1 + site;
+  const nodeAt = (node: number): number => 1 + sites.length + node;
+  const populationAt = (population: number): number => 1 + sites.length + nodes.length + population;
+  const root = Int32Array.from({ length: 1 + sites.length + nodes.length + populations.length }, (_, i) => i);
+  const find = (element: number): number => {
+    let at = element;
+    while (root[at] !== at) at = root[at] as number;
+    root[element] = at;
+    return at;
+  };
+  const join = (a: number, b: number): void => {
+    const [low, high] = [find(a), find(b)].sort((x, y) => x - y) as [number, number];
+    root[high] = low;
+  };
+  const joinLinks = (element: number, site: number): void => {
+    for (const each of pathToCdn(site, sites)) {
+      if ((sites[each] as SiteCopy).spec.linkBytesPerMs !== undefined) join(element, siteAt(each));
+    }
+    if (sharesCdn) join(element, 0);
+  };
+  for (const [index, node] of nodes.entries()) {
+    if (node.parent >= 0) join(nodeAt(index), nodeAt(node.parent));
+    joinLinks(nodeAt(index), node.site);
+  }
+  for (const [index, population] of populations.entries()) {
+    for (const host of population.cacheHosts) join(populationAt(index), nodeAt(host));
+    joinLinks(populationAt(index), population.site);
+  }
+  const byRoot = new Map<number, { populations: number[]; nodes: number[] }>();
+  const partOf = (element: number): { populations: number[]; nodes: number[] } => {
+    const at = find(element);
+    const part = byRoot.get(at) ?? { populations: [], nodes: [] };
+    byRoot.set(at, part);
+    return part;
+  };
+  for (const index of populations.keys()) partOf(populationAt(index)).populations.push(index);
+  for (const index of nodes.keys()) partOf(nodeAt(index)).nodes.push(index);
+  return [...byRoot.values()].filter((part) => part.populations.length > 0);
+}
