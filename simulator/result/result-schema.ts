@@ -24,12 +24,27 @@ const runForm = z.strictObject({
   metrics: z.record(metricName, z.number()),
   unavailable: z.record(metricName, z.string().min(1)),
   series: z
-    .strictObject({ startSecond: z.number().int(), columns: z.record(z.string(), z.array(z.number())) })
+    .strictObject({
+      startSecond: z.number().int(),
+      stepSeconds: z.number().positive().exactOptional(),
+      columns: z.record(z.string(), z.array(z.number())),
+    })
     .refine(({ columns }) => new Set(Object.values(columns).map((column) => column.length)).size <= 1, {
       error: 'columns of one length',
     }),
   histograms: z.record(z.string(), z.string()),
   expectations: z.array(expectationForm),
+  limits: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        capacity: z.number().exactOptional(),
+        unit: z.enum(['bitsPerSecond', 'cores']),
+        basis: z.enum(['given', 'measured', 'assumed']),
+        boundRatio: z.number(),
+      }),
+    )
+    .exactOptional(),
   timeline: z.array(z.strictObject({ atMs: z.number(), what: z.string() })),
   notes: z.array(z.string()),
   problems: z.array(z.string()),

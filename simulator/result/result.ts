@@ -55,6 +55,8 @@ export type Run = {
   /** Times in µs, encoded by HdrHistogram (compressed, base64): they merge over runs. */
   readonly histograms: Readonly<Record<string, string>>;
   readonly expectations: readonly ExpectationVerdict[];
+  /** Virtual: what can limit, and how much of what moved it bound. */
+  readonly limits?: readonly LimitReport[];
   /** What happened when, by the scenario. */
   readonly timeline: readonly { readonly atMs: number; readonly what: string }[];
   /** What a reader must know to read the numbers right. */
@@ -64,8 +66,22 @@ export type Run = {
   readonly durationMs: number;
 };
 
-/** Values second by second; all columns are of one length. */
+/** One limit of the model: an answer that only repeats an input is one that a `given` limit bound. */
+export type LimitReport = {
+  /** E.g. `node.hq.nic`, `site.branch.link`, `cdn.egress`, `group.office.downlink`. */
+  readonly name: string;
+  /** Of one copy; absent where there is no one number. */
+  readonly capacity?: number;
+  readonly unit: 'bitsPerSecond' | 'cores';
+  readonly basis: 'given' | 'measured' | 'assumed';
+  /** Share of all bytes that moved while it was what bound them. */
+  readonly boundRatio: number;
+};
+
+/** Values step by step; all columns are of one length. */
 export type Series = {
+  /** Length of a step; absent: one second. */
+  readonly stepSeconds?: number;
   /** Second of the epoch (live) or of the run (virtual) of the first value. */
   readonly startSecond: number;
   /** By name, e.g. `node.hq.egressBitsPerSecond`. */

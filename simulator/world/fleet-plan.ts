@@ -44,6 +44,14 @@ export function* plannedDevices(scenario: Scenario, part: FleetPart): Generator<
   }
 }
 
+/** When each device of a group arrives, by its number in the group; the same draws as {@link plannedDevices}. */
+export function arrivalsOf(scenario: Scenario, group: FleetGroup): Float64Array {
+  const arrivals = randomStream(scenario.seed, `arrivals/${group.id}`);
+  const times = new Float64Array(group.devices);
+  for (let i = 0; i < times.length; i += 1) times[i] = group.arrive.atMs + arrivals() * group.arrive.overMs;
+  return times;
+}
+
 /** Mean bytes of a range that the fleet asks for: a piece, or less for small files. */
 export function meanRangeBytes(scenario: Scenario): number {
   const sizeOf = new Map(scenario.content.map(({ id, sizeBytes }) => [id, sizeBytes]));

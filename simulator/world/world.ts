@@ -71,6 +71,12 @@ export class DownloadRunner<Transfer> {
     this.#step({ kind: 'started' });
   }
 
+  /** For a world that makes a runner only when something fails: the download started then, and moves from this source. */
+  underWay(startedMs: number, source: Source): void {
+    this.#policy.step(this.#state, { kind: 'started' }, startedMs, this.#settings);
+    this.#source = source;
+  }
+
   sourceFailed(cause: SourceFailureCause, progressed: boolean): void {
     this.#lastFailure = cause;
     this.#step({ kind: 'sourceFailed', cause, progressed });

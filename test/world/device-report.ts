@@ -1,8 +1,8 @@
 // Reports of device processes, made up for tests of what is computed from them.
 
 import type { LedgerEntry } from '../../common/ledger.ts';
-import type { DeviceReport, GroupReport } from '../../simulator/world/live/device-protocol.ts';
 import { encodeHistogram, newHistogram } from '../../simulator/world/histogram.ts';
+import type { DeviceReport, GroupReport } from '../../simulator/world/live/device-protocol.ts';
 
 export type ReportParts = {
   readonly startSecond: number;

@@ -3,8 +3,8 @@ import { etagOf, pageBytes } from '../../common/content.ts';
 import type { Cdn } from '../../simulator/cloud/cdn.ts';
 import { pieceBytes } from '../../simulator/device/range-plan.ts';
 import type { Scenario } from '../../simulator/scenario/scenario.ts';
-import type { DeviceReport } from '../../simulator/world/live/device-protocol.ts';
 import { mergeHistograms } from '../../simulator/world/histogram.ts';
+import type { DeviceReport } from '../../simulator/world/live/device-protocol.ts';
 import { addressOf, cdnOf, expectBalanced, fleetOf, runFleet, scenarioOf, until, withServer } from './fleet-run.ts';
 import { type Answer, contentOf, partHead, type RawRequest, servesContent } from './raw-server.ts';
 

@@ -5,8 +5,8 @@ import { etagOf } from '../../common/content.ts';
 import type { Cdn } from '../../simulator/cloud/cdn.ts';
 import { startCdn } from '../../simulator/cloud/cdn.ts';
 import { pieceBytes } from '../../simulator/device/range-plan.ts';
-import type { DeviceReport } from '../../simulator/world/live/device-protocol.ts';
 import { mergeHistograms } from '../../simulator/world/histogram.ts';
+import type { DeviceReport } from '../../simulator/world/live/device-protocol.ts';
 import { addressOf, expectOwnBooks, fleetOf, runFleet, scenarioOf, until, withServer } from './fleet-run.ts';
 import { type Answer, contentOf, partHead, type RawServer, servesContent } from './raw-server.ts';
 

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DeviceReport, GroupReport } from '../../simulator/world/live/device-protocol.ts';
 import { encodeHistogram, newHistogram, percentileMs, recordMs } from '../../simulator/world/histogram.ts';
+import type { DeviceReport, GroupReport } from '../../simulator/world/live/device-protocol.ts';
 import { mergeReports, sumProgress } from '../../simulator/world/live/merge.ts';
 
 /** Something that one device process saw in one second. */

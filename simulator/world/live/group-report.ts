@@ -1,7 +1,7 @@
 // What a fleet says of one of its groups at the end.
 
-import type { GroupReport } from './device-protocol.ts';
 import { encodeHistogram, newHistogram, recordMs } from '../histogram.ts';
+import type { GroupReport } from './device-protocol.ts';
 import type { LiveDevice } from './live-device.ts';
 
 /** Adds up the group's devices of this process; there may be none. */

@@ -5,11 +5,11 @@ import type { LedgerEntry } from '../../../common/ledger.ts';
 import { fallbackCauses, refetchCauses } from '../../result/metrics.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
+import { type Histogram, newHistogram, percentileMs } from '../histogram.ts';
+import { type Bounds, meanRate, peakRate, sustainedRate } from '../rates.ts';
 import { type Balance, balance } from './balance.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
-import { type Histogram, newHistogram, percentileMs } from '../histogram.ts';
 import type { MergedGroup, MergedReport } from './merge.ts';
-import { type Bounds, meanRate, peakRate, sustainedRate } from '../rates.ts';
 
 /** What the run knows of a node at its end. */
 export type NodeOutcome = {

@@ -10,16 +10,16 @@ import { windowsPolicy } from '../../device/windows-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import { encodeHistogram } from '../histogram.ts';
+import { steadyBounds } from '../rates.ts';
 import { Children } from './children.ts';
 import { CounterSamples } from './counter-samples.ts';
 import type { DeviceProgress } from './device-protocol.ts';
 import { type CdnBooks, Environment, type NodeBooks } from './environment.ts';
 import { FleetProcesses } from './fleet-processes.ts';
-import { encodeHistogram } from '../histogram.ts';
 import { type Measured, measure, type NodeOutcome, type Outcome } from './live-metrics.ts';
 import { planResources } from './machine-limits.ts';
 import { type MergedReport, mergeReports, sumProgress } from './merge.ts';
-import { steadyBounds } from '../rates.ts';
 import { refuseImpossible, scheduleEvents, type TimelineEntry } from './run-events.ts';
 
 /** What the run is doing, once a second, for whoever watches. */

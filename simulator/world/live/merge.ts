@@ -1,8 +1,8 @@
 // The reports of all device processes as one: counters and histograms add up exactly, series by their seconds.
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
-import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
 import { type Histogram, mergeHistograms } from '../histogram.ts';
+import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
 import type { HistogramName, MeterReading } from './meter.ts';
 
 export type MergedReport = Omit<MeterReading, 'histograms'> & {

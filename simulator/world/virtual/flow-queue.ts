@@ -81,15 +81,11 @@ export class FlowQueue {
     else back[after] = before;
   }
 
-  /** Takes all away, in the order in which they would have ended. */
-  drain(): number[] {
-    const flows: number[] = [];
-    while (this.#count > 0) {
-      const { first } = this;
-      flows.push(first);
-      this.delete(first);
-    }
-    return flows;
+  /** All of them, in the order in which they end. */
+  flows(): number[] {
+    const flows = [...this.#heap];
+    for (let flow = this.#head; flow !== none; flow = this.#links.next[flow] as number) flows.push(flow);
+    return flows.sort((a, b) => this.#endOf(a) - this.#endOf(b) || a - b);
   }
 
   #endOf(flow: number): number {

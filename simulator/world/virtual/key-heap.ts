@@ -26,7 +26,9 @@ export class KeyHeap {
 
   /** Infinity (or -Infinity, where the largest is first) when the heap is empty. */
   get firstKey(): number {
-    return this.#sign * (this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#keys[this.#members[0] as number] as number));
+    return (
+      this.#sign * (this.#count === 0 ? Number.POSITIVE_INFINITY : (this.#keys[this.#members[0] as number] as number))
+    );
   }
 
   has(member: number): boolean {

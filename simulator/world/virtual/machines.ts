@@ -23,7 +23,7 @@ export type NodeMachine = {
   readonly pageCacheBytes: number;
   /** Infinity: never full. */
   drivesBytes: number;
-  readonly driveCount: number;
+  drivesLeft: number;
   readonly hitMs: number;
   readonly missMs: number;
 };
@@ -90,6 +90,10 @@ export class Machines {
     }
   }
 
+  siteId(site: number): string {
+    return (this.#sites[site] as SiteCopy).spec.id;
+  }
+
   /** Links that content crosses from one place to another. */
   linksBetween(from: number, to: number): number[] {
     const fromWay = pathToCdn(from, this.#sites);
@@ -142,7 +146,7 @@ function nodeMachine(
       cores: predicted.cores ?? unlimited,
       pageCacheBytes: unlimited,
       drivesBytes: unlimited,
-      driveCount: 1,
+      drivesLeft: 1,
       hitMs: predicted.latency?.hitMs ?? 0,
       missMs: predicted.latency?.missMs ?? 0,
     };
@@ -175,7 +179,7 @@ function nodeMachine(
     cores,
     pageCacheBytes: memory === undefined ? unlimited : memory * (profile?.pageCacheRatio ?? 0.5),
     drivesBytes: drives?.reduce((sum, bytes) => sum + bytes, 0) ?? unlimited,
-    driveCount,
+    drivesLeft: driveCount,
     hitMs: profile?.latency?.hitMs ?? 0,
     missMs: profile?.latency?.missMs ?? 0,
   };

@@ -2,7 +2,7 @@
 // classes of flows that use them. All flows of a class have the same path, cap and number of connections, so at every
 // instant each of their connections has the same rate.
 
-import { FlowQueue, type FlowLinks } from './flow-queue.ts';
+import { type FlowLinks, FlowQueue } from './flow-queue.ts';
 
 /** By resource. A resource's unit is its own: bytes/ms for a link, ms of processor time per ms for a processor. */
 export type ResourceTable = {

@@ -6,7 +6,7 @@
 // enters at service V with b bytes a connection ends at V + b, whatever the rates do in between (virtual time, as of fair
 // queueing), so that a change of rate costs nothing a flow.
 
-import { type FlowLinks, newFlowLinks } from './flow-queue.ts';
+import { type FlowLinks, type FlowQueue, newFlowLinks } from './flow-queue.ts';
 import { decompose, type Island } from './islands.ts';
 import { KeyHeap } from './key-heap.ts';
 import { fillProgressively } from './max-min.ts';
@@ -40,6 +40,8 @@ export class Network {
   readonly #dirty: number[] = [];
   #isDirty: boolean[] = [];
   #isStructureNew = true;
+  /** Counts how often the islands were found anew. */
+  structure = 0;
   #unsorted = new Set<number>();
   /** Classes on a clock of their own, by when their first flow ends. */
   readonly #ends = new KeyHeap('smallest');
@@ -103,7 +105,7 @@ export class Network {
     const { classes, links } = this;
     const end = this.serviceOf(each, nowMs) + bytes / (classes.connections[each] as number);
     links.endsAt[flow] = end;
-    (classes.queue[each] as { push(flow: number): void }).push(flow);
+    this.queueOf(each).push(flow);
     classes.flowCount[each] = (classes.flowCount[each] as number) + multiplicity;
     classes.endsAtSum[each] = (classes.endsAtSum[each] as number) + multiplicity * end;
   }
@@ -113,8 +115,7 @@ export class Network {
     this.touch(each, nowMs);
     const { classes, links } = this;
     const end = links.endsAt[flow] as number;
-    const queue = classes.queue[each] as { delete(flow: number): void };
-    queue.delete(flow);
+    this.queueOf(each).delete(flow);
     const count = (classes.flowCount[each] as number) - multiplicity;
     classes.flowCount[each] = count;
     classes.endsAtSum[each] = count === 0 ? 0 : (classes.endsAtSum[each] as number) - multiplicity * end;
@@ -131,6 +132,14 @@ export class Network {
   }
 
   // ---- Reading
+
+  get hasTrunk(): boolean {
+    return this.#trunks.length > 0;
+  }
+
+  queueOf(each: number): FlowQueue {
+    return this.classes.queue[each] as FlowQueue;
+  }
 
   usersOf(resource: number): number[] {
     return this.classes.uses.flatMap((uses, each) => (uses.includes(resource) ? [each] : []));
@@ -160,7 +169,9 @@ export class Network {
     const { flowCount, endsAtSum, connections } = this.classes;
     const count = flowCount[each] as number;
     if (count === 0) return 0;
-    return Math.max(0, (endsAtSum[each] as number) / count - this.serviceOf(each, nowMs)) * (connections[each] as number);
+    return (
+      Math.max(0, (endsAtSum[each] as number) / count - this.serviceOf(each, nowMs)) * (connections[each] as number)
+    );
   }
 
   /** When the next flow ends; Infinity when none moves. */
@@ -249,6 +260,7 @@ export class Network {
       }
     }
     this.#isStructureNew = false;
+    this.structure += 1;
   }
 
   #solve(index: number, nowMs: number): void {
@@ -281,7 +293,7 @@ export class Network {
         classes.atMs[each] = nowMs;
       }
     }
-    const end = (classes.queue[each] as { readonly firstEndsAt: number }).firstEndsAt;
+    const end = this.queueOf(each).firstEndsAt;
     if (isBound) {
       trunk.ends.set(each, end - (classes.offset[each] as number));
       return;

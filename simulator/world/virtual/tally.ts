@@ -52,10 +52,16 @@ export class Tally {
   readonly boundBytes: number[] = [];
   /** What a reader must know: named once each, with how often. */
   readonly failures = new Map<string, number>();
+  /** Devices that can never finish, and how that shows. */
+  readonly stuck: { readonly group: string; readonly devices: number; readonly why: string }[] = [];
   endMs = 0;
+  completedCount = 0;
+  readonly tenthOfDevices: number;
+  tenthCompletedMs: number | undefined;
 
   constructor(scenario: Scenario, grid: SeriesGrid, isOneComponent: boolean, nodeCopies: (id: string) => number) {
     this.grid = grid;
+    this.tenthOfDevices = scenario.fleet.reduce((sum, { devices }) => sum + devices, 0) / 10;
     this.groups = scenario.fleet.map(({ id, devices }) => ({
       id,
       deviceCount: devices,
@@ -83,8 +89,15 @@ export class Tally {
     this.cdnMeter = isOneComponent ? new RateMeter() : undefined;
   }
 
-  get completedCount(): number {
-    return this.groups.reduce((sum, group) => sum + group.completedCount, 0);
+  /** So many devices have everything. */
+  completed(nowMs: number, devices: number): void {
+    this.completedCount += devices;
+    this.grid.add('completed', Math.max(1, nowMs), devices);
+    if (this.completedCount < this.tenthOfDevices || this.tenthCompletedMs !== undefined) return;
+    // The fleet is fully at it until a tenth has finished.
+    this.tenthCompletedMs = nowMs;
+    const second = Math.floor(nowMs / 1000);
+    for (const { meter } of this.nodes) meter?.boundTo(second);
   }
 
   addTo<Key>(counts: Map<Key, number>, key: Key, amount: number): void {

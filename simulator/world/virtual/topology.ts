@@ -71,7 +71,11 @@ function siteCopies(specs: readonly SiteSpec[]): SiteCopy[] {
   });
 }
 
-function nodeCopies(specs: readonly NodeSpec[], siteSpecs: readonly SiteSpec[], sites: readonly SiteCopy[]): NodeCopy[] {
+function nodeCopies(
+  specs: readonly NodeSpec[],
+  siteSpecs: readonly SiteSpec[],
+  sites: readonly SiteCopy[],
+): NodeCopy[] {
   const copies: { spec: NodeSpec; specIndex: number; site: number; parent: number }[] = [];
   for (const [specIndex, spec] of specs.entries()) {
     const siteIndex = siteSpecs.findIndex((each) => each.id === spec.site);

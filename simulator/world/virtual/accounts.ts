@@ -1,0 +1,185 @@
+// Hears of every byte that the network moves, and books it: by group, node, limit and step of the series; and fills stocks.
+
+import type { FlowClass } from './flow-class.ts';
+import type { Network, NetworkListener } from './network.ts';
+import type { Tally } from './tally.ts';
+
+export class Accounts implements NetworkListener {
+  readonly #tally: Tally;
+  readonly #classesNow: () => readonly FlowClass[];
+  #network: Network | undefined;
+  /** Classes whose stock is not complete: their rates have changed. */
+  readonly changed = new Set<number>();
+  /** Of this step of the series, by node of the scenario, and by limit. */
+  readonly #egress: number[];
+  readonly #miss: number[];
+  #cdnBytes = 0;
+  #fromCdnBytes = 0;
+  #rangeCount = 0;
+  readonly #bound: number[] = [];
+  /** Not yet told to the meters. */
+  readonly #unmetered: number[];
+  #cdnUnmetered = 0;
+  /** By node, -1 the CDN: whether all its classes are on one island, so that its rate is known at every change. */
+  readonly #onOneIsland = new Map<number, boolean>();
+  #structure = -1;
+
+  /** Bytes/ms that are due to each device in a live window. */
+  readonly #demandBytesPerMs: number;
+
+  constructor(tally: Tally, classes: () => readonly FlowClass[], demandBytesPerMs: number | undefined) {
+    this.#tally = tally;
+    this.#demandBytesPerMs = demandBytesPerMs ?? 0;
+    this.#classesNow = classes;
+    this.#egress = tally.nodes.map(() => 0);
+    this.#miss = tally.nodes.map(() => 0);
+    this.#unmetered = tally.nodes.map(() => 0);
+  }
+
+  get #classes(): readonly FlowClass[] {
+    return this.#classesNow();
+  }
+
+  listenTo(network: Network): void {
+    this.#network = network;
+  }
+
+  moved(each: number, bytes: number, nowMs: number): void {
+    const flowClass = this.#classes[each] as FlowClass;
+    const { population, connections, rangeBytes, source, levels, cdnCoefficient } = flowClass;
+    const group = this.#tally.groups[population.groupIndex];
+    const network = this.#network;
+    if (group === undefined || network === undefined) return;
+    const isFromCdn = source < 0;
+    if (isFromCdn) {
+      group.bytesFromCdn += bytes;
+      this.#fromCdnBytes += bytes;
+    } else group.bytesFromCacheServer += bytes;
+    const limit = network.limitOf(each);
+    this.#bound[limit] = (this.#bound[limit] ?? 0) + bytes;
+    this.#noteTimes(flowClass, each, bytes, connections, rangeBytes, nowMs);
+    for (const { stock, egress, upstream } of levels) {
+      const { specIndex } = stock.node.copy;
+      const sent = bytes * egress;
+      this.#egress[specIndex] = (this.#egress[specIndex] as number) + sent;
+      this.#unmetered[specIndex] = (this.#unmetered[specIndex] as number) + sent;
+      stock.lastUsedMs = nowMs;
+      if (upstream === 0) continue;
+      const fetched = bytes * upstream;
+      this.#miss[specIndex] = (this.#miss[specIndex] as number) + fetched;
+      stock.filledBytes += fetched;
+    }
+    const ofCdn = bytes * cdnCoefficient;
+    this.#cdnBytes += ofCdn;
+    this.#cdnUnmetered += ofCdn;
+  }
+
+  /** By Little's law: connections under way = ranges per ms × ms of a range. */
+  #noteTimes(
+    flowClass: FlowClass,
+    each: number,
+    bytes: number,
+    connections: number,
+    rangeBytes: number,
+    nowMs: number,
+  ): void {
+    const elapsedMs = nowMs - flowClass.lastMovedMs;
+    flowClass.lastMovedMs = nowMs;
+    const ranges = bytes / rangeBytes;
+    this.#rangeCount += ranges;
+    const flowCount = this.#network?.classes.flowCount[each] ?? 0;
+    const serviceMs = (flowCount * connections * elapsedMs) / ranges;
+    this.#tally.service.add(serviceMs, ranges);
+    if (this.#demandBytesPerMs > 0) {
+      const dueBytes = this.#demandBytesPerMs * flowCount * elapsedMs;
+      flowClass.backlogBytes = Math.max(0, flowClass.backlogBytes + dueBytes - bytes);
+    }
+    const waitedMs = (flowClass.backlogBytes * elapsedMs) / bytes;
+    this.#tally.latency.add(serviceMs + waitedMs, ranges);
+  }
+
+  resolved(classes: readonly number[], nowMs: number): void {
+    for (const each of classes) {
+      const flowClass = this.#classes[each] as FlowClass;
+      flowClass.lastMovedMs = nowMs;
+      this.#notePatience(flowClass, each, nowMs);
+      if (flowClass.stock !== undefined && !flowClass.stock.isComplete) this.changed.add(each);
+      else if (!flowClass.isHurrying || flowClass.backlogBytes > 0) this.changed.add(each);
+    }
+    this.#meter(nowMs, false);
+  }
+
+  #notePatience(flowClass: FlowClass, each: number, nowMs: number): void {
+    const rate = this.#network?.flowRate(each) ?? 0;
+    const isSlow =
+      (this.#network?.classes.flowCount[each] ?? 0) > 0 && (rate === 0 || rate < flowClass.patienceBytesPerMs);
+    if (!isSlow) flowClass.slowSinceMs = Number.NaN;
+    else if (Number.isNaN(flowClass.slowSinceMs)) {
+      flowClass.slowSinceMs = nowMs;
+      this.changed.add(each);
+    }
+  }
+
+  /** Bytes since the last call, evenly; for what is spread over islands at the end of a step only. */
+  #meter(nowMs: number, atStepEnd: boolean): void {
+    const { nodes, cdnMeter } = this.#tally;
+    for (let node = 0; node < nodes.length; node += 1) {
+      const meter = nodes[node]?.meter;
+      if (meter === undefined || (!atStepEnd && !this.#isOnOneIsland(node))) continue;
+      meter.feed(nowMs, this.#unmetered[node] as number);
+      this.#unmetered[node] = 0;
+    }
+    if (cdnMeter === undefined || (!atStepEnd && !this.#isOnOneIsland(-1))) return;
+    cdnMeter.feed(nowMs, this.#cdnUnmetered);
+    this.#cdnUnmetered = 0;
+  }
+
+  #isOnOneIsland(node: number): boolean {
+    const network = this.#network;
+    if (network === undefined) return false;
+    if (network.structure !== this.#structure) {
+      this.#structure = network.structure;
+      this.#onOneIsland.clear();
+    }
+    let known = this.#onOneIsland.get(node);
+    if (known === undefined) {
+      const islands = new Set<number>();
+      for (const [each, { levels, cdnCoefficient }] of this.#classes.entries()) {
+        const uses = node < 0 ? cdnCoefficient > 0 : levels.some((level) => level.stock.node.copy.specIndex === node);
+        if (uses) islands.add(network.classes.island[each] as number);
+      }
+      known = islands.size <= 1 && !network.hasTrunk;
+      this.#onOneIsland.set(node, known);
+    }
+    return known;
+  }
+
+  /** Ends a step of the series; everything is settled. */
+  endStep(nowMs: number): void {
+    this.#meter(nowMs, true);
+    const { grid, nodes } = this.#tally;
+    for (const [node, tally] of nodes.entries()) {
+      const egress = this.#egress[node] as number;
+      const miss = this.#miss[node] as number;
+      tally.egressBytes += egress;
+      tally.missBytes += miss;
+      grid.add(`node.${tally.id}.egress`, nowMs, egress);
+      grid.add(`node.${tally.id}.miss`, nowMs, miss);
+      this.#egress[node] = 0;
+      this.#miss[node] = 0;
+    }
+    this.#tally.cdnBytes += this.#cdnBytes;
+    grid.add('cdn', nowMs, this.#cdnBytes);
+    grid.add('fromCdn', nowMs, this.#fromCdnBytes);
+    grid.add('ranges', nowMs, this.#rangeCount);
+    this.#cdnBytes = 0;
+    this.#fromCdnBytes = 0;
+    this.#rangeCount = 0;
+    for (const [limit, bytes] of this.#bound.entries()) {
+      if (bytes === undefined || bytes === 0) continue;
+      this.#tally.boundBytes[limit] = (this.#tally.boundBytes[limit] ?? 0) + bytes;
+      grid.add(`bound.${limit}`, nowMs, bytes);
+      this.#bound[limit] = 0;
+    }
+  }
+}

@@ -1,0 +1,336 @@
+// One component in virtual time: arrivals, timers and ends of flows in the order of their times, each followed by the new
+// rates of what it touched.
+//
+//   next = min(arrival, timer, end of a flow, end of a step of the series) ─▶ do it ─▶ resolve rates ─▶ …
+
+import { assert } from '../../../common/errors.ts';
+import { policyOf } from '../../device/policies.ts';
+import type { HardwareProfile } from '../../scenario/profile.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
+import { deviceCount } from '../fleet-plan.ts';
+import { Accounts } from './accounts.ts';
+import { Availability } from './availability.ts';
+import { ClassBook } from './class-book.ts';
+import { untilHoursChangeMs } from './device-rates.ts';
+import { Downloads } from './downloads.ts';
+import { EventDesk } from './event-desk.ts';
+import { FlowTable } from './flow-table.ts';
+import type { Limits } from './limits.ts';
+import { Machines } from './machines.ts';
+import { Network } from './network.ts';
+import { missingBytes, type Stock } from './stocks.ts';
+import { Supply } from './supply.ts';
+import type { Tally } from './tally.ts';
+import type { Component, Population, Topology } from './topology.ts';
+import { timerKinds, VirtualClock } from './virtual-clock.ts';
+
+/** What all components of a run have in common. */
+export type SimulationTerms = {
+  readonly scenario: Scenario;
+  readonly topology: Topology;
+  readonly limits: Limits;
+  readonly tally: Tally;
+  /** Of a whole group, by the device's number in it. */
+  readonly arrivals: (groupIndex: number) => Float64Array;
+  /** A prediction is for this machine and the scenario's live window, where there is one. */
+  readonly machine: HardwareProfile | undefined;
+};
+
+export class Simulation {
+  readonly #terms: SimulationTerms;
+  readonly #clock = new VirtualClock();
+  readonly #flows: FlowTable;
+  readonly #network: Network;
+  readonly #accounts: Accounts;
+  readonly #book: ClassBook;
+  readonly #supply: Supply;
+  readonly #downloads: Downloads;
+  readonly #desk: EventDesk;
+  /** The run's end, where a window sets one. */
+  readonly #horizonMs: number;
+  #nextArrival = 0;
+  #isBegun = false;
+  #stepEndMs = 0;
+  eventCount = 0;
+
+  constructor(terms: SimulationTerms, component: Component) {
+    this.#terms = terms;
+    const { scenario, topology, limits, tally, machine } = terms;
+    const window = machine === undefined ? undefined : scenario.live;
+    this.#horizonMs = window?.windowMs ?? Number.POSITIVE_INFINITY;
+    const populations = component.populations.map((index) => topology.populations[index] as Population);
+    this.#flows = new FlowTable(populations, terms.arrivals, window !== undefined);
+    const demand = window?.demandBytesPerMs;
+    const perDevice = demand === undefined || demand === 'max' ? undefined : demand / deviceCount(scenario);
+    const accounts = new Accounts(tally, () => this.#book.all, perDevice);
+    this.#accounts = accounts;
+    this.#network = new Network(this.#flows.flowCount, accounts);
+    accounts.listenTo(this.#network);
+    const machines = new Machines(this.#network, limits, scenario, topology, component, machine);
+    const availability = new Availability(machines, topology);
+    this.#book = new ClassBook(scenario, this.#network, limits, populations, perDevice);
+    this.#supply = new Supply(
+      scenario,
+      this.#network,
+      machines,
+      limits,
+      this.#book.all,
+      (object) => availability.cdnDelayMs(object),
+      (each, nowMs) => this.#book.setCap(each, nowMs),
+    );
+    this.#book.setSupply(this.#supply);
+    this.#downloads = new Downloads({
+      clock: this.#clock,
+      flows: this.#flows,
+      network: this.#network,
+      book: this.#book,
+      supply: this.#supply,
+      availability,
+      tally,
+      groups: scenario.fleet,
+      origins: scenario.content.map(({ host }) => host),
+      oneByOne: window !== undefined,
+      cdnLatencyMs: scenario.cdn.latencyMs,
+      objectSizes: new Map(scenario.content.map(({ id, sizeBytes }, index) => [id, { index, sizeBytes }])),
+    });
+    this.#desk = new EventDesk({
+      scenario,
+      clock: this.#clock,
+      network: this.#network,
+      machines,
+      availability,
+      book: this.#book,
+      supply: this.#supply,
+      downloads: this.#downloads,
+    });
+  }
+
+  /** Goes on for so many events; true when the end is reached: everybody has everything or has given up, or the horizon. */
+  advance(eventCount: number): boolean {
+    if (!this.#isBegun) this.#begin();
+    const { grid } = this.#terms.tally;
+    for (let i = 0; i < eventCount; i += 1) {
+      const nextMs = Math.min(this.#nextMs(), this.#horizonMs);
+      const isOver = nextMs === Number.POSITIVE_INFINITY || nextMs >= this.#horizonMs || this.#isEndless();
+      const endMs = nextMs === Number.POSITIVE_INFINITY ? this.#clock.nowMs : nextMs;
+      while (this.#stepEndMs < endMs) {
+        this.#endStep(this.#stepEndMs);
+        this.#stepEndMs = grid.stepEndMs(this.#stepEndMs);
+      }
+      if (isOver) {
+        this.#finish(endMs);
+        return true;
+      }
+      this.#next(nextMs);
+      this.#resolve();
+      this.eventCount += 1;
+    }
+    return false;
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs;
+  }
+
+  #begin(): void {
+    this.#isBegun = true;
+    this.#stepEndMs = this.#terms.tally.grid.stepEndMs(0);
+    this.#desk.scheduleEvents();
+    for (const [groupIndex] of this.#terms.scenario.fleet.entries()) this.#scheduleHours(groupIndex);
+  }
+
+  /** Devices that go to and fro between sources without end would be simulated without end. */
+  #isEndless(): boolean {
+    return this.eventCount > 100_000 + 1000 * this.#flows.flowCount;
+  }
+
+  #nextMs(): number {
+    return Math.min(this.#nextArrivalMs(), this.#clock.firstMs, this.#network.firstEndMs);
+  }
+
+  #nextArrivalMs(): number {
+    const { order, arriveAtMs } = this.#flows;
+    if (this.#nextArrival >= order.length) return Number.POSITIVE_INFINITY;
+    return arriveAtMs[order[this.#nextArrival] as number] as number;
+  }
+
+  /** Ends go before arrivals of the same time, and timers before both: what an event changes holds for both. */
+  #next(nextMs: number): void {
+    if (this.#clock.firstMs <= nextMs) {
+      this.#clock.runFirst((kind, subject) => {
+        if (kind === timerKinds.start) this.#downloads.startTransfer(subject);
+        else this.#refresh(this.#supply.stocks[subject] as Stock);
+      });
+      return;
+    }
+    this.#clock.nowMs = nextMs;
+    const ending = this.#network.classEndingAt(nextMs);
+    if (ending >= 0) {
+      this.#end(ending);
+      return;
+    }
+    while (this.#nextArrivalMs() <= nextMs) {
+      this.#downloads.arrive(this.#flows.order[this.#nextArrival] as number);
+      this.#nextArrival += 1;
+    }
+  }
+
+  /** The first flow of a class ends, and those that end with it but for rounding. */
+  #end(each: number): void {
+    const queue = this.#network.queueOf(each);
+    const { endsAt } = this.#network.links;
+    const service = endsAt[queue.first] as number;
+    while (queue.count > 0 && (endsAt[queue.first] as number) <= service + 1e-3)
+      this.#downloads.ended(each, queue.first);
+  }
+
+  #resolve(): void {
+    this.#downloads.settleDevices();
+    this.#network.resolve(this.#clock.nowMs);
+    const { changed } = this.#accounts;
+    if (changed.size === 0) return;
+    const stocks = new Set<Stock>();
+    for (const each of changed) {
+      const { stock } = this.#book.get(each);
+      for (let at = stock; at !== undefined && !at.isComplete; at = at.parent) stocks.add(at);
+      this.#pace(each);
+      this.#watchPatience(each);
+    }
+    changed.clear();
+    for (const stock of stocks) this.#plan(stock);
+  }
+
+  /** When a stock is to be looked at next. */
+  #plan(stock: Stock): void {
+    const now = this.#clock.nowMs;
+    let atMs = this.#supply.nextRefreshMs(stock, now);
+    if (!stock.isScattered) atMs = Math.min(atMs, this.#nextMeetingMs(stock));
+    if (atMs === stock.refreshAtMs) return;
+    stock.refreshAtMs = atMs;
+    if (atMs < Number.POSITIVE_INFINITY) this.#clock.push(atMs, timerKinds.refresh, stock.index);
+  }
+
+  /** When one that is behind the frontier reaches it, or one at the frontier turns out to be too slow for it: now. */
+  #nextMeetingMs(stock: Stock): number {
+    const now = this.#clock.nowMs;
+    const fillRate = this.#frontierRate(stock);
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const each of stock.classes) {
+      const { phase, connections } = this.#book.get(each);
+      const queue = this.#network.queueOf(each);
+      if (phase === 'plain' || queue.count === 0) continue;
+      const rate = this.#network.flowRate(each);
+      if (phase === 'front') {
+        if (rate < fillRate * (1 - 1e-6)) return now;
+        continue;
+      }
+      const left = (queue.firstEndsAt - this.#network.serviceOf(each, now)) * connections;
+      const gap = stock.filledBytes - (stock.sizeBytes - left);
+      if (rate > fillRate) atMs = Math.min(atMs, now + Math.max(0, gap) / (rate - fillRate));
+    }
+    return atMs;
+  }
+
+  /** How fast the frontier goes: as the fastest of those that are at it, own devices or children. */
+  #frontierRate(stock: Stock): number {
+    let fastest = 0;
+    for (const each of stock.classes) {
+      const isFront = this.#book.get(each).phase === 'front' && this.#network.queueOf(each).count > 0;
+      if (isFront) fastest = Math.max(fastest, this.#network.flowRate(each));
+    }
+    return Math.max(fastest, this.#supply.fillRate(stock));
+  }
+
+  #refresh(stock: Stock): void {
+    const now = this.#clock.nowMs;
+    // A timer of a time that no longer holds.
+    if (stock.refreshAtMs !== now) return;
+    stock.refreshAtMs = Number.POSITIVE_INFINITY;
+    const first = this.#supply.classesBelow(stock)[0];
+    if (first === undefined) return;
+    for (const each of this.#supply.classesBelow(stock)) this.#network.touch(each, now);
+    const wasComplete = stock.isComplete;
+    if (!stock.isScattered && missingBytes(stock) >= 0.5) {
+      this.#downloads.rephaseFrontier(stock, this.#frontierRate(stock));
+    }
+    this.#supply.refresh(stock, now);
+    if (stock.isComplete && !wasComplete) this.#downloads.toPlain(stock);
+    this.#desk.keepWithinDrives(stock.nodeIndex);
+  }
+
+  /** Live window: one that is behind what is due of it hurries, until it has caught up. */
+  #pace(each: number): void {
+    const demand = this.#book.demandBytesPerMs;
+    if (demand === undefined) return;
+    const now = this.#clock.nowMs;
+    const flowClass = this.#book.get(each);
+    const count = this.#network.classes.flowCount[each] as number;
+    if (count === 0) return;
+    const rate = this.#network.flowRate(each);
+    if (!flowClass.isHurrying) {
+      if (rate >= demand * (1 - 1e-9)) return;
+      this.#clock.schedule(now, () => this.#setHurry(each, true));
+      return;
+    }
+    if (rate <= demand * (1 + 1e-9) || flowClass.backlogBytes === 0) return;
+    const doneMs = now + flowClass.backlogBytes / (count * (rate - demand));
+    const backlogBytes = flowClass.backlogBytes;
+    this.#clock.schedule(doneMs, () => {
+      this.#network.touch(each, this.#clock.nowMs);
+      if (flowClass.backlogBytes <= backlogBytes * 1e-6 + 1) this.#setHurry(each, false);
+    });
+  }
+
+  #setHurry(each: number, isHurrying: boolean): void {
+    const flowClass = this.#book.get(each);
+    if (flowClass.isHurrying === isHurrying) return;
+    flowClass.isHurrying = isHurrying;
+    if (!isHurrying) flowClass.backlogBytes = 0;
+    this.#book.setCap(each, this.#clock.nowMs);
+  }
+
+  /** A class that has become too slow for its clients: they leave it together when it still is by then. */
+  #watchPatience(each: number): void {
+    const flowClass = this.#book.get(each);
+    const sinceMs = flowClass.slowSinceMs;
+    if (sinceMs !== this.#clock.nowMs) return;
+    const { stallTimeMs } = policyOf(flowClass.population.group.client).transport;
+    this.#clock.schedule(sinceMs + stallTimeMs, () => {
+      if (flowClass.slowSinceMs !== sinceMs) return;
+      flowClass.slowSinceMs = Number.NaN;
+      for (const flow of this.#network.queueOf(each).flows()) this.#downloads.fail(flow, 'stall');
+    });
+  }
+
+  #scheduleHours(groupIndex: number): void {
+    const { startsAtMs } = this.#terms.scenario;
+    const now = this.#clock.nowMs;
+    const wait = untilHoursChangeMs(this.#book.policies[groupIndex]?.limitedHours, startsAtMs + now);
+    if (wait === Number.POSITIVE_INFINITY || !this.#isAnybodyLeft()) return;
+    this.#clock.schedule(now + wait, () => {
+      this.#book.refreshRates(groupIndex, this.#clock.nowMs);
+      this.#scheduleHours(groupIndex);
+    });
+  }
+
+  #isAnybodyLeft(): boolean {
+    return this.#nextArrival < this.#flows.deviceCount || this.#network.firstEndMs < Number.POSITIVE_INFINITY;
+  }
+
+  #endStep(atMs: number): void {
+    this.#clock.nowMs = atMs;
+    this.#network.settleAll(atMs);
+    this.#accounts.endStep(atMs);
+  }
+
+  #finish(endMs: number): void {
+    assert(endMs >= this.#clock.nowMs, 'the end is not before the last event');
+    this.#endStep(endMs);
+    for (const [group, devices] of this.#downloads.unfinished()) {
+      const why = this.#isEndless() ? 'go to and fro between their sources without end' : 'wait for what never comes';
+      if (this.#horizonMs === Number.POSITIVE_INFINITY) this.#terms.tally.stuck.push({ group, devices, why });
+    }
+    this.#downloads.addUnfetched();
+    this.#terms.tally.endMs = Math.max(this.#terms.tally.endMs, endMs);
+  }
+}

@@ -1,0 +1,315 @@
+// How classes use resources: the way of a byte from the CDN over nodes to a device, and what part of it is fetched for it.
+// While an object is not complete at a node, these parts change all the time: they are found anew whenever what is missing
+// has changed by two percent, and constant in between.
+
+import { pieceBytes } from '../../device/range-plan.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
+import type { FlowClass, Level } from './flow-class.ts';
+import type { Limits } from './limits.ts';
+import type { Machines } from './machines.ts';
+import type { Network } from './network.ts';
+import {
+  evict,
+  memoryMissRatio,
+  missingBytes,
+  missRatio,
+  missRatioAtParent,
+  refreshRatio,
+  type Stock,
+  waitersPerFetch,
+} from './stocks.ts';
+
+export class Supply {
+  readonly stocks: Stock[] = [];
+  readonly #scenario: Scenario;
+  readonly #network: Network;
+  readonly #machines: Machines;
+  readonly #limits: Limits;
+  readonly #classes: readonly FlowClass[];
+  /** Beside the latency of the scenario. */
+  readonly #cdnDelayMs: (object: number) => number;
+  /** The cap of a class, of which its requests' overhead is a part. */
+  readonly #setCap: (each: number, nowMs: number) => void;
+  readonly #byKey = new Map<string, Stock>();
+  /** By node: share of what it sends that is read from its drives. */
+  readonly #memoryMiss = new Map<number, number>();
+
+  constructor(
+    scenario: Scenario,
+    network: Network,
+    machines: Machines,
+    limits: Limits,
+    classes: readonly FlowClass[],
+    cdnDelayMs: (object: number) => number,
+    setCap: (each: number, nowMs: number) => void,
+  ) {
+    this.#scenario = scenario;
+    this.#network = network;
+    this.#machines = machines;
+    this.#limits = limits;
+    this.#classes = classes;
+    this.#cdnDelayMs = cdnDelayMs;
+    this.#setCap = setCap;
+  }
+
+  /** What a node holds of an object; empty at first. */
+  stockOf(nodeIndex: number, object: number): Stock {
+    const key = `${nodeIndex}/${object}`;
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const node = this.#machines.nodes.get(nodeIndex);
+    const content = this.#scenario.content[object];
+    if (node === undefined || content === undefined) throw new Error('Assertion failed: node and object exist');
+    const parent = node.copy.parent < 0 ? undefined : this.stockOf(node.copy.parent, object);
+    const stock: Stock = {
+      index: this.stocks.length,
+      node,
+      nodeIndex,
+      object,
+      sizeBytes: content.sizeBytes,
+      parent,
+      children: [],
+      classes: [],
+      filledBytes: 0,
+      isComplete: false,
+      isEvicted: false,
+      isScattered: false,
+      lastUsedMs: 0,
+      refreshAtMs: Number.POSITIVE_INFINITY,
+      flowCount: 0,
+      waitersPerFetch: 1,
+      fetchesUnderWay: 0,
+    };
+    parent?.children.push(stock);
+    this.stocks.push(stock);
+    this.#byKey.set(key, stock);
+    return stock;
+  }
+
+  /** Finds a class's levels, uses and cap anew. */
+  apply(each: number, nowMs: number): void {
+    const flowClass = this.#classes[each] as FlowClass;
+    const amounts = new Map<number, number>();
+    const add = (resource: number, amount: number): void => {
+      if (resource >= 0 && amount > 0) amounts.set(resource, (amounts.get(resource) ?? 0) + amount);
+    };
+    const { stock, population, rangeBytes } = flowClass;
+    if (stock === undefined) {
+      flowClass.levels = [];
+      flowClass.cdnCoefficient = 1;
+      flowClass.missRatio = 1;
+      for (const link of this.#machines.linksBetween(-1, population.site)) add(link, 1);
+    } else {
+      for (const link of this.#machines.linksBetween(stock.node.copy.site, population.site)) add(link, 1);
+      this.#climb(flowClass, stock, nowMs, add, each);
+    }
+    add(this.#machines.cdn, flowClass.cdnCoefficient);
+    add(flowClass.deviceResource, 1);
+    const { machine } = this.#machines;
+    if (machine?.profile.harness !== undefined) {
+      const costs = machine.profile.harness;
+      add(machine.cpu, costs.clientMsPerByte + costs.clientMsPerRequest / rangeBytes);
+      add(machine.cpu, flowClass.cdnCoefficient * (costs.cdnMsPerByte + costs.cdnMsPerRequest / rangeBytes));
+    }
+    const resources = [...amounts.keys()].sort((a, b) => a - b);
+    this.#network.setUses(
+      each,
+      resources,
+      resources.map((resource) => amounts.get(resource) ?? 0),
+      nowMs,
+    );
+    this.#setCap(each, nowMs);
+  }
+
+  /** From the node that serves it up to the CDN, as far as something has to be fetched. */
+  #climb(
+    flowClass: FlowClass,
+    first: Stock,
+    nowMs: number,
+    add: (resource: number, amount: number) => void,
+    each: number,
+  ): void {
+    const levels: Level[] = [];
+    let stock: Stock | undefined = first;
+    let child: Stock | undefined;
+    let egress = 1;
+    while (stock !== undefined && egress > 0) {
+      const missing: number =
+        child === undefined ? this.#ownMissRatio(flowClass, stock, each, nowMs) : missRatioAtParent(child, stock);
+      if (child === undefined) flowClass.missRatio = missing;
+      const upstream: number = (egress * missing) / (missing === 0 ? 1 : this.#waiters(flowClass, stock, child));
+      levels.push({ stock, egress, upstream });
+      this.#addNode(stock, egress, upstream, flowClass.rangeBytes, add);
+      child = stock;
+      stock = stock.parent;
+      egress = upstream;
+    }
+    flowClass.levels = levels;
+    flowClass.cdnCoefficient = stock === undefined ? egress : 0;
+  }
+
+  #ownMissRatio(flowClass: FlowClass, stock: Stock, each: number, nowMs: number): number {
+    if (stock.isComplete || flowClass.phase === 'behind') return 0;
+    if (flowClass.phase === 'front') return 1;
+    const isIdle = (this.#network.classes.flowCount[each] as number) === 0;
+    return missRatio(stock, isIdle ? flowClass.sizeBytes : this.#network.meanLeft(each, nowMs));
+  }
+
+  /** Of those that miss at a stock, how many wait for one fetch. */
+  #waiters(flowClass: FlowClass, stock: Stock, child: Stock | undefined): number {
+    if (child === undefined && flowClass.phase === 'front') return Math.max(1, this.#frontCount(stock));
+    if (child !== undefined && !stock.isScattered) return Math.max(1, this.#frontsAt(stock));
+    return stock.waitersPerFetch;
+  }
+
+  #frontCount(stock: Stock): number {
+    return stock.classes.reduce((sum, each) => {
+      const isFront = this.#classes[each]?.phase === 'front';
+      return sum + (isFront ? (this.#network.classes.flowCount[each] as number) : 0);
+    }, 0);
+  }
+
+  /** Those that read at the frontier of a parent: its own devices as one, and each child that is as far. */
+  #frontsAt(stock: Stock): number {
+    const own = this.#frontCount(stock) > 0 ? 1 : 0;
+    const children = stock.children.filter(
+      (child) => child.filledBytes >= stock.filledBytes - 1 && this.#isFetching(child),
+    );
+    return own + children.length;
+  }
+
+  #isFetching(stock: Stock): boolean {
+    return (
+      !stock.isComplete && this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] ?? 0) > 0)
+    );
+  }
+
+  #addNode(
+    { node, nodeIndex }: Stock,
+    egress: number,
+    upstream: number,
+    rangeBytes: number,
+    add: (resource: number, amount: number) => void,
+  ): void {
+    const memoryMiss = this.#memoryMiss.get(nodeIndex) ?? 0;
+    const read = (egress - upstream) * memoryMiss;
+    add(node.nic, egress);
+    add(node.diskRead, read);
+    add(node.diskWrite, upstream);
+    add(node.wan, upstream);
+    const costs = node.profile?.cpu;
+    const cpu = node.cpu >= 0 ? node.cpu : (this.#machines.machine?.cpu ?? -1);
+    if (costs !== undefined && cpu >= 0) {
+      add(cpu, egress * (costs.msPerByte + costs.msPerRequest / rangeBytes));
+      add(cpu, read * costs.msPerByteRead);
+      add(cpu, upstream * (costs.msPerByteFetched + costs.msPerFetch / rangeBytes));
+    }
+    const { parent, site } = node.copy;
+    const above = parent < 0 ? -1 : (this.#machines.nodes.get(parent)?.copy.site ?? -1);
+    for (const link of this.#machines.linksBetween(above, site)) add(link, upstream);
+  }
+
+  /** Direct classes of a stock, and those of the nodes that fetch from it. */
+  classesBelow(stock: Stock): number[] {
+    return [...stock.classes, ...stock.children.flatMap((child) => this.classesBelow(child))];
+  }
+
+  /** Ms that a request of a class takes beside the transfer of its bytes. */
+  overheadMs({ stock, object, missRatio: missing }: FlowClass): number {
+    const cdnMs = this.#scenario.cdn.latencyMs + this.#cdnDelayMs(object);
+    return stock === undefined ? cdnMs : stock.node.hitMs + missing * (stock.node.missMs + cdnMs);
+  }
+
+  /** What is missing, or who asks, has changed: coefficients of everybody below. Ends a fill that is done. */
+  refresh(stock: Stock, nowMs: number): void {
+    if (!stock.isComplete && missingBytes(stock) < 0.5) {
+      stock.filledBytes = stock.sizeBytes;
+      stock.isComplete = true;
+      stock.isEvicted = false;
+    }
+    stock.flowCount = 0;
+    let blocked = 0;
+    for (const each of stock.classes) {
+      stock.flowCount += this.#network.classes.flowCount[each] as number;
+      blocked += this.#blockedRequests(each);
+    }
+    const own = { devices: stock.flowCount, blocked };
+    for (const child of stock.children) {
+      if (child.isComplete || child.fetchesUnderWay === 0) continue;
+      own.devices += 1;
+      own.blocked += child.fetchesUnderWay;
+    }
+    stock.waitersPerFetch = stock.isComplete ? 1 : waitersPerFetch(stock, own.blocked, own.devices);
+    stock.fetchesUnderWay = stock.isComplete ? 0 : own.blocked / stock.waitersPerFetch;
+    for (const each of this.classesBelow(stock)) this.apply(each, nowMs);
+  }
+
+  /** Requests of a class that wait for something to be fetched: all, where the way from the CDN is what limits it. */
+  #blockedRequests(each: number): number {
+    const flowClass = this.#classes[each] as FlowClass;
+    const { classes } = this.#network;
+    const requests = (classes.flowCount[each] as number) * flowClass.connections;
+    if (requests === 0 || flowClass.stock?.isComplete === true) return 0;
+    const missing = flowClass.missRatio;
+    if (this.#limits.all[this.#network.limitOf(each)]?.isUpstream === true) return requests;
+    const rate = this.#network.flowRate(each) || (classes.cap[each] as number) * flowClass.connections;
+    const requestMs = (flowClass.connections * flowClass.rangeBytes) / rate;
+    const waitMs = this.overheadMs({ ...flowClass, missRatio: 1 }) - (flowClass.stock?.node.hitMs ?? 0);
+    const atMissMs = missing * (waitMs + Math.max(0, requestMs - missing * waitMs));
+    return requests * Math.min(1, atMissMs / requestMs);
+  }
+
+  /** Bytes/ms that a node fetches of an object, at the rates that were resolved last. */
+  fillRate(stock: Stock): number {
+    let rate = 0;
+    for (const each of this.classesBelow(stock)) {
+      const count = this.#network.classes.flowCount[each] as number;
+      if (count === 0) continue;
+      const level = (this.#classes[each] as FlowClass).levels.find((every) => every.stock === stock);
+      if (level !== undefined) rate += count * this.#network.flowRate(each) * level.upstream;
+    }
+    return rate;
+  }
+
+  /** When its coefficients will have changed enough; Infinity when nothing is fetched. */
+  nextRefreshMs(stock: Stock, nowMs: number): number {
+    const rate = this.fillRate(stock);
+    const { parent } = stock;
+    if (rate <= 0) return Number.POSITIVE_INFINITY;
+    const missing = missingBytes(stock);
+    let stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
+    // A contiguous child that catches up with its parent's frontier begins to wait for it.
+    if (parent !== undefined && !parent.isComplete && !parent.isScattered && !stock.isScattered) {
+      const gap = parent.filledBytes - stock.filledBytes;
+      if (gap > 1) stepBytes = Math.min(stepBytes, gap);
+    }
+    return nowMs + Math.max(stepBytes, 1e-3) / rate;
+  }
+
+  /** Memory holds a share of what is in use: when an object comes into use or grows. */
+  noteMemory(nodeIndex: number, inUse: readonly Stock[]): boolean {
+    const node = this.#machines.nodes.get(nodeIndex);
+    if (node === undefined || node.pageCacheBytes === Number.POSITIVE_INFINITY) return false;
+    const ratio = memoryMissRatio(node, inUse);
+    const before = this.#memoryMiss.get(nodeIndex) ?? 0;
+    if (Math.abs(ratio - before) <= refreshRatio * Math.max(ratio, before)) return false;
+    this.#memoryMiss.set(nodeIndex, ratio);
+    return true;
+  }
+
+  /** Keeps a node within its drives; returns the stocks that lost something. */
+  evictFrom(nodeIndex: number): Stock[] {
+    const node = this.#machines.nodes.get(nodeIndex);
+    const stocks = this.stocks.filter((stock) => stock.nodeIndex === nodeIndex);
+    if (node === undefined) return [];
+    return evict(stocks, node.drivesBytes, (stock) => this.#isUsed(stock));
+  }
+
+  #isUsed(stock: Stock): boolean {
+    return this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] as number) > 0);
+  }
+
+  stocksInUse(nodeIndex: number): Stock[] {
+    return this.stocks.filter((stock) => stock.nodeIndex === nodeIndex && this.#isUsed(stock));
+  }
+}

@@ -1,0 +1,239 @@
+// The virtual world: a scenario in virtual time, by a model of everything around the policy (docs/model.md). From a scenario
+// to what came of it, as the live world gives it.
+//
+//   lay out copies and populations ─▶ fall into components ─▶ simulate each ─▶ measure
+
+import { setImmediate } from 'node:timers/promises';
+import { OperatorError } from '../../../common/errors.ts';
+import { formatCount, formatDuration } from '../../../common/units.ts';
+import { policyOf } from '../../device/policies.ts';
+import type { RunPurpose } from '../../judge/judge.ts';
+import type { LimitReport, Run, Series } from '../../result/result.ts';
+import type { HardwareProfile } from '../../scenario/profile.ts';
+import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
+import { describeEvent } from '../event-words.ts';
+import { arrivalsOf } from '../fleet-plan.ts';
+import { encodeHistogram } from '../histogram.ts';
+import { Limits } from './limits.ts';
+import { SeriesGrid } from './series-grid.ts';
+import { Simulation } from './simulation.ts';
+import { Tally } from './tally.ts';
+import { components, layOut, type Topology } from './topology.ts';
+import { measureVirtual } from './virtual-metrics.ts';
+
+export type VirtualProgress = { readonly virtualMs: number; readonly doneRatio: number };
+
+export type VirtualOptions = {
+  /** Of a prediction: the machine on which the live world runs. */
+  readonly machine?: HardwareProfile | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: VirtualProgress) => void) | undefined;
+};
+
+export type VirtualRun = {
+  readonly run: Omit<Run, 'expectations'>;
+  readonly eventCount: number;
+  readonly interrupted: boolean;
+};
+
+/** Events between two looks at the clock and the signal. */
+const eventsPerTurn = 20_000;
+
+/** Why a scenario cannot run in the virtual world; undefined when it can. */
+export function whyNotVirtual(scenario: Scenario): string | undefined {
+  const problems = [
+    ...scenario.nodes.flatMap(({ id, url }) =>
+      url === undefined ? [] : [`node ${id} is a real one (${url}): the virtual world has models only`],
+    ),
+    ...scenario.events.flatMap((event) =>
+      event.kind === 'cdn' && event.count !== undefined
+        ? [`events: ${describeEvent(event)}: single requests (count) exist in the live world only`]
+        : [],
+    ),
+  ];
+  return problems.length === 0 ? undefined : problems.join('; ');
+}
+
+/** Runs a scenario in the virtual world. Throws an OperatorError when it asks for what the model does not have. */
+export async function runVirtual(scenario: Scenario, options: VirtualOptions = {}): Promise<VirtualRun> {
+  const problem = whyNotVirtual(scenario);
+  if (problem !== undefined)
+    throw new OperatorError('NOT_VIRTUAL', `This scenario cannot run in the virtual world: ${problem}`);
+  const startedMs = performance.now();
+  const topology = layOut(scenario);
+  const { machine } = options;
+  const parts = components(topology, scenario.cdn.egressBytesPerMs !== undefined || machine !== undefined);
+  const limits = new Limits();
+  const grid = new SeriesGrid(expectedSpanMs(scenario));
+  const copies = (id: string): number => topology.nodes.filter(({ spec }) => spec.id === id).length;
+  const tally = new Tally(scenario, grid, parts.length === 1, copies);
+  const isWindow = machine !== undefined && scenario.live !== undefined;
+  boundMeters(scenario, tally, isWindow);
+  const arrivals = arrivalsByGroup(scenario);
+  let eventCount = 0;
+  let interrupted = false;
+  for (const [index, component] of parts.entries()) {
+    const simulation = new Simulation({ scenario, topology, limits, tally, arrivals, machine }, component);
+    while (!simulation.advance(eventsPerTurn)) {
+      options.onProgress?.({ virtualMs: simulation.nowMs, doneRatio: index / parts.length });
+      await setImmediate();
+      if (options.signal?.aborted === true) {
+        interrupted = true;
+        break;
+      }
+    }
+    eventCount += simulation.eventCount;
+    if (interrupted) break;
+  }
+  const { metrics, unavailable, problems } = measureVirtual(scenario, tally, isWindow);
+  for (const { group, devices, why } of tally.stuck) {
+    problems.push(`${formatCount(devices)} devices of ${group} can never finish: they ${why}`);
+  }
+  const run: Omit<Run, 'expectations'> = {
+    world: 'virtual',
+    purpose: machine === undefined ? 'claim' : ('prediction' satisfies RunPurpose),
+    metrics,
+    unavailable,
+    series: seriesOf(scenario, tally),
+    histograms: {
+      'range.serviceMs': encodeHistogram(tally.service.toHistogram()),
+      'range.latencyMs': encodeHistogram(tally.latency.toHistogram()),
+    },
+    limits: limitReports(limits, tally),
+    timeline: scenario.events
+      .filter((event) => event.atMs <= tally.endMs)
+      .map((event) => ({ atMs: event.atMs, what: describeEvent(event) })),
+    notes: notesOf(scenario, topology, machine),
+    problems: [...problems, ...failureLines(tally), ...lateEvents(scenario, tally)],
+    durationMs: tally.endMs,
+  };
+  void startedMs;
+  return { run, eventCount, interrupted };
+}
+
+/** Arrivals of a group are drawn once, for all its sites. */
+function arrivalsByGroup(scenario: Scenario): (groupIndex: number) => Float64Array {
+  const drawn = new Map<number, Float64Array>();
+  return (groupIndex) => {
+    const known = drawn.get(groupIndex);
+    if (known !== undefined) return known;
+    const times = arrivalsOf(scenario, scenario.fleet[groupIndex] as FleetGroup);
+    drawn.set(groupIndex, times);
+    return times;
+  };
+}
+
+/** A guess, for the step of the series: arrivals, and all bytes through the widest nodes. */
+function expectedSpanMs(scenario: Scenario): number {
+  const sizes = new Map(scenario.content.map(({ id, sizeBytes }) => [id, sizeBytes]));
+  let spanMs = 0;
+  for (const { arrive, devices, wants } of scenario.fleet) {
+    spanMs = Math.max(spanMs, arrive.atMs + arrive.overMs);
+    void devices;
+    void wants;
+    void sizes;
+  }
+  return spanMs;
+}
+
+/** Seconds in which the fleet is fully at it: from when 90 % has arrived (a window: from its start). */
+function boundMeters(scenario: Scenario, tally: Tally, isWindow: boolean): void {
+  const fromSecond = isWindow ? 0 : secondOfShare(scenario, 0.9) + 1;
+  for (const { meter } of tally.nodes) meter?.boundFrom(fromSecond);
+}
+
+/** The second by which a share of the devices is expected to have arrived: arrivals are spread evenly. */
+function secondOfShare(scenario: Scenario, share: number): number {
+  const total = scenario.fleet.reduce((sum, { devices }) => sum + devices, 0);
+  const arrivedBy = (ms: number): number =>
+    scenario.fleet.reduce((sum, { devices, arrive: { atMs, overMs } }) => {
+      if (ms < atMs) return sum;
+      return sum + devices * (overMs === 0 ? 1 : Math.min(1, (ms - atMs) / overMs));
+    }, 0);
+  let low = 0;
+  let high = Math.max(...scenario.fleet.map(({ arrive }) => arrive.atMs + arrive.overMs));
+  while (high - low > 100) {
+    const middle = (low + high) / 2;
+    if (arrivedBy(middle) >= share * total) high = middle;
+    else low = middle;
+  }
+  return Math.floor(high / 1000);
+}
+
+function seriesOf(scenario: Scenario, tally: Tally): Series {
+  const { grid } = tally;
+  const bits = (column: string): number[] => grid.perSecond(column).map((bytes) => bytes * 8);
+  const started = grid.totals('started');
+  const completed = grid.totals('completed');
+  const failed = grid.totals('failed');
+  const columns: Record<string, number[]> = {
+    'range.rangesPerSecond': grid.perSecond('ranges'),
+    'range.failuresPerSecond': grid.perSecond('failures'),
+    'devices.activeCount': started.map((count, step) => count - (completed[step] ?? 0) - (failed[step] ?? 0)),
+    'devices.completedCount': completed,
+    'fleet.fromCdnBitsPerSecond': bits('fromCdn'),
+    'cdn.egressBitsPerSecond': bits('cdn'),
+  };
+  for (const { id } of scenario.nodes) {
+    const egress = bits(`node.${id}.egress`);
+    const miss = bits(`node.${id}.miss`);
+    columns[`node.${id}.egressBitsPerSecond`] = egress;
+    columns[`node.${id}.hitBitsPerSecond`] = egress.map((value, step) => value - (miss[step] ?? 0));
+    columns[`node.${id}.missBitsPerSecond`] = miss;
+    columns[`node.${id}.upstreamBitsPerSecond`] = miss;
+  }
+  const bound = tally.boundBytes.map((_, limit) => grid.sums(`bound.${limit}`));
+  // The limit that bound most of what moved, by its place in `limits`; -1: nothing moved.
+  columns['limitIndex'] = Array.from({ length: grid.length }, (_, step) => {
+    let most = 0;
+    let index = -1;
+    for (const [limit, bytes] of bound.entries()) {
+      if ((bytes[step] ?? 0) <= most) continue;
+      most = bytes[step] ?? 0;
+      index = limit;
+    }
+    return index;
+  });
+  return { startSecond: 0, stepSeconds: grid.stepMs / 1000, columns };
+}
+
+function limitReports(limits: Limits, tally: Tally): LimitReport[] {
+  const total = tally.boundBytes.reduce((sum, bytes) => sum + (bytes ?? 0), 0);
+  return limits.all.map(({ name, capacity, unit, basis }, index) => ({
+    name,
+    ...(capacity === undefined ? {} : { capacity }),
+    unit,
+    basis,
+    boundRatio: total === 0 ? 0 : (tally.boundBytes[index] ?? 0) / total,
+  }));
+}
+
+function failureLines(tally: Tally): string[] {
+  return [...tally.failures].map(([what, count]) => `${formatCount(count)} × ${what}`);
+}
+
+function lateEvents(scenario: Scenario, tally: Tally): string[] {
+  return scenario.events
+    .filter((event) => event.atMs > tally.endMs)
+    .map((event) => `${describeEvent(event)} at ${formatDuration(event.atMs)} came after the end: it tested nothing`);
+}
+
+function notesOf(scenario: Scenario, topology: Topology, machine: HardwareProfile | undefined): string[] {
+  void topology;
+  const notes: string[] = [];
+  if (machine !== undefined) notes.push(`predicted for this machine: ${machine.source}`);
+  else {
+    for (const { id, hardware } of scenario.nodes) {
+      if (hardware === undefined) continue;
+      notes.push(`${id} is modelled as ${hardware.name} (${hardware.source})`);
+      if (hardware.cpu === undefined) notes.push(`the processor of ${id} does not limit: its profile has no costs`);
+    }
+  }
+  for (const client of new Set(scenario.fleet.map((group) => group.client))) {
+    const { assumptions } = policyOf(client);
+    if (assumptions.length === 0) continue;
+    const list = assumptions.map(({ name, value, unit }) => `${name} = ${formatCount(value)} ${unit}`);
+    notes.push(`assumed of the ${client} client: ${list.join(', ')}`);
+  }
+  return notes;
+}
