@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadScenario } from '../../simulator/scenario/load.ts';
+import { isProfileFile, loadProfile } from '../../simulator/scenario/load-profile.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const productFolders = ['common', 'cache', 'simulator', 'reports', 'bench'];
@@ -54,7 +55,7 @@ describe('the repository', () => {
 });
 
 describe('a scenario of the repository', () => {
-  const scenarios = filesOf('scenarios', '.yaml');
+  const scenarios = filesOf('scenarios', '.yaml').filter((path) => !isProfileFile(path));
 
   it('is there', () => {
     expect(scenarios).toContain('scenarios/smoke.yaml');
@@ -66,6 +67,16 @@ describe('a scenario of the repository', () => {
     const comment = /^(?:#.*\n)+/.exec(text)?.[0].replaceAll(/^# ?/gm, '').replaceAll('\n', ' ') ?? '';
     expect(comment).toMatch(/^[^?]+\?\s+Expected: \S/);
     expect(scenario.expect.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a hardware profile of the repository', () => {
+  it.each(filesOf('scenarios/profiles', '.yaml'))('%s is valid, and says where each figure comes from', (path) => {
+    const profile = loadProfile(join(root, path));
+    expect(read(path)).toMatch(/^# \S/);
+    // No document states them.
+    expect(profile.cpu).toBeUndefined();
+    expect(profile.basis['disk']).toBe(profile.diskReadBytesPerMs === undefined ? undefined : 'assumed');
   });
 });
 
