@@ -1,9 +1,10 @@
-// `sim validate SCENARIO…`: checks files and runs nothing.
+// `sim validate FILE…`: checks scenarios and hardware profiles, and runs nothing.
 
 import type { Command } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { formatCount } from '../../common/units.ts';
 import { loadScenario } from '../scenario/load.ts';
+import { isProfileFile, loadProfile } from '../scenario/load-profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
 /** Adds `validate`: one `ok` line per good file on standard output; all mistakes of all files, and exit code 2. */
@@ -11,11 +12,14 @@ export function addValidateCommand(program: Command): void {
   program
     .command('validate')
     .summary('check scenario files without running them')
-    .description('Checks scenario files: every mistake of every file, each with file:line:column. Runs nothing.')
-    .argument('<scenario...>', 'scenario files (YAML)')
+    .description(
+      'Checks scenario files: every mistake of every file, each with file:line:column. Runs nothing.\n' +
+        'A file in a folder named "profiles" is checked as a hardware profile.',
+    )
+    .argument('<scenario...>', 'scenario files, or hardware profiles (YAML)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim validate scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml\n\nExit code 2 when a file has a mistake.',
+      '\nExamples:\n  sim validate scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml scenarios/profiles/*.yaml\n\nExit code 2 when a file has a mistake.',
     )
     .action((paths: readonly string[]) => validate(paths));
 }
@@ -24,8 +28,10 @@ function validate(paths: readonly string[]): void {
   const messages: string[] = [];
   for (const path of paths) {
     try {
-      const { scenario } = loadScenario(path);
-      process.stdout.write(`${path}: ok (${summary(scenario)})\n`);
+      const found = isProfileFile(path)
+        ? `hardware profile, ${loadProfile(path).name}`
+        : summary(loadScenario(path).scenario);
+      process.stdout.write(`${path}: ok (${found})\n`);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       messages.push(error.message);

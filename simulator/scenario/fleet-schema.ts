@@ -26,7 +26,10 @@ const limitedHoursSchema = keys('hours with a limited bandwidth', {
   to: timeOfDay.describe('Time of day when it ends; earlier than from: on the next day'),
   insideRatio: share.describe('Share of the downlink that may be used within these hours'),
   outsideRatio: share.default(1).describe('Share of the downlink that may be used outside of them'),
-}).transform(({ from, to, ...ratios }) => ({ fromMs: from, toMs: to, ...ratios }));
+})
+  // The whole day, or no time at all: either is better said by a ratio.
+  .refine(({ from, to }) => from !== to, { error: 'from and to that differ' })
+  .transform(({ from, to, ...ratios }) => ({ fromMs: from, toMs: to, ...ratios }));
 
 /** Every policy of the file; all optional, as an event that changes some of them has it. */
 const policyShape = {

@@ -15,16 +15,18 @@ const limitSchema = keys('limits that hold in both worlds', {
   egress: quantity('rate', 'aboveZero').optional().describe('Most body bytes that the node may send to clients'),
 }).transform(({ egress }) => ({ egressBytesPerMs: egress }));
 
+/** One size a drive. Microsoft's node takes up to nine (facts, 3.5). */
+export const driveSizes = list('drive sizes such as 50 GB', quantity('bytes', 'aboveZero'), 1).max(9, {
+  error: 'at most 9 drives',
+});
+
 export const nodeSchema = keys('one cache node', {
   id: id('an id of the node').describe('Name of the node in this file'),
   site: id('an id of a site').optional().describe('Site where it stands; default: where the CDN is'),
   profile: id('the name of a hardware profile').optional().describe('Hardware profile; binds the virtual world'),
   egress: quantity('rate', 'aboveZero').optional().describe('Modelled rate to clients; binds the virtual world'),
   wan: quantity('rate', 'aboveZero').optional().describe('Modelled rate from upstream; binds the virtual world'),
-  drives: list('drive sizes such as 50 GB', quantity('bytes', 'aboveZero'), 1)
-    .max(9, { error: 'at most 9 drives' })
-    .optional()
-    .describe('Modelled drives, one size each; binds the virtual world'),
+  drives: driveSizes.optional().describe('Modelled drives, one size each; binds the virtual world'),
   cores: whole('a whole number of cores, 1 to 1024', 1, 1024)
     .optional()
     .describe('Modelled processor cores; binds the virtual world'),

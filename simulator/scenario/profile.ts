@@ -11,7 +11,7 @@ export type HardwareProfile = {
   readonly name: string;
   /** Document, or command and day of the measurement. */
   readonly source: string;
-  /** By key of the file; a key that is not there is `given`. */
+  /** By key of the file (`nic`, `disk` …); a key that is not there is `given`. Defaults of absent keys are `assumed`. */
   readonly basis: Readonly<Record<string, FigureBasis>>;
   /** The network card's rate in both directions, framing included. */
   readonly nicWireBytesPerMs?: number | undefined;

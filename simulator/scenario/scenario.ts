@@ -3,6 +3,7 @@
 
 import type { Address } from '../../common/address.ts';
 import type { Expectation } from '../judge/expectation.ts';
+import type { WorldName } from '../result/metrics.ts';
 import type { HardwareProfile } from './profile.ts';
 
 /** One question to the system, with what must hold. */
@@ -14,6 +15,8 @@ export type Scenario = {
   readonly description?: string | undefined;
   /** The question that it answers. */
   readonly question?: string | undefined;
+  /** Those it may run in, at least one; default both. Sites, WAN rates and hours bind the virtual one only. */
+  readonly worlds: readonly WorldName[];
   /** Of every random stream; 0 to 2^53 - 1, default 1. */
   readonly seed: number;
   /** At least one. */
@@ -82,7 +85,7 @@ export type NodeSpec = {
   /** Name of a hardware profile, and what it says (the loader reads it). */
   readonly profile?: string | undefined;
   readonly hardware?: HardwareProfile | undefined;
-  /** Body bytes to clients; absent: as the profile says, else not limited. */
+  /** Body bytes to clients, in place of the profile's card and egress; absent: as these say, else not limited. */
   readonly egressBytesPerMs?: number | undefined;
   /** Body bytes from upstream; absent: as the profile says, else not limited. */
   readonly wanBytesPerMs?: number | undefined;

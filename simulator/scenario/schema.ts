@@ -80,6 +80,7 @@ export const scenarioSchema = keys('a scenario', {
   source: text('a text').optional().describe('Where the claim comes from'),
   description: text('a text').optional().describe('What the scenario is about'),
   question: text('a text').optional().describe('The question that it answers'),
+  worlds: list('worlds', worldWord, 1).prefault(['live', 'virtual']).describe('Worlds that it runs in; default: both'),
   seed: whole('a whole number, 0 or more', 0).default(1).describe('Seed of everything that is random'),
   content: list('content', contentSchema, 1).describe('Files that devices want'),
   cdn: cdnSchema.prefault({}).describe('The content delivery network'),

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { loadScenario } from '../../simulator/scenario/load.ts';
+import { loadScenario, parseScenario } from '../../simulator/scenario/load.ts';
+import { checkProfile, isProfileFile, loadProfile } from '../../simulator/scenario/load-profile.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const productFolders = ['common', 'cache', 'simulator', 'reports', 'bench'];
@@ -54,7 +55,7 @@ describe('the repository', () => {
 });
 
 describe('a scenario of the repository', () => {
-  const scenarios = filesOf('scenarios', '.yaml');
+  const scenarios = filesOf('scenarios', '.yaml').filter((path) => !isProfileFile(path));
 
   it('is there', () => {
     expect(scenarios).toContain('scenarios/smoke.yaml');
@@ -66,6 +67,41 @@ describe('a scenario of the repository', () => {
     const comment = /^(?:#.*\n)+/.exec(text)?.[0].replaceAll(/^# ?/gm, '').replaceAll('\n', ' ') ?? '';
     expect(comment).toMatch(/^[^?]+\?\s+Expected: \S/);
     expect(scenario.expect.length).toBeGreaterThan(0);
+  });
+});
+
+describe('the documentation of scenarios', () => {
+  const text = read('docs/scenarios.md');
+  const scenarios = filesOf('scenarios', '.yaml').filter((path) => !isProfileFile(path));
+  const profiles = filesOf('scenarios/profiles', '.yaml');
+
+  it.each(scenarios)('lists %s with the verdict that it expects', (path) => {
+    const { expected } = loadScenario(join(root, path)).scenario;
+    expect(text).toMatch(new RegExp(`\\]\\(\\.\\./${path}\\) +\\| .*\\| ${expected} +\\|$`, 'm'));
+  });
+
+  it.each(profiles)('lists %s', (path) => expect(text).toContain(`](../${path})`));
+
+  const examples = [...text.matchAll(/^```yaml\n(name: [\s\S]*?)^```$/gm)].map((match) => match[1] ?? '');
+
+  it('has examples that are valid', () => {
+    const isProfile = (example: string) => !example.includes('fleet:');
+    expect(examples.length).toBeGreaterThan(3);
+    for (const example of examples) {
+      const check = () => (isProfile(example) ? checkProfile(example, 'x').mistakes : parseScenario(example, 'x'));
+      expect(check, example).not.toThrow();
+      if (isProfile(example)) expect(check()).toEqual([]);
+    }
+  });
+});
+
+describe('a hardware profile of the repository', () => {
+  it.each(filesOf('scenarios/profiles', '.yaml'))('%s is valid, and says where each figure comes from', (path) => {
+    const profile = loadProfile(join(root, path));
+    expect(read(path)).toMatch(/^# \S/);
+    // No document states them.
+    expect(profile.cpu).toBeUndefined();
+    expect(profile.basis['disk']).toBe(profile.diskReadBytesPerMs === undefined ? undefined : 'assumed');
   });
 });
 

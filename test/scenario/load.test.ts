@@ -3,26 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { OperatorError } from '../../common/errors.ts';
-import { loadScenario, parseScenario } from '../../simulator/scenario/load.ts';
-import type { Scenario } from '../../simulator/scenario/scenario.ts';
+import { loadScenario } from '../../simulator/scenario/load.ts';
+import { errorsOf, parse, small } from './scenario-text.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-load-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const parse = (text: string, overrides: readonly string[] = []): Scenario =>
-  parseScenario(text, 'a.yaml', overrides).scenario;
-
-/** The whole error output of a scenario that has mistakes. */
-function errorsOf(text: string, overrides: readonly string[] = []): string {
-  try {
-    parse(text, overrides);
-  } catch (error) {
-    if (error instanceof OperatorError) return error.message;
-    throw error;
-  }
-  return 'no error';
-}
 
 /** Word for word as in the contract. */
 const contractExample = `# Can one node feed 35,000 devices 2 GB each within a day?  Expected: yes, with 4 minutes to spare at 6.5 Gbit/s.
@@ -70,20 +55,12 @@ events:
 expected: fail                          # this scenario shows something that does not work; default pass
 `;
 
-const small = `name: Small
-content:
-  - { id: update, size: 1 MB }
-nodes:
-  - { id: hq }
-fleet:
-  - { id: office, devices: 2, cacheHosts: [hq], wants: [update] }
-`;
-
 describe('a scenario file', () => {
   it('loads as the contract shows it, in inner units', () => {
     expect(parse(contractExample)).toEqual({
       name: 'Large enterprise, 35,000 devices',
       source: 'Microsoft Connected Cache for Enterprises, hardware recommendation',
+      worlds: ['live', 'virtual'],
       seed: 7,
       content: [
         {
@@ -94,19 +71,28 @@ describe('a scenario file', () => {
         },
       ],
       cdn: { egressBytesPerMs: 1_250_000, latencyMs: 20 },
-      nodes: [{ id: 'hq', profile: 'large-enterprise', egressBytesPerMs: 812_500 }],
+      sites: [],
+      nodes: [
+        {
+          id: 'hq',
+          profile: 'large-enterprise',
+          egressBytesPerMs: 812_500,
+          hardware: expect.objectContaining({ id: 'large-enterprise', nicWireBytesPerMs: 625_000 }),
+        },
+      ],
       fleet: [
         {
           id: 'office',
           devices: 35_000,
           client: 'windows',
           cacheHosts: ['hq'],
-          downlinkBytesPerMs: 125_000,
+          downlink: { bytesPerMsMin: 125_000, bytesPerMsMax: 125_000 },
           wants: ['feature-update'],
           arrive: { atMs: 0, overMs: 300_000 },
           policy: { priority: 'background' },
         },
       ],
+      startsAtMs: 0,
       events: [],
       live: { windowMs: 60_000, demandBytesPerMs: 875_000 },
       expect: [
@@ -153,10 +139,10 @@ describe('a scenario file', () => {
       { kind: 'restart', atMs: 40_000, node: 'hq' },
       { kind: 'freeze', atMs: 45_000, node: 'hq' },
       { kind: 'thaw', atMs: 50_000, node: 'hq' },
-      { kind: 'cut', atMs: 3_600_000, node: 'hq', link: 'wan' },
+      { kind: 'cut', atMs: 3_600_000, link: { kind: 'wan', node: 'hq' } },
       { kind: 'cdn', atMs: 3_600_000, fault: { kind: 'status', status: 503 }, forMs: 600_000 },
       { kind: 'version', atMs: 3_600_000, content: 'feature-update' },
-      { kind: 'join', atMs: 7_200_000, node: 'hq', link: 'wan' },
+      { kind: 'join', atMs: 7_200_000, link: { kind: 'wan', node: 'hq' } },
     ]);
     expect(scenario.expected).toBe('fail');
   });
@@ -249,7 +235,7 @@ expect:
   - { world: virtual, that: fleet.finish <= 24 h }
 `;
     expect(errorsOf(text)).toMatchInlineSnapshot(`
-      "a.yaml:2:1  sede: expected one of the keys name, source, description, question, seed, content, cdn, nodes, fleet, events, live, expect, expected, found the unknown key "sede"; did you mean seed?
+      "a.yaml:2:1  sede: expected one of the keys name, source, description, question, worlds, seed, content, cdn, sites, nodes, fleet, startsAt, events, live, expect, expected, found the unknown key "sede"; did you mean seed?
       a.yaml:4:25  content.0.size: expected a size above zero with a unit, such as 2 GB, 500 MB or 1 MiB, found the bare number 2
       a.yaml:5:16  cdn.egress: expected a rate above zero with a unit, such as 6.5 Gbit/s, 100 Mbit/s or 2 MB/s, found "10 Gbps"; did you mean 10 Gbit/s?
       a.yaml:7:23  nodes.0.egress: expected a rate above zero with a unit, such as 6.5 Gbit/s, 100 Mbit/s or 2 MB/s, found "0 Gbit/s"
@@ -257,7 +243,7 @@ expect:
       a.yaml:11:13  fleet.0.client: expected windows or linux, found "window"; did you mean windows?
       a.yaml:12:18  fleet.0.cacheHosts.0: expected a node of this file (hq), found "hqq"; did you mean hq?
       a.yaml:13:12  fleet.0.wants: expected a list of ids of content, at least 1, found an empty list
-      a.yaml:15:26  events.0.restart: expected a node that an event killed before, found hq, running by then
+      a.yaml:15:26  events.0.restart: expected a node that an event killed or drained before, found hq, running by then
       a.yaml:17:5  expect.0: expected a ratio from 0 to 1 for devices.completedRatio, found "100 %"; did you mean 1?
       a.yaml:18:29  expect.1.that: expected a metric ("sim metrics" lists them all), found "fleet.finish"; did you mean fleet.finishMs?
       a.yaml: 11 mistakes, nothing was run"

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
@@ -59,6 +59,22 @@ describe('sim validate', () => {
       /gone.yaml: expected a scenario file that can be read, found ENOENT; did you mean /good.yaml?
       "
     `);
+  });
+});
+
+describe('sim validate of a hardware profile', () => {
+  it('knows it by its folder', async () => {
+    mkdirSync(join(folder, 'profiles'));
+    const profile = scenarioFile('profiles/rack.yaml', 'name: Rack 7\nsource: here\nnic: 10 Gbit/s\n');
+    expect(await sim('validate', profile)).toEqual({
+      exitCode: 0,
+      stdout: `${profile}: ok (hardware profile, Rack 7)\n`,
+      stderr: '',
+    });
+    const bad = scenarioFile('profiles/bad.yaml', 'name: Bad\nsource: here\nnic: 10\n');
+    const { exitCode, stderr } = await sim('validate', bad);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('bad.yaml:3:6  nic: expected a rate above zero');
   });
 });
 
