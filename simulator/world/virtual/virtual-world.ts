@@ -182,7 +182,7 @@ function seriesOf(scenario: Scenario, tally: Tally): Series {
     columns[`node.${id}.missBitsPerSecond`] = miss;
     columns[`node.${id}.upstreamBitsPerSecond`] = miss;
   }
-  const bound = tally.boundBytes.map((_, limit) => grid.sums(`bound.${limit}`));
+  const bound = Array.from(tally.boundBytes, (_, limit) => grid.sums(`bound.${limit}`));
   // The limit that bound most of what moved, by its place in `limits`; -1: nothing moved.
   columns['limitIndex'] = Array.from({ length: grid.length }, (_, step) => {
     let most = 0;
