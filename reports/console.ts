@@ -2,9 +2,22 @@
 
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { formatDuration } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
+import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
-import { actualText, headroomText, keyFacts, resultWords, verdictWords } from './words.ts';
+import {
+  actualText,
+  differenceText,
+  headroomText,
+  keyFacts,
+  limitLines,
+  metricText,
+  purposeWords,
+  resultWords,
+  shownVerdicts,
+  verdictWords,
+} from './words.ts';
 
 const columns = 80;
 
@@ -15,17 +28,23 @@ export function printSummary(result: Result, stream: NodeJS.WriteStream, out: st
     verdict === 'pass' ? colours.green(text) : verdict === 'fail' ? colours.red(text) : colours.yellow(text);
   const lines: string[] = ['', colours.bold(result.scenario.name)];
   for (const run of result.runs) {
-    lines.push('', ...factLines(run));
+    lines.push('', colours.bold(purposeWords[run.purpose]), '', ...factLines(run));
+    const limits = limitLines(run);
+    if (limits.length > 0) lines.push('', 'What limited it', ...wrapped(limits));
     if (run.timeline.length > 0) {
       lines.push('', 'Events');
-      for (const { atMs, what } of run.timeline) lines.push(`  ${(atMs / 1000).toFixed(1).padStart(7)} s  ${what}`);
+      for (const { atMs, what } of run.timeline) lines.push(`  ${formatDuration(atMs).padStart(12)}  ${what}`);
     }
     if (run.problems.length > 0) lines.push('', 'What went wrong on the way', ...wrapped(run.problems));
     if (run.notes.length > 0) lines.push('', 'Notes', ...wrapped(run.notes));
-    lines.push('', expectationTable(run.expectations, paint));
-    for (const { text, reason } of run.expectations) {
+    const shown = run.purpose === 'prediction' ? [] : shownVerdicts(run, result.runs);
+    if (shown.length > 0) lines.push('', expectationTable(shown, paint));
+    for (const { text, reason } of shown) {
       if (reason !== undefined) lines.push(...wrapped([`${text}: ${reason}`]));
     }
+  }
+  if (result.prediction !== undefined) {
+    lines.push('', colours.bold('Prediction against measurement'), '', predictionTable(result.prediction));
   }
   const word = resultWords[result.verdict];
   const [first = '', ...more] = wrapped([`${word}  ${result.reason}`], '', '  ');
@@ -64,6 +83,22 @@ function expectationTable(
   for (const verdict of verdicts) {
     const word = paint(verdict.verdict, verdictWords[verdict.verdict]);
     table.push([verdict.text, actualText(verdict), headroomText(verdict), word]);
+  }
+  return table.toString();
+}
+
+function predictionTable(prediction: readonly PredictedMetric[]): string {
+  const table = new Table({
+    head: ['metric', 'predicted', 'measured', 'by'],
+    style: { head: [], border: [], compact: true },
+    colWidths: [39, 13, 13, 10],
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  });
+  for (const each of prediction) {
+    const { name, predicted, measured } = each;
+    table.push([name, metricText(name, predicted), metricText(name, measured), differenceText(each)]);
   }
   return table.toString();
 }

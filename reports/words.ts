@@ -2,8 +2,9 @@
 
 import { formatBitsPerSecond, formatBytes, formatCount, formatDuration } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
-import type { MetricUnit } from '../simulator/result/metrics.ts';
-import type { Result } from '../simulator/result/result.ts';
+import type { PredictedMetric } from '../simulator/judge/prediction.ts';
+import { findMetric, type MetricUnit } from '../simulator/result/metrics.ts';
+import type { Result, Run } from '../simulator/result/result.ts';
 
 /** A value in its metric's unit, for people. */
 export function valueText(value: number, unit: MetricUnit): string {
@@ -48,6 +49,48 @@ export const resultWords: Readonly<Record<Result['verdict'], string>> = {
   inconclusive: 'INCONCLUSIVE',
   interrupted: 'INTERRUPTED',
 };
+
+/** What a run was for, as a heading. */
+export const purposeWords: Readonly<Record<Run['purpose'], string>> = {
+  claim: 'Virtual world: the claim, with the modelled machines',
+  measurement: 'Live world: the measurement, on this machine',
+  prediction: 'Virtual world: what this machine was predicted to do',
+};
+
+/** Limits that bound something, most first: an answer that repeats an input is bound by what was given. */
+export function limitLines({ limits }: Run): string[] {
+  const bound = (limits ?? []).filter(({ boundRatio }) => boundRatio >= 0.0005);
+  return bound
+    .sort((a, b) => b.boundRatio - a.boundRatio)
+    .map(({ name, capacity, unit, basis, boundRatio }) => {
+      const of = unit === 'cores' ? `${capacity} cores` : formatBitsPerSecond(capacity ?? 0);
+      const number = capacity === undefined ? '' : ` of ${of}`;
+      return `${(boundRatio * 100).toFixed(1)} % of the bytes: ${name}${number}, ${basis}`;
+    });
+}
+
+/** Verdicts to show of a run: without those that it cannot give and another run gave. */
+export function shownVerdicts(run: Run, runs: readonly Run[]): readonly ExpectationVerdict[] {
+  return run.expectations.filter((verdict, index) => {
+    if (verdict.verdict !== 'notJudged') return true;
+    const others = runs.filter((other) => other !== run).map((other) => other.expectations[index]);
+    if (others.some((other) => other !== undefined && other.verdict !== 'notJudged')) return false;
+    // Nobody judged it: the first run says so.
+    return runs[0] === run;
+  });
+}
+
+/** `+1.2 %`: predicted by measured. */
+export function differenceText({ lnRatio }: PredictedMetric): string {
+  const percent = (Math.exp(lnRatio) - 1) * 100;
+  return `${percent >= 0 ? '+' : ''}${percent.toFixed(Math.abs(percent) < 100 ? 1 : 0)} %`;
+}
+
+/** A value of a metric by its name. */
+export function metricText(name: string, value: number): string {
+  const unit = findMetric(name)?.unit;
+  return unit === undefined ? formatCount(value) : valueText(value, unit);
+}
 
 /** A line of the summary: what, and its value. */
 export type Fact = readonly [what: string, value: string];

@@ -1,7 +1,8 @@
-// The course of a live run on standard error: one line, redrawn on a terminal; elsewhere a line every ten seconds.
+// The course of a run on standard error: one line, redrawn on a terminal; elsewhere a line every ten seconds.
 
-import { formatBitsPerSecond, formatCount } from '../../common/units.ts';
+import { formatBitsPerSecond, formatCount, formatDuration } from '../../common/units.ts';
 import type { LiveProgress } from '../world/live/live-world.ts';
+import type { VirtualProgress } from '../world/virtual/virtual-world.ts';
 
 const plainIntervalMs = 10_000;
 
@@ -21,16 +22,24 @@ export class ProgressLine {
   }
 
   show(progress: LiveProgress): void {
+    this.#showLine(progressText(progress), progress.phase);
+  }
+
+  showVirtual({ virtualMs, doneRatio }: VirtualProgress): void {
+    const part = doneRatio > 0 ? `, ${(doneRatio * 100).toFixed(0)} % of the parts done` : '';
+    this.#showLine(`virtual time ${formatDuration(virtualMs)}${part}`, 'virtual');
+  }
+
+  #showLine(line: string, phase: string): void {
     if (this.#stream === undefined) return;
-    const line = progressText(progress);
     if (this.#stream.isTTY) {
       this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 80) - 1)}\x1b[K`);
       this.#isOpen = true;
       return;
     }
     const nowMs = performance.now();
-    if (progress.phase === this.#phase && nowMs - this.#shownAtMs < plainIntervalMs) return;
-    this.#phase = progress.phase;
+    if (phase === this.#phase && nowMs - this.#shownAtMs < plainIntervalMs) return;
+    this.#phase = phase;
     this.#shownAtMs = nowMs;
     this.#stream.write(`${line}\n`);
   }

@@ -3,19 +3,21 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { exitCodes, OperatorError } from '../../common/errors.ts';
+import { OperatorError } from '../../common/errors.ts';
+import { formatDuration } from '../../common/units.ts';
 import { printSummary } from '../../reports/console.ts';
 import { devicesCsv } from '../../reports/devices-csv.ts';
 import { summaryMarkdown } from '../../reports/summary-markdown.ts';
-import { withInvariants } from '../judge/invariants.ts';
-import { type ExpectationVerdict, judgeRun, type OverallVerdict, overallVerdict } from '../judge/judge.ts';
-import { thisMachine } from '../result/machine.ts';
-import { type Result, type Run, resultSchema } from '../result/result.ts';
-import { toolVersion } from '../result/tool-version.ts';
+import type { DeviceRow } from '../result/device-row.ts';
 import { makeFolder, writeWhole } from '../result/write-whole.ts';
-import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
+import { loadScenario } from '../scenario/load.ts';
+import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { type LiveRun, runLive } from '../world/live/live-world.ts';
+import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
+import { runLive } from '../world/live/live-world.ts';
+import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
+import { conclude, type FinishedRun } from './conclude-run.ts';
+import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { ProgressLine } from './progress-line.ts';
 
 type RunOptions = {
@@ -26,9 +28,8 @@ type RunOptions = {
   readonly devices: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly profile?: string;
 };
-
-const noVirtualWorld = 'the virtual world does not exist yet: only the live world ran';
 
 export function addRunCommand(program: Command): void {
   program
@@ -36,11 +37,18 @@ export function addRunCommand(program: Command): void {
     .description('Runs a scenario, shows its course and its verdicts, and writes the results.')
     .argument('<scenario>', 'a scenario file')
     .addOption(
-      new Option('--world <world>', 'live: real connections on this machine').choices(['live', 'virtual', 'both']),
+      new Option(
+        '--world <world>',
+        'live: real connections on this machine; virtual: the modelled machines, in virtual time (default: both, where possible)',
+      ).choices(['live', 'virtual', 'both']),
     )
     .option('--out <folder>', 'where the results go (default: out/<scenario>-<time>)')
     .option('--seed <n>', 'another seed than the file has')
     .option('--set <path=value>', 'changes a value of the file; may be repeated', (v, all: string[]) => [...all, v], [])
+    .option(
+      '--profile <file>',
+      `profile of this machine, for a prediction (default: ${machineProfileName}, if it is there)`,
+    )
     .option('--devices', 'also write devices.csv, a row per device', false)
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false)
@@ -51,6 +59,7 @@ Examples:
   $ sim run scenarios/smoke.yaml                        a small fleet, in seconds
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
+  $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
 Exit codes: 0 expectations hold, 1 one failed, 2 bad usage or scenario, 3 could not be carried out, 4 inconclusive,
@@ -64,9 +73,8 @@ async function run(path: string, options: RunOptions): Promise<void> {
     path,
     options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`],
   );
-  if (options.world === 'virtual') {
-    throw new OperatorError('NO_VIRTUAL_WORLD', 'The virtual world does not exist yet: run with --world live.');
-  }
+  const worlds = chooseWorlds(loaded.scenario, options.world);
+  const machine = worlds.live && worlds.virtual ? machineProfile(options.profile) : undefined;
   const startedAt = new Date();
   const out = options.out ?? join('out', `${fileName(loaded.path)}-${timeName(startedAt)}`);
   const unmakeFolder = makeFolder(out);
@@ -75,20 +83,18 @@ async function run(path: string, options: RunOptions): Promise<void> {
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
   try {
-    const live = await runLive(loaded.scenario, {
-      signal: interrupt.signal,
-      onProgress: (state) => progress.show(state),
-      deviceRows: options.devices,
-    });
+    const { finished, rows } = await runWorlds(loaded.scenario, worlds, machine, options, interrupt.signal, progress);
     progress.end();
-    const { result, exitCode } = conclude(loaded, live, startedAt, options.world);
+    const { result, exitCode } = conclude(loaded, finished, startedAt);
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
-    if (options.devices) writeWhole(join(out, 'devices.csv'), devicesCsv(live.rows));
+    if (options.devices) writeWhole(join(out, 'devices.csv'), devicesCsv(rows));
     if (options.json) process.stdout.write(json);
     else if (!options.quiet) printSummary(result, process.stdout, out);
-    if (live.broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${live.broken}\n`);
+    for (const { broken } of finished) {
+      if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
+    }
     process.exitCode = exitCode;
   } finally {
     progress.end();
@@ -97,72 +103,56 @@ async function run(path: string, options: RunOptions): Promise<void> {
   }
 }
 
-/** Judges, and puts the whole result together. */
-function conclude(
-  loaded: LoadedScenario,
-  live: LiveRun,
-  startedAt: Date,
-  world: RunOptions['world'],
-): { result: Result; exitCode: number } {
-  const { scenario } = loaded;
-  const cut = live.interrupted || live.broken !== undefined;
-  const verdicts = judgeRun(withInvariants(scenario.expect), {
-    ...live.run,
-    generatorSaturated: live.generatorSaturated,
-  });
-  const judged: Run = {
-    ...live.run,
-    notes: world === 'both' ? [...live.run.notes, noVirtualWorld] : live.run.notes,
-    expectations: cut ? verdicts.map(whenCutShort) : verdicts,
+/** The claim first: it takes a second, and refuses what makes no sense before anything real is started. */
+async function runWorlds(
+  scenario: Scenario,
+  worlds: ChosenWorlds,
+  machine: HardwareProfile | undefined,
+  options: RunOptions,
+  signal: AbortSignal,
+  progress: ProgressLine,
+): Promise<{ readonly finished: readonly FinishedRun[]; readonly rows: readonly DeviceRow[] }> {
+  const finished: FinishedRun[] = [];
+  let rows: readonly DeviceRow[] = [];
+  const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
+    const virtual = await runVirtual(scenario, {
+      machine: predictedFor,
+      signal,
+      deviceRows: options.devices && !worlds.live,
+      onProgress: (state) => progress.showVirtual(state),
+    });
+    const { interrupted } = virtual;
+    finished.push({ run: withNotes(virtual.run, worlds), generatorSaturated: false, interrupted, broken: undefined });
+    return virtual;
   };
-  const overall = overallOf(judged.expectations, scenario);
-  const result: Result = {
-    schema: resultSchema,
-    tool: { name: 'delivery-optimization-simulator', version: toolVersion },
-    scenario: { name: scenario.name, path: loaded.path, sha256: loaded.sha256, text: loaded.text },
-    overrides: loaded.overrides,
-    seed: scenario.seed,
-    command: repeatCommand(loaded),
-    startedAt: startedAt.toISOString(),
-    machine: thisMachine(),
-    verdict: live.interrupted ? 'interrupted' : live.broken !== undefined ? 'inconclusive' : overall.verdict,
-    reason: live.interrupted ? 'interrupted before its end' : (live.broken ?? overall.reason),
-    runs: [judged],
-  };
-  const exitCode = live.interrupted
-    ? exitCodes.interrupted
-    : cut && overall.exitCode !== exitCodes.failed
-      ? exitCodes.cannotRun
-      : overall.exitCode;
-  return { result, exitCode };
+  if (worlds.virtual) {
+    const virtual = await inVirtualTime(undefined);
+    rows = virtual.rows;
+    if (!worlds.live && !virtual.interrupted) refuseLateEvents(virtual);
+  }
+  if (worlds.live && !signal.aborted) {
+    const live = await runLive(scenario, {
+      signal,
+      onProgress: (state) => progress.show(state),
+      deviceRows: options.devices,
+    });
+    rows = live.rows;
+    finished.push({ ...live, run: withNotes(live.run, worlds) });
+    if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
+  }
+  return { finished, rows };
 }
 
-/** Half a run says nothing about the whole one; but a wrong byte, and books that do not balance, stay wrong. */
-function whenCutShort(verdict: ExpectationVerdict): ExpectationVerdict {
-  const staysValid = /^(integrity|accounting)\./.test(verdict.metric);
-  if (staysValid || verdict.verdict === 'notJudged') return verdict;
-  return { ...verdict, verdict: 'inconclusive', reason: 'the run was cut short' };
+function withNotes(run: FinishedRun['run'], { notes }: ChosenWorlds): FinishedRun['run'] {
+  return notes.length === 0 ? run : { ...run, notes: [...run.notes, ...notes] };
 }
 
-/** A scenario none of whose own expectations could be judged has not passed, though the invariants hold. */
-function overallOf(verdicts: readonly ExpectationVerdict[], scenario: Scenario): OverallVerdict {
-  const overall = overallVerdict([verdicts], scenario.expected);
-  const own = verdicts.slice(0, scenario.expect.length);
-  const noneJudged = own.length > 0 && own.every((each) => each.verdict === 'notJudged');
-  return noneJudged && overall.verdict === 'pass' ? overallVerdict([], scenario.expected) : overall;
-}
-
-function repeatCommand({ path, overrides, scenario }: LoadedScenario): string {
-  const sets = Object.entries(overrides).flatMap(([key, value]) =>
-    key === 'seed' ? [] : [` --set ${quoted(`${key}=${value}`)}`],
-  );
-  return `sim run ${quoted(path)} --seed ${scenario.seed}${sets.join('')}`;
-}
-
-/** A word for the shell: in double quotes where that is enough (they work on Windows too). */
-function quoted(word: string): string {
-  if (/^[\w./=:-]+$/.test(word)) return word;
-  return /["$`\\!]/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
+/** An event after the end tests nothing; only the run can tell where the end is. */
+function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
+  if (lateEvents.length === 0) return;
+  const end = formatDuration(run.durationMs);
+  const lines = lateEvents.map((what) => `events: expected before the end of the run, after ${end}, found: ${what}`);
+  throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
 }
 
 function fileName(path: string): string {

@@ -76,4 +76,7 @@ export const resultForm: z.ZodType<Result> = z.strictObject({
   verdict: z.enum(['pass', 'fail', 'inconclusive', 'interrupted']),
   reason: z.string(),
   runs: z.array(runForm),
+  prediction: z
+    .array(z.strictObject({ name: metricName, predicted: z.number(), measured: z.number(), lnRatio: z.number() }))
+    .exactOptional(),
 });

@@ -2,6 +2,7 @@
 // as `result.json`; numbers are in the unit that the name says.
 
 import type { ExpectationVerdict, RunPurpose } from '../judge/judge.ts';
+import type { PredictedMetric } from '../judge/prediction.ts';
 import type { WorldName } from './metrics.ts';
 
 /** Version of the file's form. */
@@ -25,6 +26,8 @@ export type Result = {
   /** One sentence: what the verdict rests on. */
   readonly reason: string;
   readonly runs: readonly Run[];
+  /** When both ran: the prediction against the measurement. */
+  readonly prediction?: readonly PredictedMetric[];
 };
 
 export type ScenarioSource = {

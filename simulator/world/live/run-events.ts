@@ -11,6 +11,13 @@ export type TimelineEntry = { readonly atMs: number; readonly what: string };
 
 /** Refuses, before anything is started, what the live world cannot do. */
 export function refuseImpossible(scenario: Scenario): void {
+  const why = whyNotLive(scenario);
+  if (why === undefined) return;
+  throw new OperatorError('NOT_LIVE', `This scenario cannot run in the live world:\n  ${why}`);
+}
+
+/** Why a scenario cannot run in the live world, a reason a line; undefined when it can. */
+export function whyNotLive(scenario: Scenario): string | undefined {
   const problems: string[] = [];
   for (const event of scenario.events) {
     const virtualOnly = whyVirtualOnly(event);
@@ -22,8 +29,10 @@ export function refuseImpossible(scenario: Scenario): void {
   for (const group of scenario.fleet) {
     if (group.client === 'linux') problems.push(`fleet ${group.id}: client linux is not in the live world yet`);
   }
-  if (problems.length === 0) return;
-  throw new OperatorError('NOT_LIVE', `This scenario cannot run in the live world:\n  ${problems.join('\n  ')}`);
+  for (const { id, count } of scenario.sites) {
+    if (count > 1) problems.push(`sites ${id}: ${count} copies of a site exist in the virtual world only`);
+  }
+  return problems.length === 0 ? undefined : problems.join('\n  ');
 }
 
 function whyVirtualOnly(event: ScenarioEvent): string | undefined {

@@ -4,6 +4,9 @@ import type { FlowClass } from './flow-class.ts';
 import type { Network, NetworkListener } from './network.ts';
 import type { Tally } from './tally.ts';
 
+/** A node fetches at most so much by one request (docs/decisions.md). */
+const fetchBytesMax = 8 * 2 ** 20;
+
 export class Accounts implements NetworkListener {
   readonly #tally: Tally;
   readonly #classesNow: () => readonly FlowClass[];
@@ -50,6 +53,7 @@ export class Accounts implements NetworkListener {
     const group = this.#tally.groups[population.groupIndex];
     const network = this.#network;
     if (group === undefined || network === undefined) return;
+    this.#countRequests(flowClass, bytes);
     const isFromCdn = source < 0;
     if (isFromCdn) {
       group.bytesFromCdn += bytes;
@@ -72,6 +76,18 @@ export class Accounts implements NetworkListener {
     const ofCdn = bytes * cdnCoefficient;
     this.#cdnBytes += ofCdn;
     this.#cdnUnmetered += ofCdn;
+  }
+
+  /** Requests for pieces follow from their bytes; those for the rest of a file are counted where they begin. */
+  #countRequests({ levels, rangeBytes, cdnCoefficient, source, isWhole }: FlowClass, bytes: number): void {
+    const fetchBytes = Math.min(rangeBytes, fetchBytesMax);
+    for (const [place, { stock, egress, upstream }] of levels.entries()) {
+      const node = this.#tally.nodes[stock.node.copy.specIndex];
+      if (node === undefined || (isWhole && place === 0)) continue;
+      node.requestCount += (bytes * egress) / fetchBytes;
+      node.missRequestCount += (bytes * upstream) / fetchBytes;
+    }
+    if (!isWhole || source >= 0) this.#tally.cdnRequestCount += (bytes * cdnCoefficient) / fetchBytes;
   }
 
   /** By Little's law: connections under way = ranges per ms × ms of a range. */

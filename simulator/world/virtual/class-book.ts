@@ -87,6 +87,7 @@ export class ClassBook {
       want,
       object,
       sizeBytes,
+      isWhole,
       rangeBytes: isWhole ? sizeBytes : sizeBytes / pieces,
       connections: isWhole ? 1 : (group.connectionsPerFile ?? windowsConnectionsPerFile(pieces)),
       source,
@@ -182,8 +183,7 @@ export class ClassBook {
     };
     if (deviceResource < 0) lower(rate.bytesPerMs, rate.limit);
     const overheadMs = this.#supply?.overheadMs(flowClass) ?? 0;
-    const isWhole = rangeBytes > pieceBytes || policyOf(flowClass.population.group.client).transport.ranges === 'rest';
-    if (overheadMs > 0 && !isWhole) {
+    if (overheadMs > 0 && !flowClass.isWhole) {
       // One request at a time on a connection: the overhead is waited for each time (docs/model.md, "Requests").
       lower((connections * rangeBytes) / (overheadMs + rangeBytes / rate.bytesPerMs), 'requests');
     }

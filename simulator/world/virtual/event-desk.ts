@@ -97,8 +97,7 @@ export class EventDesk {
     for (const stock of supply.stocks) supply.refresh(stock, clock.nowMs);
     for (let each = 0; each < book.all.length; each += 1) {
       if ((network.classes.flowCount[each] as number) === 0) continue;
-      const { population, source, object, stock, phase, rangeBytes } = book.get(each);
-      const isRunningBody = rangeBytes > 2 ** 20;
+      const { population, source, object, stock, phase, isWhole: isRunningBody } = book.get(each);
       const node = source < 0 ? undefined : population.cacheHosts[source];
       const needsMore = stock !== undefined && !stock.isComplete && phase !== 'behind';
       const answer =
@@ -163,7 +162,7 @@ export class EventDesk {
       stock.filledBytes *= keptRatio;
       stock.isComplete = false;
       stock.isEvicted = true;
-      downloads.scatter(stock);
+      downloads.placement.scatter(stock);
     }
     for (const resource of [machine.diskRead, machine.diskWrite]) {
       if (resource < 0) continue;
@@ -181,7 +180,7 @@ export class EventDesk {
     if (group === undefined || before === undefined) return;
     const now = { ...before, ...policy };
     book.policies[groupIndex] = now;
-    Object.assign(downloads.settings[groupIndex] as object, policySettingsOf({ ...group, policy: now }));
+    Object.assign(downloads.facts.settings[groupIndex] as object, policySettingsOf({ ...group, policy: now }));
     book.refreshRates(groupIndex, clock.nowMs);
   }
 
@@ -189,7 +188,7 @@ export class EventDesk {
   keepWithinDrives(node: number): void {
     const { supply, clock, downloads } = this.#parts;
     for (const stock of supply.evictFrom(node)) {
-      downloads.scatter(stock);
+      downloads.placement.scatter(stock);
       supply.refresh(stock, clock.nowMs);
     }
     if (supply.noteMemory(node, supply.stocksInUse(node))) {

@@ -21,6 +21,7 @@ export type FlowClass = {
   readonly sizeBytes: number;
   /** Of a request: a piece, or less for small files; all for clients that ask for the rest of the file at once. */
   readonly rangeBytes: number;
+  readonly isWhole: boolean;
   readonly connections: number;
   /** The cache host by its place in the group's list; -1: the CDN. */
   readonly source: number;

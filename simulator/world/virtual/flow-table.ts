@@ -82,6 +82,11 @@ export class FlowTable {
     return (this.#flowBase[p] as number) + (device - (this.#deviceBase[p] as number)) * wants;
   }
 
+  /** Of a device (or the first of a cohort) among those of its population. */
+  numberOf(device: number, p: number): number {
+    return device - (this.#deviceBase[p] as number);
+  }
+
   /** Devices that a flow stands for. */
   multiplicityOf(p: number): number {
     const devices = (this.#deviceBase[p + 1] as number) - (this.#deviceBase[p] as number);

@@ -80,9 +80,9 @@ export class RateMeter {
     return bytes === 0 ? undefined : bytes * 8;
   }
 
-  /** From the first byte to the last one. */
+  /** From the first byte to the last one, over a second at least. */
   get meanBitsPerSecond(): number | undefined {
-    return this.#bytes === 0 ? undefined : (this.#bytes * 8000) / Math.max(1, this.#lastMs - this.#firstMs);
+    return this.#bytes === 0 ? undefined : (this.#bytes * 8000) / Math.max(1000, this.#lastMs - this.#firstMs);
   }
 
   /** Undefined when the bounds are shorter than ten seconds. */

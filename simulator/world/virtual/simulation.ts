@@ -5,6 +5,7 @@
 
 import { assert } from '../../../common/errors.ts';
 import { policyOf } from '../../device/policies.ts';
+import type { DeviceRow } from '../../result/device-row.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
@@ -12,8 +13,10 @@ import { Accounts } from './accounts.ts';
 import { Availability } from './availability.ts';
 import { ClassBook } from './class-book.ts';
 import { untilHoursChangeMs } from './device-rates.ts';
-import { Downloads } from './downloads.ts';
+import { type DownloadParts, Downloads } from './downloads.ts';
+import { bookUnfetched, deviceRows, unfinishedDevices } from './end-books.ts';
 import { EventDesk } from './event-desk.ts';
+import { FlowFacts } from './flow-facts.ts';
 import { FlowTable } from './flow-table.ts';
 import type { Limits } from './limits.ts';
 import { Machines } from './machines.ts';
@@ -34,17 +37,19 @@ export type SimulationTerms = {
   readonly arrivals: (groupIndex: number) => Float64Array;
   /** A prediction is for this machine and the scenario's live window, where there is one. */
   readonly machine: HardwareProfile | undefined;
+  /** Where to put a row for each device, when they are asked for. */
+  readonly rows: DeviceRow[] | undefined;
 };
 
 export class Simulation {
   readonly #terms: SimulationTerms;
-  readonly #clock = new VirtualClock();
+  readonly clock = new VirtualClock();
   readonly #flows: FlowTable;
   readonly #network: Network;
   readonly #accounts: Accounts;
   readonly #book: ClassBook;
   readonly #supply: Supply;
-  readonly #downloads: Downloads;
+  readonly downloads: Downloads;
   readonly #desk: EventDesk;
   /** The run's end, where a window sets one. */
   readonly #horizonMs: number;
@@ -53,7 +58,11 @@ export class Simulation {
   #stepEndMs = 0;
   eventCount = 0;
 
-  constructor(terms: SimulationTerms, component: Component) {
+  constructor(
+    terms: SimulationTerms,
+    component: Component,
+    newDownloads: (parts: DownloadParts) => Downloads = (parts) => new Downloads(parts),
+  ) {
     this.#terms = terms;
     const { scenario, topology, limits, tally, machine } = terms;
     const window = machine === undefined ? undefined : scenario.live;
@@ -79,29 +88,29 @@ export class Simulation {
       (each, nowMs) => this.#book.setCap(each, nowMs),
     );
     this.#book.setSupply(this.#supply);
-    this.#downloads = new Downloads({
-      clock: this.#clock,
-      flows: this.#flows,
+    this.downloads = newDownloads({
+      clock: this.clock,
+      facts: new FlowFacts(scenario, this.#flows),
       network: this.#network,
       book: this.#book,
       supply: this.#supply,
       availability,
       tally,
-      groups: scenario.fleet,
-      origins: scenario.content.map(({ host }) => host),
       oneByOne: window !== undefined,
       cdnLatencyMs: scenario.cdn.latencyMs,
-      objectSizes: new Map(scenario.content.map(({ id, sizeBytes }, index) => [id, { index, sizeBytes }])),
     });
+    if (terms.rows !== undefined) {
+      this.downloads.completedAtMs = new Float64Array(this.#flows.deviceCount).fill(Number.NaN);
+    }
     this.#desk = new EventDesk({
       scenario,
-      clock: this.#clock,
+      clock: this.clock,
       network: this.#network,
       machines,
       availability,
       book: this.#book,
       supply: this.#supply,
-      downloads: this.#downloads,
+      downloads: this.downloads,
     });
   }
 
@@ -112,7 +121,7 @@ export class Simulation {
     for (let i = 0; i < eventCount; i += 1) {
       const nextMs = Math.min(this.#nextMs(), this.#horizonMs);
       const isOver = nextMs === Number.POSITIVE_INFINITY || nextMs >= this.#horizonMs || this.#isEndless();
-      const endMs = nextMs === Number.POSITIVE_INFINITY ? this.#clock.nowMs : nextMs;
+      const endMs = nextMs === Number.POSITIVE_INFINITY ? this.clock.nowMs : nextMs;
       while (this.#stepEndMs < endMs) {
         this.#endStep(this.#stepEndMs);
         this.#stepEndMs = grid.stepEndMs(this.#stepEndMs);
@@ -128,8 +137,10 @@ export class Simulation {
     return false;
   }
 
-  get nowMs(): number {
-    return this.#clock.nowMs;
+  /** Ends it where it is: what has come is booked, and nothing happens any more. */
+  stop(): void {
+    this.#finish(this.clock.nowMs);
+    this.downloads.stop();
   }
 
   #begin(): void {
@@ -145,7 +156,7 @@ export class Simulation {
   }
 
   #nextMs(): number {
-    return Math.min(this.#nextArrivalMs(), this.#clock.firstMs, this.#network.firstEndMs);
+    return Math.min(this.#nextArrivalMs(), this.clock.firstMs, this.#network.firstEndMs);
   }
 
   #nextArrivalMs(): number {
@@ -156,21 +167,21 @@ export class Simulation {
 
   /** Ends go before arrivals of the same time, and timers before both: what an event changes holds for both. */
   #next(nextMs: number): void {
-    if (this.#clock.firstMs <= nextMs) {
-      this.#clock.runFirst((kind, subject) => {
-        if (kind === timerKinds.start) this.#downloads.startTransfer(subject);
+    if (this.clock.firstMs <= nextMs) {
+      this.clock.runFirst((kind, subject) => {
+        if (kind === timerKinds.start) this.downloads.startTransfer(subject);
         else this.#refresh(this.#supply.stocks[subject] as Stock);
       });
       return;
     }
-    this.#clock.nowMs = nextMs;
+    this.clock.nowMs = nextMs;
     const ending = this.#network.classEndingAt(nextMs);
     if (ending >= 0) {
       this.#end(ending);
       return;
     }
     while (this.#nextArrivalMs() <= nextMs) {
-      this.#downloads.arrive(this.#flows.order[this.#nextArrival] as number);
+      this.downloads.arrive(this.#flows.order[this.#nextArrival] as number);
       this.#nextArrival += 1;
     }
   }
@@ -180,13 +191,12 @@ export class Simulation {
     const queue = this.#network.queueOf(each);
     const { endsAt } = this.#network.links;
     const service = endsAt[queue.first] as number;
-    while (queue.count > 0 && (endsAt[queue.first] as number) <= service + 1e-3)
-      this.#downloads.ended(each, queue.first);
+    while (queue.count > 0 && (endsAt[queue.first] as number) <= service + 1e-3) this.downloads.ended(queue.first);
   }
 
   #resolve(): void {
-    this.#downloads.settleDevices();
-    this.#network.resolve(this.#clock.nowMs);
+    this.downloads.placement.settleDevices();
+    this.#network.resolve(this.clock.nowMs);
     const { changed } = this.#accounts;
     if (changed.size === 0) return;
     const stocks = new Set<Stock>();
@@ -202,17 +212,17 @@ export class Simulation {
 
   /** When a stock is to be looked at next. */
   #plan(stock: Stock): void {
-    const now = this.#clock.nowMs;
+    const now = this.clock.nowMs;
     let atMs = this.#supply.nextRefreshMs(stock, now);
     if (!stock.isScattered) atMs = Math.min(atMs, this.#nextMeetingMs(stock));
     if (atMs === stock.refreshAtMs) return;
     stock.refreshAtMs = atMs;
-    if (atMs < Number.POSITIVE_INFINITY) this.#clock.push(atMs, timerKinds.refresh, stock.index);
+    if (atMs < Number.POSITIVE_INFINITY) this.clock.push(atMs, timerKinds.refresh, stock.index);
   }
 
   /** When one that is behind the frontier reaches it, or one at the frontier turns out to be too slow for it: now. */
   #nextMeetingMs(stock: Stock): number {
-    const now = this.#clock.nowMs;
+    const now = this.clock.nowMs;
     const fillRate = this.#frontierRate(stock);
     let atMs = Number.POSITIVE_INFINITY;
     for (const each of stock.classes) {
@@ -242,7 +252,7 @@ export class Simulation {
   }
 
   #refresh(stock: Stock): void {
-    const now = this.#clock.nowMs;
+    const now = this.clock.nowMs;
     // A timer of a time that no longer holds.
     if (stock.refreshAtMs !== now) return;
     stock.refreshAtMs = Number.POSITIVE_INFINITY;
@@ -251,10 +261,10 @@ export class Simulation {
     for (const each of this.#supply.classesBelow(stock)) this.#network.touch(each, now);
     const wasComplete = stock.isComplete;
     if (!stock.isScattered && missingBytes(stock) >= 0.5) {
-      this.#downloads.rephaseFrontier(stock, this.#frontierRate(stock));
+      this.downloads.placement.rephaseFrontier(stock, this.#frontierRate(stock));
     }
     this.#supply.refresh(stock, now);
-    if (stock.isComplete && !wasComplete) this.#downloads.toPlain(stock);
+    if (stock.isComplete && !wasComplete) this.downloads.placement.toPlain(stock);
     this.#desk.keepWithinDrives(stock.nodeIndex);
   }
 
@@ -262,21 +272,21 @@ export class Simulation {
   #pace(each: number): void {
     const demand = this.#book.demandBytesPerMs;
     if (demand === undefined) return;
-    const now = this.#clock.nowMs;
+    const now = this.clock.nowMs;
     const flowClass = this.#book.get(each);
     const count = this.#network.classes.flowCount[each] as number;
     if (count === 0) return;
     const rate = this.#network.flowRate(each);
     if (!flowClass.isHurrying) {
       if (rate >= demand * (1 - 1e-9)) return;
-      this.#clock.schedule(now, () => this.#setHurry(each, true));
+      this.clock.schedule(now, () => this.#setHurry(each, true));
       return;
     }
     if (rate <= demand * (1 + 1e-9) || flowClass.backlogBytes === 0) return;
     const doneMs = now + flowClass.backlogBytes / (count * (rate - demand));
     const backlogBytes = flowClass.backlogBytes;
-    this.#clock.schedule(doneMs, () => {
-      this.#network.touch(each, this.#clock.nowMs);
+    this.clock.schedule(doneMs, () => {
+      this.#network.touch(each, this.clock.nowMs);
       if (flowClass.backlogBytes <= backlogBytes * 1e-6 + 1) this.#setHurry(each, false);
     });
   }
@@ -286,29 +296,29 @@ export class Simulation {
     if (flowClass.isHurrying === isHurrying) return;
     flowClass.isHurrying = isHurrying;
     if (!isHurrying) flowClass.backlogBytes = 0;
-    this.#book.setCap(each, this.#clock.nowMs);
+    this.#book.setCap(each, this.clock.nowMs);
   }
 
   /** A class that has become too slow for its clients: they leave it together when it still is by then. */
   #watchPatience(each: number): void {
     const flowClass = this.#book.get(each);
     const sinceMs = flowClass.slowSinceMs;
-    if (sinceMs !== this.#clock.nowMs) return;
+    if (sinceMs !== this.clock.nowMs) return;
     const { stallTimeMs } = policyOf(flowClass.population.group.client).transport;
-    this.#clock.schedule(sinceMs + stallTimeMs, () => {
+    this.clock.schedule(sinceMs + stallTimeMs, () => {
       if (flowClass.slowSinceMs !== sinceMs) return;
       flowClass.slowSinceMs = Number.NaN;
-      for (const flow of this.#network.queueOf(each).flows()) this.#downloads.fail(flow, 'stall');
+      for (const flow of this.#network.queueOf(each).flows()) this.downloads.fail(flow, 'stall');
     });
   }
 
   #scheduleHours(groupIndex: number): void {
     const { startsAtMs } = this.#terms.scenario;
-    const now = this.#clock.nowMs;
+    const now = this.clock.nowMs;
     const wait = untilHoursChangeMs(this.#book.policies[groupIndex]?.limitedHours, startsAtMs + now);
     if (wait === Number.POSITIVE_INFINITY || !this.#isAnybodyLeft()) return;
-    this.#clock.schedule(now + wait, () => {
-      this.#book.refreshRates(groupIndex, this.#clock.nowMs);
+    this.clock.schedule(now + wait, () => {
+      this.#book.refreshRates(groupIndex, this.clock.nowMs);
       this.#scheduleHours(groupIndex);
     });
   }
@@ -318,19 +328,29 @@ export class Simulation {
   }
 
   #endStep(atMs: number): void {
-    this.#clock.nowMs = atMs;
+    this.clock.nowMs = atMs;
     this.#network.settleAll(atMs);
     this.#accounts.endStep(atMs);
   }
 
   #finish(endMs: number): void {
-    assert(endMs >= this.#clock.nowMs, 'the end is not before the last event');
+    assert(endMs >= this.clock.nowMs, 'the end is not before the last event');
     this.#endStep(endMs);
-    for (const [group, devices] of this.#downloads.unfinished()) {
+    for (const [group, devices] of unfinishedDevices(this.downloads)) {
       const why = this.#isEndless() ? 'go to and fro between their sources without end' : 'wait for what never comes';
       if (this.#horizonMs === Number.POSITIVE_INFINITY) this.#terms.tally.stuck.push({ group, devices, why });
     }
-    this.#downloads.addUnfetched();
+    bookUnfetched(this.downloads, this.#network, this.#terms.tally, endMs);
+    this.#terms.rows?.push(...deviceRows(this.downloads, groupBases(this.#terms.scenario)));
     this.#terms.tally.endMs = Math.max(this.#terms.tally.endMs, endMs);
   }
+}
+
+/** Number of the first device of each group. */
+function groupBases({ fleet }: Scenario): number[] {
+  let base = 0;
+  return fleet.map(({ devices }) => {
+    base += devices;
+    return base - devices;
+  });
 }

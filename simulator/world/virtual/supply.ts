@@ -157,12 +157,13 @@ export class Supply {
 
   /** Of those that miss at a stock, how many wait for one fetch. */
   #waiters(flowClass: FlowClass, stock: Stock, child: Stock | undefined): number {
-    if (child === undefined && flowClass.phase === 'front') return Math.max(1, this.#frontCount(stock));
+    if (child === undefined && flowClass.phase === 'front') return Math.max(1, this.frontCount(stock));
     if (child !== undefined && !stock.isScattered) return Math.max(1, this.#frontsAt(stock));
     return stock.waitersPerFetch;
   }
 
-  #frontCount(stock: Stock): number {
+  /** Devices at the frontier of an object that is fetched from its beginning on. */
+  frontCount(stock: Stock): number {
     return stock.classes.reduce((sum, each) => {
       const isFront = this.#classes[each]?.phase === 'front';
       return sum + (isFront ? (this.#network.classes.flowCount[each] as number) : 0);
@@ -171,7 +172,7 @@ export class Supply {
 
   /** Those that read at the frontier of a parent: its own devices as one, and each child that is as far. */
   #frontsAt(stock: Stock): number {
-    const own = this.#frontCount(stock) > 0 ? 1 : 0;
+    const own = this.frontCount(stock) > 0 ? 1 : 0;
     const children = stock.children.filter(
       (child) => child.filledBytes >= stock.filledBytes - 1 && this.#isFetching(child),
     );
@@ -239,9 +240,31 @@ export class Supply {
       own.devices += 1;
       own.blocked += child.fetchesUnderWay;
     }
-    stock.waitersPerFetch = stock.isComplete ? 1 : waitersPerFetch(stock, own.blocked, own.devices);
+    const waiters = stock.isComplete ? 1 : waitersPerFetch(stock, own.blocked, own.devices);
+    stock.waitersPerFetch = Math.min(waiters, this.#waitersMax(stock, own.devices));
     stock.fetchesUnderWay = stock.isComplete ? 0 : own.blocked / stock.waitersPerFetch;
     for (const each of this.classesBelow(stock)) this.apply(each, nowMs);
+  }
+
+  /**
+   * A device's own requests never wait for each other's piece, and what the foremost device misses is fetched at least as fast
+   * as it asks for it: nobody has what the node never had.
+   */
+  #waitersMax(stock: Stock, deviceCount: number): number {
+    let asked = 0;
+    let ofForemost = 0;
+    const { flowCount } = this.#network.classes;
+    for (const each of stock.classes) {
+      const { first } = this.#network.queueOf(each);
+      if (first < 0) continue;
+      const { missRatio: missing, connections, lastMovedMs } = this.#classes[each] as FlowClass;
+      const rate = this.#network.flowRate(each) || (this.#network.classes.cap[each] as number) * connections;
+      asked += (flowCount[each] as number) * rate * missing;
+      const end = this.#network.links.endsAt[first] as number;
+      const left = (end - this.#network.serviceOf(each, lastMovedMs)) * connections;
+      ofForemost = Math.max(ofForemost, rate * missRatio(stock, left));
+    }
+    return ofForemost > 0 ? Math.max(1, asked / ofForemost) : Math.max(1, deviceCount);
   }
 
   /** Requests of a class that wait for something to be fetched: all, where the way from the CDN is what limits it. */

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { OperatorError } from '../../../common/errors.ts';
 import { formatCount, formatDuration } from '../../../common/units.ts';
 import { policyOf } from '../../device/policies.ts';
-import type { RunPurpose } from '../../judge/judge.ts';
+import type { DeviceRow } from '../../result/device-row.ts';
 import type { LimitReport, Run, Series } from '../../result/result.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
@@ -18,7 +18,7 @@ import { Limits } from './limits.ts';
 import { SeriesGrid } from './series-grid.ts';
 import { Simulation } from './simulation.ts';
 import { Tally } from './tally.ts';
-import { components, layOut, type Topology } from './topology.ts';
+import { components, layOut } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
 
 export type VirtualProgress = { readonly virtualMs: number; readonly doneRatio: number };
@@ -27,6 +27,8 @@ export type VirtualOptions = {
   /** Of a prediction: the machine on which the live world runs. */
   readonly machine?: HardwareProfile | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether to give a row for each device. */
+  readonly deviceRows?: boolean;
   readonly onProgress?: ((progress: VirtualProgress) => void) | undefined;
 };
 
@@ -34,10 +36,14 @@ export type VirtualRun = {
   readonly run: Omit<Run, 'expectations'>;
   readonly eventCount: number;
   readonly interrupted: boolean;
+  readonly rows: readonly DeviceRow[];
+  /** Events after the end, in words: they tested nothing. */
+  readonly lateEvents: readonly string[];
 };
 
 /** Events between two looks at the clock and the signal. */
 const eventsPerTurn = 20_000;
+const quietMs = 1000;
 
 /** Why a scenario cannot run in the virtual world; undefined when it can. */
 export function whyNotVirtual(scenario: Scenario): string | undefined {
@@ -72,15 +78,19 @@ export async function runVirtual(scenario: Scenario, options: VirtualOptions = {
   const arrivals = arrivalsByGroup(scenario);
   let eventCount = 0;
   let interrupted = false;
+  const rows: DeviceRow[] | undefined = options.deviceRows === true ? [] : undefined;
   for (const [index, component] of parts.entries()) {
-    const simulation = new Simulation({ scenario, topology, limits, tally, arrivals, machine }, component);
+    const simulation = new Simulation({ scenario, topology, limits, tally, arrivals, machine, rows }, component);
     while (!simulation.advance(eventsPerTurn)) {
-      options.onProgress?.({ virtualMs: simulation.nowMs, doneRatio: index / parts.length });
       await setImmediate();
-      if (options.signal?.aborted === true) {
-        interrupted = true;
+      interrupted = options.signal?.aborted === true;
+      if (interrupted) {
+        simulation.stop();
         break;
       }
+      // What is over at once needs no progress.
+      if (performance.now() - startedMs < quietMs) continue;
+      options.onProgress?.({ virtualMs: simulation.clock.nowMs, doneRatio: index / parts.length });
     }
     eventCount += simulation.eventCount;
     if (interrupted) break;
@@ -89,9 +99,10 @@ export async function runVirtual(scenario: Scenario, options: VirtualOptions = {
   for (const { group, devices, why } of tally.stuck) {
     problems.push(`${formatCount(devices)} devices of ${group} can never finish: they ${why}`);
   }
+  const late = interrupted || isWindow ? [] : lateEvents(scenario, tally);
   const run: Omit<Run, 'expectations'> = {
     world: 'virtual',
-    purpose: machine === undefined ? 'claim' : ('prediction' satisfies RunPurpose),
+    purpose: machine === undefined ? 'claim' : 'prediction',
     metrics,
     unavailable,
     series: seriesOf(scenario, tally),
@@ -103,12 +114,11 @@ export async function runVirtual(scenario: Scenario, options: VirtualOptions = {
     timeline: scenario.events
       .filter((event) => event.atMs <= tally.endMs)
       .map((event) => ({ atMs: event.atMs, what: describeEvent(event) })),
-    notes: notesOf(scenario, topology, machine),
-    problems: [...problems, ...failureLines(tally), ...lateEvents(scenario, tally)],
+    notes: notesOf(scenario, machine),
+    problems: [...problems, ...failureLines(tally), ...late],
     durationMs: tally.endMs,
   };
-  void startedMs;
-  return { run, eventCount, interrupted };
+  return { run, eventCount, interrupted, rows: (rows ?? []).sort((a, b) => a.Device - b.Device), lateEvents: late };
 }
 
 /** Arrivals of a group are drawn once, for all its sites. */
@@ -123,17 +133,17 @@ function arrivalsByGroup(scenario: Scenario): (groupIndex: number) => Float64Arr
   };
 }
 
-/** A guess, for the step of the series: arrivals, and all bytes through the widest nodes. */
+/** A guess, for the step of the series: arrivals, and the bytes of each group through its own links or its first node. */
 function expectedSpanMs(scenario: Scenario): number {
   const sizes = new Map(scenario.content.map(({ id, sizeBytes }) => [id, sizeBytes]));
-  let spanMs = 0;
-  for (const { arrive, devices, wants } of scenario.fleet) {
-    spanMs = Math.max(spanMs, arrive.atMs + arrive.overMs);
-    void devices;
-    void wants;
-    void sizes;
-  }
-  return spanMs;
+  return scenario.fleet.reduce((span, { arrive, devices, wants, downlink, cacheHosts }) => {
+    const bytes = wants.reduce((sum, id) => sum + (sizes.get(id) ?? 0), 0);
+    const node = scenario.nodes.find(({ id }) => id === cacheHosts[0]);
+    const egress = node?.limit?.egressBytesPerMs ?? node?.egressBytesPerMs ?? scenario.cdn.egressBytesPerMs;
+    const ownMs = downlink === undefined ? 0 : bytes / downlink.bytesPerMsMin;
+    const sharedMs = egress === undefined ? 0 : (devices * bytes) / egress;
+    return Math.max(span, arrive.atMs + arrive.overMs + Math.max(ownMs, sharedMs));
+  }, 0);
 }
 
 /** Seconds in which the fleet is fully at it: from when 90 % has arrived (a window: from its start). */
@@ -218,8 +228,7 @@ function lateEvents(scenario: Scenario, tally: Tally): string[] {
     .map((event) => `${describeEvent(event)} at ${formatDuration(event.atMs)} came after the end: it tested nothing`);
 }
 
-function notesOf(scenario: Scenario, topology: Topology, machine: HardwareProfile | undefined): string[] {
-  void topology;
+function notesOf(scenario: Scenario, machine: HardwareProfile | undefined): string[] {
   const notes: string[] = [];
   if (machine !== undefined) notes.push(`predicted for this machine: ${machine.source}`);
   else {

@@ -1,0 +1,94 @@
+// From the runs of a command to its result and exit code: judged, compared, with what it takes to do it again.
+
+import { exitCodes } from '../../common/errors.ts';
+import { withInvariants } from '../judge/invariants.ts';
+import { type ExpectationVerdict, judgeRun, type OverallVerdict, overallVerdict } from '../judge/judge.ts';
+import { comparePrediction } from '../judge/prediction.ts';
+import { thisMachine } from '../result/machine.ts';
+import { type Result, type Run, resultSchema } from '../result/result.ts';
+import { toolVersion } from '../result/tool-version.ts';
+import type { LoadedScenario } from '../scenario/load.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+
+/** One world's run, before it is judged. */
+export type FinishedRun = {
+  readonly run: Omit<Run, 'expectations'>;
+  readonly generatorSaturated: boolean;
+  readonly interrupted: boolean;
+  /** Why it could not be carried to its end. */
+  readonly broken: string | undefined;
+};
+
+/** Judges, and puts the whole result together. */
+export function conclude(
+  loaded: LoadedScenario,
+  finished: readonly FinishedRun[],
+  startedAt: Date,
+): { result: Result; exitCode: number } {
+  const { scenario } = loaded;
+  const runs = finished.map((each) => judged(each, scenario));
+  const interrupted = finished.some((each) => each.interrupted);
+  const broken = finished.find((each) => each.broken !== undefined)?.broken;
+  const overall = overallOf(
+    runs.map((run) => run.expectations),
+    scenario,
+  );
+  const prediction = runs.find(({ purpose }) => purpose === 'prediction');
+  const measurement = runs.find(({ purpose }) => purpose === 'measurement');
+  const result: Result = {
+    schema: resultSchema,
+    tool: { name: 'delivery-optimization-simulator', version: toolVersion },
+    scenario: { name: scenario.name, path: loaded.path, sha256: loaded.sha256, text: loaded.text },
+    overrides: loaded.overrides,
+    seed: scenario.seed,
+    command: repeatCommand(loaded),
+    startedAt: startedAt.toISOString(),
+    machine: thisMachine(),
+    verdict: interrupted ? 'interrupted' : broken !== undefined ? 'inconclusive' : overall.verdict,
+    reason: interrupted ? 'interrupted before its end' : (broken ?? overall.reason),
+    runs,
+    ...(prediction === undefined || measurement === undefined
+      ? {}
+      : { prediction: comparePrediction(prediction.metrics, measurement.metrics) }),
+  };
+  const exitCode = interrupted
+    ? exitCodes.interrupted
+    : broken !== undefined && overall.exitCode !== exitCodes.failed
+      ? exitCodes.cannotRun
+      : overall.exitCode;
+  return { result, exitCode };
+}
+
+function judged({ run, generatorSaturated, interrupted, broken }: FinishedRun, scenario: Scenario): Run {
+  const verdicts = judgeRun(withInvariants(scenario.expect), { ...run, generatorSaturated });
+  const isCut = interrupted || broken !== undefined;
+  return { ...run, expectations: isCut ? verdicts.map(whenCutShort) : verdicts };
+}
+
+/** Half a run says nothing about the whole one; but a wrong byte, and books that do not balance, stay wrong. */
+function whenCutShort(verdict: ExpectationVerdict): ExpectationVerdict {
+  const staysValid = /^(integrity|accounting)\./.test(verdict.metric);
+  if (staysValid || verdict.verdict === 'notJudged') return verdict;
+  return { ...verdict, verdict: 'inconclusive', reason: 'the run was cut short' };
+}
+
+/** A scenario none of whose own expectations could be judged has not passed, though the invariants hold. */
+function overallOf(runs: readonly (readonly ExpectationVerdict[])[], { expect, expected }: Scenario): OverallVerdict {
+  const overall = overallVerdict(runs, expected);
+  const own = runs.flatMap((verdicts) => verdicts.slice(0, expect.length));
+  const noneJudged = own.length > 0 && own.every((each) => each.verdict === 'notJudged');
+  return noneJudged && overall.verdict === 'pass' ? overallVerdict([], expected) : overall;
+}
+
+function repeatCommand({ path, overrides, scenario }: LoadedScenario): string {
+  const sets = Object.entries(overrides).flatMap(([key, value]) =>
+    key === 'seed' ? [] : [` --set ${quoted(`${key}=${value}`)}`],
+  );
+  return `sim run ${quoted(path)} --seed ${scenario.seed}${sets.join('')}`;
+}
+
+/** A word for the shell: in double quotes where that is enough (they work on Windows too). */
+function quoted(word: string): string {
+  if (/^[\w./=:-]+$/.test(word)) return word;
+  return /["$`\\!]/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
+}

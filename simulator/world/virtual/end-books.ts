@@ -1,0 +1,119 @@
+// What is left at the end of a component: bytes that were wanted and did not come, devices that never finish, and a row for
+// each device.
+
+import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
+import type { DeviceRow } from '../../result/device-row.ts';
+import type { Downloads } from './downloads.ts';
+import type { Network } from './network.ts';
+import type { GroupTally, Tally } from './tally.ts';
+
+/** Devices that neither have everything nor have given up, by group. */
+export function unfinishedDevices(downloads: Downloads): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const { flows } = downloads.facts;
+  for (let device = 0; device < flows.deviceCount; device += 1) {
+    if ((flows.openDownloads[device] as number) === 0 || downloads.failedDevices.has(device)) continue;
+    const p = flows.populationOfDevice(device);
+    const { id } = downloads.facts.group(p);
+    counts.set(id, (counts.get(id) ?? 0) + flows.multiplicityOf(p));
+  }
+  return counts;
+}
+
+/** Books what every download wanted, and what of it has not come. */
+export function bookUnfetched(downloads: Downloads, network: Network, tally: Tally, nowMs: number): void {
+  const { facts } = downloads;
+  const { flows } = facts;
+  for (let device = 0; device < flows.deviceCount; device += 1) {
+    const p = flows.populationOfDevice(device);
+    const group = tally.groups[facts.population(p).groupIndex] as GroupTally;
+    const devices = flows.multiplicityOf(p);
+    const first = flows.firstFlowOf(device, p);
+    for (let flow = first; flow < first + facts.group(p).wants.length; flow += 1) {
+      group.wantedBytes += devices * facts.sizeOf(flow, p);
+      group.unfetchedBytes += devices * leftOf(downloads, network, flow, p, device, nowMs);
+    }
+  }
+}
+
+/** Bytes that one device has still to get of one object. */
+function leftOf(
+  downloads: Downloads,
+  network: Network,
+  flow: number,
+  p: number,
+  device: number,
+  nowMs: number,
+): number {
+  const { facts, troubles } = downloads;
+  const { flows } = facts;
+  const each = flows.classOf[flow] as number;
+  if (each >= 0) {
+    const connections = network.classes.connections[each] as number;
+    return Math.max(0, (network.links.endsAt[flow] as number) - network.serviceOf(each, nowMs)) * connections;
+  }
+  const trouble = troubles.get(flow);
+  if (trouble !== undefined) return trouble.leftBytes;
+  // Nothing went wrong with it, and it moves nothing: it has ended, or has not begun.
+  const wants = facts.group(p).wants.length;
+  const open = flows.openDownloads[device] as number;
+  const hasEnded = open === 0 || (open < wants && facts.wantOf(flow, p) < wants - open);
+  return hasEnded ? 0 : facts.sizeOf(flow, p);
+}
+
+/** Rows by the number of the device over all groups; those of a cohort are alike. */
+export function deviceRows(downloads: Downloads, groupBase: readonly number[]): DeviceRow[] {
+  const { facts, troubles } = downloads;
+  const { flows } = facts;
+  const rows: DeviceRow[] = [];
+  for (let device = 0; device < flows.deviceCount; device += 1) {
+    const p = flows.populationOfDevice(device);
+    const { first: firstNumber, stride, groupIndex, group } = facts.population(p);
+    const first = flows.firstFlowOf(device, p);
+    let wanted = 0;
+    let left = 0;
+    let refetched = 0;
+    let fromCdn = 0;
+    let fallbackCause = '';
+    let connectionCount = 0;
+    for (let flow = first; flow < first + group.wants.length; flow += 1) {
+      const size = facts.sizeOf(flow, p);
+      const trouble = troubles.get(flow);
+      wanted += size;
+      connectionCount += facts.isPieces(p)
+        ? (group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(size / pieceBytes)))
+        : 1;
+      left += trouble?.leftBytes ?? (flows.openDownloads[device] === 0 ? 0 : size);
+      refetched += trouble?.refetchedBytes ?? 0;
+      fromCdn += trouble?.cdnBytes ?? (facts.firstSource(p).kind === 'cdn' ? size : 0);
+      fallbackCause ||= trouble?.fallbackCause ?? '';
+    }
+    const received = Math.round(wanted - left + refetched);
+    const cdn = Math.min(received, Math.round(fromCdn));
+    const completedAtMs = downloads.completedAtMs?.[device] ?? Number.NaN;
+    const number = flows.numberOf(device, p);
+    for (let i = 0; i < flows.multiplicityOf(p); i += 1) {
+      rows.push({
+        Device: (groupBase[groupIndex] as number) + firstNumber + (number + i) * stride,
+        Group: group.id,
+        FileSize: wanted,
+        TotalBytesDownloaded: received,
+        BytesFromCacheServer: received - cdn,
+        BytesFromHttp: received,
+        BytesFromCdn: cdn,
+        DownloadDuration: Number.isNaN(completedAtMs)
+          ? ''
+          : (completedAtMs - (flows.arriveAtMs[device] as number)) / 1000,
+        CacheHost: group.cacheHosts[0] ?? '',
+        HttpConnectionCount: connectionCount,
+        Status: Number.isNaN(completedAtMs)
+          ? downloads.failedDevices.has(device)
+            ? 'Failed'
+            : 'Downloading'
+          : 'Complete',
+        FallbackCause: fallbackCause,
+      });
+    }
+  }
+  return rows;
+}
