@@ -103,10 +103,17 @@ fleet:
     this.#isStarted = true;
   }
 
+  #isTicking = false;
+
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       // Virtual time passes by what happens in it.
-      this.schedule(this.now() + 10, () => undefined);
+      if (!this.#isTicking) {
+        this.#isTicking = true;
+        this.schedule(this.now() + 5, () => {
+          this.#isTicking = false;
+        });
+      }
       this.#simulation.advance(1);
     }
   }
