@@ -122,7 +122,9 @@ fleet:
     this.#downloads?.stop();
   }
 
-  async end(): Promise<void> {}
+  async end(): Promise<void> {
+    await this.stop();
+  }
 }
 
 runWorldContract('virtual', async (setup) => new VirtualContractWorld(setup));
