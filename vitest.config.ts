@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Runs of `sim run`, up to five side by side within a file, which judge their own speed: a file for every two cores. */
-const endToEnd = 'test/e2e/**/*.test.ts';
+/** What judges its own speed: runs of `sim run`, up to five side by side within a file, and devices by the clock. */
+const timed = ['test/{e2e,world,contract}/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, endToEnd],
+          exclude: [...configDefaults.exclude, ...timed],
           // A file for each core: by default one core is left idle, of two.
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
@@ -22,7 +22,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'e2e', include: [endToEnd], maxWorkers: '50%', sequence: { groupOrder: 1 } },
+        // After all others, a file for every two cores: one, of two.
+        test: { name: 'timed', include: timed, maxWorkers: '50%', sequence: { groupOrder: 1 } },
       },
     ],
   },
