@@ -1,8 +1,11 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** What judges its own speed: runs of `sim run`, up to five side by side within a file, and devices by the clock. */
-const timed = ['test/{e2e,world,contract}/**/*.test.ts'];
+/** Runs of `sim run`, each a handful of processes. They judge their own speed: beside nothing else, six at once on two cores. */
+const endToEnd = ['test/e2e/**/*.test.ts'];
+/** Devices by the clock, in the test's own process: beside nothing else, a file for every two cores. */
+const clocked = ['test/{world,contract}/**/*.test.ts'];
 
+/** One project after the other. By default one core of two is left idle. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -14,16 +17,15 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...timed],
-          // A file for each core: by default one core is left idle, of two.
+          exclude: [...configDefaults.exclude, ...clocked, ...endToEnd],
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
         },
       },
+      { extends: true, test: { name: 'clocked', include: clocked, maxWorkers: '50%', sequence: { groupOrder: 1 } } },
       {
         extends: true,
-        // After all others, a file for every two cores: one, of two.
-        test: { name: 'timed', include: timed, maxWorkers: '50%', sequence: { groupOrder: 1 } },
+        test: { name: 'e2e', include: endToEnd, maxWorkers: '100%', maxConcurrency: 3, sequence: { groupOrder: 2 } },
       },
     ],
   },
