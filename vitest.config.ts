@@ -1,10 +1,32 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
+/** Runs of `sim run`, each a handful of processes. They judge their own speed: beside nothing else, six at once on two cores. */
+const endToEnd = ['test/e2e/**/*.test.ts'];
+/** Devices by the clock, in the test's own process: beside nothing else, a file for every two cores. */
+const clocked = ['test/{world,contract}/**/*.test.ts'];
+
+/** One project after the other. By default one core of two is left idle. */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...clocked, ...endToEnd],
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { extends: true, test: { name: 'clocked', include: clocked, maxWorkers: '50%', sequence: { groupOrder: 1 } } },
+      {
+        extends: true,
+        test: { name: 'e2e', include: endToEnd, maxWorkers: '100%', maxConcurrency: 3, sequence: { groupOrder: 2 } },
+      },
+    ],
   },
 });

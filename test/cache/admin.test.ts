@@ -7,17 +7,7 @@ import { type Caller, isFromHere, refusal } from '../../cache/owner/admin-guard.
 import { type Condition, type ContentCheck, type Health, healthOf } from '../../cache/owner/health.ts';
 import type { InspectedObject } from '../../cache/owner/inspect.ts';
 import { argument } from '../../cache/owner/inspect.ts';
-import {
-  adminJson,
-  ask,
-  childrenOf,
-  expectContent,
-  expectOwnContent,
-  origin,
-  Setup,
-  until,
-  withSetup,
-} from './node-process.ts';
+import { adminJson, ask, expectContent, expectOwnContent, origin, Setup, until, withSetup } from './node-process.ts';
 
 describe('a caller', () => {
   const caller = (host: string | undefined, more: Partial<Caller> = {}): Caller => ({
@@ -250,26 +240,10 @@ describe('the admin interface of a node', () => {
     );
     expect((await admin('POST', '/objects/refresh?url=content.test/x')).status).toBe(404);
   });
-
-  it.runIf(process.platform === 'linux')(
-    'says so when a worker does not confirm a purge',
-    async () => {
-      await warm('frozen', 1000);
-      const [worker = 0] = childrenOf(setup.node.pid);
-      process.kill(worker, 'SIGSTOP');
-      try {
-        const { status, body } = await admin('DELETE', objects('frozen', 1000));
-        expect([status, body['workersConfirmed'], body['workersSilent']]).toEqual([504, 2, 1]);
-      } finally {
-        process.kill(worker, 'SIGCONT');
-      }
-      expect((await admin('DELETE', objects('frozen', 1000))).status).toBe(200);
-    },
-    20_000,
-  );
 });
 
-describe('a purge', () => {
+// From here on a node of its own for each test, which mostly waits for a slow answer: side by side.
+describe.concurrent('a purge', () => {
   it.each(['SIGTERM', 'SIGKILL'] as const)('outlives %s: neither bytes nor validators come back', async (signal) => {
     await withSetup({}, async (setup) => {
       const path = '/object/kept/1000';
@@ -288,7 +262,7 @@ describe('a purge', () => {
   });
 });
 
-describe('a purge while bytes arrive', () => {
+describe.concurrent('a purge while bytes arrive', () => {
   it('leaves those who wait their whole right answer, and nothing on the drive', async () => {
     await withSetup({ cdn: ['--egress', '80 Mbit/s'] }, async (setup) => {
       const empty = (await setup.books()).driveBytes;
@@ -343,8 +317,9 @@ describe('a purge while bytes arrive', () => {
   });
 });
 
-describe('a node that drains', () => {
-  const slow = { workers: 2, node: ['--limit-egress', '40 Mbit/s'] };
+describe.concurrent('a node that drains', () => {
+  /** An answer takes a second and a half. */
+  const slow = { workers: 2, node: ['--limit-egress', '16 Mbit/s'] };
   const path = '/object/last/3000000';
 
   it.each(['SIGTERM', 'SIGINT'] as const)(

@@ -1,31 +1,24 @@
 // Drives: the quota in real blocks, eviction, drives that are too small, full, gone.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, type TestContext } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Pacer } from '../../cache/worker/pacer.ts';
+import { withMount } from './mounted.ts';
 import {
   blocksAtOnce,
   blocksUnder,
   expectContent,
+  expectWhole,
+  journalWritten,
   type Program,
-  type Setup,
   StartFailure,
   startProgram,
   until,
   withSetup,
 } from './node-process.ts';
-
-async function getRight(setup: Setup, id: string, size: number): Promise<void> {
-  const reply = await setup.get(`/object/${id}/${size}`);
-  expect([reply.status, reply.complete, reply.body.length]).toEqual([200, true, size]);
-  expectContent(reply.body, id);
-}
-
-/** The journal is written every 20 ms. */
-const journalWritten = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
 
 describe('the quota of a drive', () => {
   it('is never exceeded while more is filled than fits, and all answers are right', async () => {
@@ -39,7 +32,7 @@ describe('the quota of a drive', () => {
         }
       })();
       for (let i = 0; i < 12; i += 1) {
-        await Promise.all([getRight(setup, `a${i}`, 3_000_000), getRight(setup, `b${i}`, 1_234_567)]);
+        await Promise.all([expectWhole(setup, `a${i}`, 3_000_000), expectWhole(setup, `b${i}`, 1_234_567)]);
       }
       isFilling = false;
       await watch;
@@ -49,9 +42,9 @@ describe('the quota of a drive', () => {
       expect(driveBytes).toBeLessThanOrEqual(24_000_000);
       expect(setup.diskBytes()).toBeLessThanOrEqual(driveBytes);
       // The last ones are there still, the first ones are fetched again.
-      await getRight(setup, 'a11', 3_000_000);
+      await expectWhole(setup, 'a11', 3_000_000);
       expect((await setup.cdnOf('a11')).bodyBytes).toBe(3_000_000);
-      await getRight(setup, 'a0', 3_000_000);
+      await expectWhole(setup, 'a0', 3_000_000);
       expect((await setup.cdnOf('a0')).bodyBytes).toBe(6_000_000);
     });
   });
@@ -80,7 +73,7 @@ describe('the quota of a drive', () => {
         ['8MB', 8_000_000],
       ] as const) {
         await withSetup({ drives: [], node: ['--drive', `${folder}=${size}`] }, async (setup) => {
-          if (most === 24_000_000) for (let i = 0; i < 6; i += 1) await getRight(setup, `s${i}`, 3_000_000);
+          if (most === 24_000_000) for (let i = 0; i < 6; i += 1) await expectWhole(setup, `s${i}`, 3_000_000);
           const { driveBytes } = await setup.books();
           expect(driveBytes).toBeLessThanOrEqual(most);
           expect(driveBytes).toBeGreaterThan(most - 6_000_000);
@@ -102,7 +95,7 @@ describe('content larger than the drive', () => {
     await withSetup({ drives: ['drive=12MB'] }, async (setup) => {
       const size = 40_000_000;
       for (let round = 0; round < 2; round += 1) {
-        await Promise.all([getRight(setup, 'large', size), getRight(setup, 'large', size)]);
+        await Promise.all([expectWhole(setup, 'large', size), expectWhole(setup, 'large', size)]);
         const end = await setup.get(`/object/large/${size}`, { Range: 'bytes=30000000-39999999' });
         expect([end.status, end.body.length]).toEqual([206, 10_000_000]);
         expectContent(end.body, 'large', 30_000_000);
@@ -112,8 +105,8 @@ describe('content larger than the drive', () => {
       expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
       expect(books.egressBytes).toBe(4 * size + 20_000_000);
       // It gives way to other content.
-      await getRight(setup, 'small', 5_000_000);
-      await getRight(setup, 'small', 5_000_000);
+      await expectWhole(setup, 'small', 5_000_000);
+      await expectWhole(setup, 'small', 5_000_000);
       expect((await setup.cdnOf('small')).bodyBytes).toBe(5_000_000);
     });
   });
@@ -122,27 +115,27 @@ describe('content larger than the drive', () => {
 describe('a drive that goes', () => {
   it('as its files are removed, is filled again', async () => {
     await withSetup({}, async (setup) => {
-      await getRight(setup, 'x', 3_000_000);
+      await expectWhole(setup, 'x', 3_000_000);
       await setup.node.end('SIGTERM');
       await setup.startNode(); // so that no descriptor is open
       rmSync(join(setup.folder, 'drive', 'do-cache', 'extents'), { recursive: true });
-      await getRight(setup, 'x', 3_000_000);
-      await getRight(setup, 'x', 3_000_000);
+      await expectWhole(setup, 'x', 3_000_000);
+      await expectWhole(setup, 'x', 3_000_000);
       expect((await setup.cdnOf('x')).bodyBytes).toBe(6_000_000);
     });
   });
 
   it('as a file stands in its place, leaves a node that passes through', async () => {
     await withSetup({}, async (setup) => {
-      await getRight(setup, 'x', 3_000_000);
+      await expectWhole(setup, 'x', 3_000_000);
       rmSync(join(setup.folder, 'drive'), { recursive: true });
       writeFileSync(join(setup.folder, 'drive'), 'not a folder');
       await Promise.all([
-        getRight(setup, 'y', 3_000_000),
-        getRight(setup, 'y', 3_000_000),
-        getRight(setup, 'x', 3_000_000),
+        expectWhole(setup, 'y', 3_000_000),
+        expectWhole(setup, 'y', 3_000_000),
+        expectWhole(setup, 'x', 3_000_000),
       ]);
-      await getRight(setup, 'y', 3_000_000);
+      await expectWhole(setup, 'y', 3_000_000);
       expect(setup.node.log()).toContain('failed (');
       const books = await setup.books();
       expect(books.hitBytes + books.missBytes).toBe(books.egressBytes);
@@ -152,22 +145,22 @@ describe('a drive that goes', () => {
   it('of two, takes only its own content along; when it is back after a restart, nothing is wrong', async () => {
     await withSetup({ drives: ['one=100MB', 'two=100MB'] }, async (setup) => {
       const ids = Array.from({ length: 8 }, (_, i) => `d${i}`);
-      for (const id of ids) await getRight(setup, id, 2_000_000);
-      await journalWritten();
+      for (const id of ids) await expectWhole(setup, id, 2_000_000);
+      await journalWritten(setup);
       const one = join(setup.folder, 'one', 'do-cache');
       const kept = join(setup.folder, 'kept');
       cpSync(one, kept, { recursive: true });
       rmSync(one, { recursive: true });
       writeFileSync(one, '');
-      for (const id of ids) await getRight(setup, id, 2_000_000);
-      for (const id of ids) await getRight(setup, id, 2_000_000);
-      await journalWritten();
+      for (const id of ids) await expectWhole(setup, id, 2_000_000);
+      for (const id of ids) await expectWhole(setup, id, 2_000_000);
+      await journalWritten(setup);
       await setup.node.end('SIGKILL');
       rmSync(one);
       cpSync(kept, one, { recursive: true }); // both drives now hold the same ranges of the same objects
       await setup.startNode();
       const before = (await setup.cdnBooks()).bodyBytes;
-      for (const id of ids) await getRight(setup, id, 2_000_000);
+      for (const id of ids) await expectWhole(setup, id, 2_000_000);
       for (const id of ids) {
         const reply = await setup.get(`/object/${id}/2000000`, { Range: 'bytes=1000000-1999999' });
         expectContent(reply.body, id, 1_000_000);
@@ -207,16 +200,16 @@ describe('a drive that goes', () => {
       await withMount(kind, 8, context, async (folder) => {
         await withSetup({ drives: [], node: ['--drive', `${folder}=100MB`] }, async (setup) => {
           for (let i = 0; i < 10; i += 1)
-            await Promise.all([getRight(setup, `f${i}`, 1_000_000), getRight(setup, `f${i}`, 1_000_000)]);
+            await Promise.all([expectWhole(setup, `f${i}`, 1_000_000), expectWhole(setup, `f${i}`, 1_000_000)]);
           for (let i = 0; i < 4; i += 1)
-            await Promise.all([getRight(setup, `g${i}`, 1_000_000), getRight(setup, `h${i}`, 1_000_000)]);
+            await Promise.all([expectWhole(setup, `g${i}`, 1_000_000), expectWhole(setup, `h${i}`, 1_000_000)]);
           const log = setup.node.log();
           expect(log.match(/its file system is full \(ENOSPC\)/g)).toHaveLength(1);
           expect(log).not.toContain('failed (');
           // It caches still: what was asked for last is a hit.
-          await getRight(setup, 'last', 1_000_000);
-          await getRight(setup, 'last', 1_000_000);
-          await getRight(setup, 'last', 1_000_000);
+          await expectWhole(setup, 'last', 1_000_000);
+          await expectWhole(setup, 'last', 1_000_000);
+          await expectWhole(setup, 'last', 1_000_000);
           expect((await setup.cdnOf('last')).bodyBytes).toBeLessThanOrEqual(2_000_000);
           const { storedBytes, ...books } = await setup.books();
           expect(storedBytes).toBeGreaterThan(2_000_000);
@@ -227,31 +220,6 @@ describe('a drive that goes', () => {
     },
   );
 
-  it('as somebody else fills its file system, serves what it has', async (context) => {
-    await withMount('tmpfs', 16, context, async (folder) => {
-      await withSetup({ drives: [], node: ['--drive', `${folder}=12MB`] }, async (setup) => {
-        await getRight(setup, 'mine', 1_000_000);
-        await journalWritten();
-        const rest = join(folder, 'rest');
-        // Writes until there is no room.
-        spawnSync('dd', ['if=/dev/zero', `of=${rest}`, 'bs=64k'], { timeout: 10_000 });
-        for (let i = 0; i < 6; i += 1) await getRight(setup, `other${i}`, 1_000_000);
-        await getRight(setup, 'mine', 1_000_000);
-        expect((await setup.books()).errorCount).toBe(0);
-        expect(setup.node.log()).not.toContain('failed (');
-        rmSync(rest);
-        // It looks at the file system again every 10 s.
-        await until(
-          () => setup.node.log(),
-          (log) => log.includes('has room again'),
-        );
-        for (let round = 0; round < 2; round += 1)
-          for (let i = 0; i < 6; i += 1) await getRight(setup, `again${i}`, 1_000_000);
-        expect((await setup.cdnOf('again0')).bodyBytes).toBe(1_000_000);
-      });
-    });
-  });
-
   it('as its file system becomes read-only, leaves a node that passes through', async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'cache-tmpfs-'));
     const below = join(folder, 'below');
@@ -260,12 +228,12 @@ describe('a drive that goes', () => {
     try {
       if (mounted.status !== 0) context.skip(`no tmpfs can be mounted here: ${mounted.stderr ?? mounted.error}`);
       await withSetup({ drives: [], node: ['--drive', `${below}=100MB`] }, async (setup) => {
-        await getRight(setup, 'x', 1_000_000);
+        await expectWhole(setup, 'x', 1_000_000);
         // A file system with open writers cannot be made read-only; one over the folder that is read-only can be mounted.
         spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', below]);
-        await getRight(setup, 'y', 1_000_000);
-        await getRight(setup, 'x', 1_000_000);
-        await getRight(setup, 'y', 1_000_000);
+        await expectWhole(setup, 'y', 1_000_000);
+        await expectWhole(setup, 'x', 1_000_000);
+        await expectWhole(setup, 'y', 1_000_000);
         expect(setup.node.log()).toContain('failed (');
       });
     } finally {
@@ -297,8 +265,8 @@ describe('at the start', () => {
       await withSetup({ drives: ['drive=50MB'], node: ['--drive', `${join(folder, 'file')}=1GB`] }, async (setup) => {
         expect(setup.node.log()).toContain(`--drive ${join(folder, 'file')}: expected a folder that can be written`);
         expect(setup.node.log()).toContain('starts without it');
-        await getRight(setup, 'x', 1_000_000);
-        await getRight(setup, 'x', 1_000_000);
+        await expectWhole(setup, 'x', 1_000_000);
+        await expectWhole(setup, 'x', 1_000_000);
         expect((await setup.cdnOf('x')).bodyBytes).toBe(1_000_000);
       });
     });
@@ -343,37 +311,6 @@ describe('at the start', () => {
   );
 });
 
-/** Runs `use` on a file system of its own, of so many MiB; the test is skipped where none can be mounted. */
-async function withMount(
-  kind: 'tmpfs' | 'ext4',
-  sizeMiB: number,
-  context: TestContext,
-  use: (folder: string) => Promise<void>,
-): Promise<void> {
-  const root = mkdtempSync(join(tmpdir(), 'cache-mount-'));
-  const folder = join(root, 'mount');
-  const image = join(root, 'image');
-  mkdirSync(folder);
-  const run = (command: string, ...more: string[]): string | undefined => {
-    const { status, stderr, error } = spawnSync(command, more);
-    return status === 0 ? undefined : String(stderr ?? error);
-  };
-  let problem: string | undefined;
-  if (kind === 'tmpfs') problem = run('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', folder);
-  else {
-    writeFileSync(image, '');
-    truncateSync(image, sizeMiB * 2 ** 20);
-    problem = run('mkfs.ext4', '-q', image) ?? run('mount', '-o', 'loop', image, folder);
-  }
-  try {
-    if (problem !== undefined) context.skip(`no ${kind} can be mounted here: ${problem}`);
-    await use(folder);
-  } finally {
-    if (problem === undefined) run('umount', '-l', folder);
-    rmSync(root, { recursive: true, force: true });
-  }
-}
-
 describe('the limit of egress', () => {
   it('holds to the byte on a clock of its own', async () => {
     let nowMs = 1000;
@@ -395,7 +332,7 @@ describe('the limit of egress', () => {
   it('slows hits and pass-through, and leaves them right', async () => {
     await withSetup({ drives: ['drive=3MB'], node: ['--limit-egress', '40 MB/s'] }, async (setup) => {
       const startMs = performance.now();
-      await Promise.all([getRight(setup, 'p', 8_000_000), getRight(setup, 'p', 8_000_000)]);
+      await Promise.all([expectWhole(setup, 'p', 8_000_000), expectWhole(setup, 'p', 8_000_000)]);
       expect(performance.now() - startMs).toBeGreaterThan(350);
     });
   });

@@ -299,59 +299,6 @@ describe('a fault of the origin', () => {
     expectContent(whole.body, id);
     expect((await setup.cdnOf(id)).bodyBytes).toBe(size);
   });
-
-  it('silence is cut after 5 s and another request replaces it, before and after the head', async () => {
-    const ids = [newId('silent'), newId('silent')] as const;
-    await setup.fault({ stall: true, object: ids[0], count: 1 });
-    await setup.fault({ stall: true, afterBytes: 100_000, object: ids[1], count: 1 });
-    const replies = await Promise.all(ids.map((id) => setup.get(`/object/${id}/500000`)));
-    for (const [i, reply] of replies.entries()) {
-      const id = ids[i] ?? '';
-      expect([reply.status, reply.complete, reply.body.length]).toEqual([200, true, 500_000]);
-      expectContent(reply.body, id);
-      expect(await setup.cdnOf(id)).toEqual({ bodyBytes: 500_000, requestCount: 2 });
-    }
-  });
-
-  it('a CDN that is gone is a 503 at once, and hits go on', async () => {
-    await withSetup({}, async (own) => {
-      await own.get('/object/kept/5000');
-      await own.cdn.end('SIGKILL');
-      expect((await own.get('/object/other/5000')).status).toBe(503);
-      expectContent((await own.get('/object/kept/5000')).body, 'kept');
-    });
-  });
-});
-
-describe('a no-store answer', () => {
-  it('is passed through to each, is a miss, and serialises nobody', async () => {
-    await withSetup({ cdn: ['--cache-control', 'no-store'] }, async (own) => {
-      for (let round = 0; round < 2; round += 1) {
-        const replies = await Promise.all(Array.from({ length: 5 }, () => own.get('/object/secret/3000000')));
-        for (const reply of replies) {
-          expect([reply.status, reply.body.length]).toEqual([200, 3_000_000]);
-          expectContent(reply.body, 'secret');
-        }
-      }
-      const part = await own.get('/object/secret/3000000', { Range: 'bytes=7-9' });
-      expect([part.status, part.headers['content-range']]).toEqual([206, 'bytes 7-9/3000000']);
-      const books = await own.books();
-      expect([books.hitBytes, books.missBytes, books.egressBytes]).toEqual([0, 30_000_003, 30_000_003]);
-      expect(books.storedBytes).toBe(0);
-      expect((await own.cdnOf('secret')).requestCount).toBe(12);
-    });
-  });
-
-  it('does not make later requests on its connections wait', async () => {
-    await withSetup({ cdn: ['--cache-control', 'no-store'] }, async (own) => {
-      // Slow enough that the pass-through pauses its upstream: the paused connection must be whole again for the next.
-      for (let i = 0; i < 5; i += 1) {
-        const reply = await own.get(`/object/slow-${i}/6000000`);
-        expectContent(reply.body, `slow-${i}`);
-        expect(reply.body.length).toBe(6_000_000);
-      }
-    });
-  });
 });
 
 describe('a new version of the object', () => {
@@ -422,6 +369,91 @@ describe('a new version of the object', () => {
     }
     expect(replies.filter((reply) => reply.headers.etag === etagOf(id, 2)).length).toBeGreaterThan(7);
   });
+});
+
+describe('pipelined requests', () => {
+  it('are answered in order, hits and misses', async () => {
+    const { connect } = await import('node:net');
+    const id = newId('pipe');
+    await setup.get(`/object/${id}/1000`, { Range: 'bytes=1-2' });
+    const socket = connect(setup.node.listen.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (part: Buffer) => {
+      text += part.toString('latin1');
+    });
+    const request = (range: string, more = ''): string =>
+      `GET /object/${id}/1000 HTTP/1.1\r\nHost: ${origin}\r\nRange: bytes=${range}\r\n${more}\r\n`;
+    socket.write(request('900-909') + request('1-2') + request('5-8') + request('2-2', 'Connection: close\r\n'));
+    await once(socket, 'close');
+    expect([...text.matchAll(/Content-Range: bytes ([0-9-]+)\/1000/g)].map((match) => match[1])).toEqual([
+      '900-909',
+      '1-2',
+      '5-8',
+      '2-2',
+    ]);
+  });
+
+  it('of a keep-alive connection go on after a refused one', async () => {
+    const { Agent } = await import('node:http');
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const id = newId('alive');
+    const get = (path: string): Promise<Reply> =>
+      ask({ port: setup.node.listen.port, path, headers: { Host: origin }, agent });
+    const before = (await setup.books()).connectionCount;
+    expect((await get(`/object/${id}/1000`)).status).toBe(200);
+    expect((await get('/nowhere')).status).toBe(404);
+    expect((await get(`/object/${id}/1000?cacheHostOrigin=elsewhere.test`)).status).toBe(403);
+    expect((await get(`/object/${id}/1000`)).status).toBe(200);
+    expect((await setup.books()).connectionCount).toBe(before + 1);
+    agent.destroy();
+  });
+});
+
+// From here on a node of its own for each test: side by side.
+describe.concurrent('a fault of the origin', () => {
+  it('a CDN that is gone is a 503 at once, and hits go on', async () => {
+    await withSetup({}, async (own) => {
+      await own.get('/object/kept/5000');
+      await own.cdn.end('SIGKILL');
+      expect((await own.get('/object/other/5000')).status).toBe(503);
+      expectContent((await own.get('/object/kept/5000')).body, 'kept');
+    });
+  });
+});
+
+describe.concurrent('a no-store answer', () => {
+  it('is passed through to each, is a miss, and serialises nobody', async () => {
+    await withSetup({ cdn: ['--cache-control', 'no-store'] }, async (own) => {
+      for (let round = 0; round < 2; round += 1) {
+        const replies = await Promise.all(Array.from({ length: 5 }, () => own.get('/object/secret/3000000')));
+        for (const reply of replies) {
+          expect([reply.status, reply.body.length]).toEqual([200, 3_000_000]);
+          expectContent(reply.body, 'secret');
+        }
+      }
+      const part = await own.get('/object/secret/3000000', { Range: 'bytes=7-9' });
+      expect([part.status, part.headers['content-range']]).toEqual([206, 'bytes 7-9/3000000']);
+      const books = await own.books();
+      expect([books.hitBytes, books.missBytes, books.egressBytes]).toEqual([0, 30_000_003, 30_000_003]);
+      expect(books.storedBytes).toBe(0);
+      expect((await own.cdnOf('secret')).requestCount).toBe(12);
+    });
+  });
+
+  it('does not make later requests on its connections wait', async () => {
+    await withSetup({ cdn: ['--cache-control', 'no-store'] }, async (own) => {
+      // Slow enough that the pass-through pauses its upstream: the paused connection must be whole again for the next.
+      for (let i = 0; i < 5; i += 1) {
+        const reply = await own.get(`/object/slow-${i}/6000000`);
+        expectContent(reply.body, `slow-${i}`);
+        expect(reply.body.length).toBe(6_000_000);
+      }
+    });
+  });
+});
+
+describe.concurrent('a new version of the object', () => {
+  const size = 3_000_000;
 
   it('over a restart is never mixed with the old one', async () => {
     await withSetup({}, async (own) => {
@@ -464,43 +496,5 @@ describe('a new version of the object', () => {
       expect(reply.headers.etag).toBe(etagOf('s', 2));
       expectContent(reply.body, 's', 0, 2);
     });
-  });
-});
-
-describe('pipelined requests', () => {
-  it('are answered in order, hits and misses', async () => {
-    const { connect } = await import('node:net');
-    const id = newId('pipe');
-    await setup.get(`/object/${id}/1000`, { Range: 'bytes=1-2' });
-    const socket = connect(setup.node.listen.port, '127.0.0.1');
-    let text = '';
-    socket.on('data', (part: Buffer) => {
-      text += part.toString('latin1');
-    });
-    const request = (range: string, more = ''): string =>
-      `GET /object/${id}/1000 HTTP/1.1\r\nHost: ${origin}\r\nRange: bytes=${range}\r\n${more}\r\n`;
-    socket.write(request('900-909') + request('1-2') + request('5-8') + request('2-2', 'Connection: close\r\n'));
-    await once(socket, 'close');
-    expect([...text.matchAll(/Content-Range: bytes ([0-9-]+)\/1000/g)].map((match) => match[1])).toEqual([
-      '900-909',
-      '1-2',
-      '5-8',
-      '2-2',
-    ]);
-  });
-
-  it('of a keep-alive connection go on after a refused one', async () => {
-    const { Agent } = await import('node:http');
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const id = newId('alive');
-    const get = (path: string): Promise<Reply> =>
-      ask({ port: setup.node.listen.port, path, headers: { Host: origin }, agent });
-    const before = (await setup.books()).connectionCount;
-    expect((await get(`/object/${id}/1000`)).status).toBe(200);
-    expect((await get('/nowhere')).status).toBe(404);
-    expect((await get(`/object/${id}/1000?cacheHostOrigin=elsewhere.test`)).status).toBe(403);
-    expect((await get(`/object/${id}/1000`)).status).toBe(200);
-    expect((await setup.books()).connectionCount).toBe(before + 1);
-    agent.destroy();
   });
 });

@@ -282,6 +282,18 @@ export function expectOwnContent(reply: Reply, id: string, offset = 0): number {
   return version ?? 0;
 }
 
+/** Asks for an object of so many bytes, and expects all of it. */
+export async function expectWhole(setup: Setup, id: string, sizeBytes: number): Promise<void> {
+  const reply = await setup.get(`/object/${id}/${sizeBytes}`);
+  expect([reply.status, reply.complete, reply.body.length]).toEqual([200, true, sizeBytes]);
+  expectContent(reply.body, id);
+}
+
+/** Resolves once the journals hold what was said before: what a purge answers stands in them, behind all of it. */
+export async function journalWritten(setup: Setup): Promise<void> {
+  await adminJson(setup.node, 'DELETE', `/objects?url=http://${origin}/object/none/1`);
+}
+
 /** Polls until `read` gives what `isRight` wants; the test's time-out bounds it. */
 export async function until<T>(read: () => T | Promise<T>, isRight: (value: T) => boolean): Promise<T> {
   for (;;) {
@@ -296,12 +308,12 @@ export function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 }
 
+/** Whether a process runs (Linux); one that has ended and that its new parent has not yet asked for does not. */
 export function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/^.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
-    return false;
+    return false; // there is none
   }
 }
 

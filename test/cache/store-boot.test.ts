@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { randomStream } from '../../common/random.ts';
-import { expectContent, type Setup, until, withSetup } from './node-process.ts';
+import { expectContent, expectWhole, type Setup, until, withSetup } from './node-process.ts';
 
 const bootVariable = 'CACHE_NODE_BOOT_ID';
 
@@ -37,12 +37,6 @@ function zero(file: string, start: number, length: number): void {
   const descriptor = openSync(file, 'r+');
   writeSync(descriptor, Buffer.alloc(length), 0, length, start);
   closeSync(descriptor);
-}
-
-async function expectWhole(setup: Setup, id: string, size: number): Promise<void> {
-  const reply = await setup.get(`/object/${id}/${size}`);
-  expect([reply.status, reply.body.length]).toEqual([200, size]);
-  expectContent(reply.body, id);
 }
 
 describe('after a reboot', () => {

@@ -114,8 +114,8 @@ describe('a fault', () => {
   });
 
   it('ends after its time', async () => {
-    await order({ stall: true, forMs: 60 });
     const started = performance.now();
+    await order({ stall: true, forMs: 60 });
     expect(await status('/object/x/10')).toBe(200);
     expect(performance.now() - started).toBeGreaterThanOrEqual(58);
     expect(await status('/object/x/10')).toBe(200);

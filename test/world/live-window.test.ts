@@ -47,6 +47,7 @@ describe('a live window', () => {
     await withServer(servesFiles, async (server, hq) => {
       const { fleet, idle } = fleetOf(scenario, { nodes: { hq }, cdns: [addressOf(cdn)] });
       expect(await fleet.connectAll()).toBeUndefined();
+      await until(() => server.connectionCount >= 10); // a connection is there before its server has taken it
       expect({ connections: server.connectionCount, requests: server.requests.length }).toEqual({
         connections: 10,
         requests: 0,
