@@ -61,6 +61,8 @@ export class Downloads implements World<number> {
   readonly #tally: Tally;
   readonly #agents = new Map<number, unknown>();
   readonly #fellBackDevices = new Set<number>();
+  /** By group: how long after its arrival the first request of a download leaves. */
+  readonly #firstMoves: (number | undefined)[] = [];
 
   constructor(parts: DownloadParts) {
     this.#parts = parts;
@@ -123,7 +125,7 @@ export class Downloads implements World<number> {
     const devices = this.#flows.multiplicityOf(p);
     tally.startedCount += devices;
     tally.firstArrivalMs = Math.min(tally.firstArrivalMs, this.#clock.nowMs);
-    this.#tally.grid.add('started', Math.max(1, this.#clock.nowMs), devices);
+    this.#tally.startedInStep += devices;
     const count = this.#parts.oneByOne ? 1 : this.facts.group(p).wants.length;
     for (let want = 0; want < count; want += 1) this.#begin(first + want, p);
   }
@@ -135,14 +137,24 @@ export class Downloads implements World<number> {
       this.#trouble(flow, p, false).runner.start();
       return;
     }
+    const afterMs = this.#firstMoveAfterMs(flow, p);
+    if (afterMs > 0) this.#clock.push(this.#clock.nowMs + afterMs, timerKinds.start, flow);
+    else this.startTransfer(flow);
+  }
+
+  /** A policy is pure: all downloads of a group that are alone with their agent begin alike. */
+  #firstMoveAfterMs(flow: number, p: number): number {
+    const { groupIndex } = this.facts.population(p);
+    const known = this.#firstMoves[groupIndex];
+    if (known !== undefined) return known;
     const policy = this.facts.policy(p);
     const state = policy.initialState(policy.newAgent(), this.facts.originOf(flow, p));
     const effects = policy.step(state, { kind: 'started' }, this.#clock.nowMs, this.facts.settingsOf(p));
     const [effect] = effects as readonly [DownloadEffect];
     assert(effects.length === 1 && effect.kind === 'transfer', 'a download begins with one transfer');
     const afterMs = effect.afterMs ?? 0;
-    if (afterMs > 0) this.#clock.push(this.#clock.nowMs + afterMs, timerKinds.start, flow);
-    else this.startTransfer(flow);
+    this.#firstMoves[groupIndex] = afterMs;
+    return afterMs;
   }
 
   /** Its first request leaves. */
