@@ -153,6 +153,8 @@ class LiveRunner {
   /** From the start to the end of the run's time, or of its work. */
   async #window(): Promise<void> {
     const { live } = this.#scenario;
+    // What connecting cost is not the run's.
+    await this.#sample();
     // Whole seconds of the epoch, so that the first second of the series is a whole one.
     this.#startEpochMs = Math.ceil((Date.now() + 250) / 1000) * 1000;
     this.#fleet.tell({ kind: 'start', atEpochMs: this.#startEpochMs });
@@ -239,7 +241,9 @@ class LiveRunner {
         const external = node.spec.url !== undefined;
         const isWhole = node.lostLives === 0 && books?.lostWorkerCount === 0 && ledger !== undefined;
         const lost = !external && !isWhole;
-        return { id: node.spec.id, books, ledger, external, lost, parent: node.spec.parent };
+        const samples = this.#nodeSamples.get(node.spec.id);
+        const cpuMs = samples?.growthSince(this.#startEpochMs, (counters) => counters.cpuMs);
+        return { id: node.spec.id, books, ledger, external, lost, parent: node.spec.parent, cpuMs };
       }),
     );
     return {
@@ -253,6 +257,7 @@ class LiveRunner {
         devices.rangesPerSecond.length,
         (books) => books.bodyBytes,
       ),
+      cdnCpuMs: this.#cdnSamples.growthSince(this.#startEpochMs, (books) => books.cpuMs),
       devicesLost,
       bounds: steadyBounds(devices, this.#scenario, this.#startEpochMs / 1000 - devices.startSecond),
       finished: !this.#options.signal.aborted && this.#broken === undefined,
