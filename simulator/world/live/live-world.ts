@@ -296,23 +296,28 @@ class LiveRunner {
       'range.rangesPerSecond': devices.rangesPerSecond,
       'range.failuresPerSecond': devices.failuresPerSecond,
       'devices.connectedCount': devices.connectedPerSecond,
+      'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
     };
     for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
       const name = server === 'cdn' ? 'fleet.fromCdnBitsPerSecond' : `node.${server}.egressBitsPerSecond`;
       columns[name] = bytes.map((value) => value * 8);
     }
-    const bitsPerSecond = <Counters>(
+    const { startSecond, rangesPerSecond } = devices;
+    const scaled = <Counters>(
       samples: CounterSamples<Counters>,
+      factor: number,
       pick: (counters: Counters) => number,
     ): readonly number[] =>
-      samples.perSecond(devices.startSecond, devices.rangesPerSecond.length, pick).map((bytes) => bytes * 8);
-    columns['cdn.egressBitsPerSecond'] = bitsPerSecond(this.#cdnSamples, (books) => books.bodyBytes);
+      samples.perSecond(startSecond, rangesPerSecond.length, pick).map((growth) => growth * factor);
+    columns['cdn.egressBitsPerSecond'] = scaled(this.#cdnSamples, 8, (books) => books.bodyBytes);
+    columns['cdn.coresInUse'] = scaled(this.#cdnSamples, 1 / 1000, (books) => books.cpuMs);
     for (const [id, samples] of this.#nodeSamples) {
-      columns[`node.${id}.hitBitsPerSecond`] = bitsPerSecond(samples, (books) => books.hitBytes);
-      columns[`node.${id}.missBitsPerSecond`] = bitsPerSecond(samples, (books) => books.missBytes);
-      columns[`node.${id}.upstreamBitsPerSecond`] = bitsPerSecond(samples, (books) => books.upstreamBytes);
+      columns[`node.${id}.hitBitsPerSecond`] = scaled(samples, 8, (books) => books.hitBytes);
+      columns[`node.${id}.missBitsPerSecond`] = scaled(samples, 8, (books) => books.missBytes);
+      columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
+      columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
     }
-    return { startSecond: devices.startSecond, columns };
+    return { startSecond, columns };
   }
 
   #notes(): string[] {

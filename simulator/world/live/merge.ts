@@ -40,6 +40,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     startedPerSecond: addUp((reading) => reading.startedPerSecond),
     completedPerSecond: addUp((reading) => reading.completedPerSecond),
     connectedPerSecond: addUp((reading) => reading.connectedPerSecond),
+    cpuMsPerSecond: addUp((reading) => reading.cpuMsPerSecond),
     histograms: {
       latency: histogram('latency'),
       service: histogram('service'),
