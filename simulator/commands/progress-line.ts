@@ -21,16 +21,20 @@ export class ProgressLine {
   }
 
   show(progress: LiveProgress): void {
+    this.showLine(progress.phase, progressText(progress));
+  }
+
+  /** Without a terminal, a line of another phase is shown at once. */
+  showLine(phase: string, line: string): void {
     if (this.#stream === undefined) return;
-    const line = progressText(progress);
     if (this.#stream.isTTY) {
       this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 80) - 1)}\x1b[K`);
       this.#isOpen = true;
       return;
     }
     const nowMs = performance.now();
-    if (progress.phase === this.#phase && nowMs - this.#shownAtMs < plainIntervalMs) return;
-    this.#phase = progress.phase;
+    if (phase === this.#phase && nowMs - this.#shownAtMs < plainIntervalMs) return;
+    this.#phase = phase;
     this.#shownAtMs = nowMs;
     this.#stream.write(`${line}\n`);
   }
