@@ -168,11 +168,11 @@ function fitLatency(observations: readonly Observation[]): LatencyFit {
   const [only, ...more] = telling(observations, 'latency').filter(({ experiment }) => experiment.kind === 'misses');
   assert(only !== undefined, 'every plan has misses');
   // With one size, its bytes are taken to need as long as those of hits.
-  const missMs =
+  const wholeMissMs =
     more.length > 0
       ? (miss.coefficients[0] ?? 0)
       : Math.max(0, only.serviceMs - hitMsPerByte * only.experiment.rangeBytes);
-  return { value: { hitMs, missMs }, hit, miss };
+  return { value: { hitMs, missMs: Math.max(0, wholeMissMs - hitMs) }, hit, miss };
 }
 
 function compare(observations: readonly Observation[], profile: HardwareProfile): Comparison[] {
@@ -185,7 +185,7 @@ function compare(observations: readonly Observation[], profile: HardwareProfile)
 
 function latencyNote({ hit, miss }: LatencyFit): string {
   const perMiB = (fit: Fit): string => `${((fit.coefficients[1] ?? 0) * 2 ** 20).toFixed(3)} ms a MiB`;
-  return `at no bytes; beside them ${perMiB(hit)} for hits, ${perMiB(miss)} for misses (${miss.residuals.count} sizes)`;
+  return `at no bytes, a miss beside the hit that it would have been; for the bytes ${perMiB(hit)} for hits, ${perMiB(miss)} for misses (${miss.residuals.count} sizes)`;
 }
 
 function concurrencyNote({ concurrency, bytesPerMsOfOne }: ScalabilityFit): string {

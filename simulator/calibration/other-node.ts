@@ -91,8 +91,8 @@ function conclude(
     ...{ id, name: `The node at ${formatAddress(node)}`, source },
     basis: { egress: 'measured', latency: 'measured', ...(scalability && { concurrency: 'measured' }) },
     ...{ bodyPerWireRatio: 0.941, pageCacheRatio: 0.5, egressBytesPerMs: most.bytesPerMs },
-    // A fetch is not seen apart: a miss takes at least what a hit takes.
-    latency: { hitMs: latency.coefficients[0] ?? 0, missMs: latency.coefficients[0] ?? 0 },
+    // What a miss takes beside is not seen.
+    latency: { hitMs: latency.coefficients[0] ?? 0, missMs: 0 },
     ...(scalability && { concurrency: scalability.concurrency }),
   };
   return {
@@ -102,7 +102,7 @@ function conclude(
       {
         key: 'latency',
         residuals: latency.residuals,
-        note: 'of hits; that of misses is not measured, it is taken to be the same',
+        note: 'of hits; what a miss takes beside is not measured',
       },
       ...(scalability === undefined ? [] : [{ key: 'concurrency' as const, residuals: scalability.residuals }]),
     ],

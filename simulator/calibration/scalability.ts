@@ -3,8 +3,8 @@
 //   C(N) = N / (1 + σ (N - 1) + κ N (N - 1)),    X(N) = X(1) C(N)        (Gunther 1993)
 //
 // σ: share of the work that is done one at a time (with two cores that share all work, about 0.5); κ: what each pays for
-// every other, which makes the capacity fall again. N ÷ X(N) is linear in 1 ÷ X(1), σ ÷ X(1) and κ ÷ X(1): no start values
-// are needed, and none of the three is negative.
+// every other, which makes the capacity fall again. N ÷ X(N) = (1 - σ) u + σ u N + κ u N (N - 1) with u = 1 ÷ X(1) is linear
+// in these three: no start values are needed, and none is negative, so that σ is at most 1.
 
 import type { Concurrency } from '../scenario/profile.ts';
 import { fitCosts, type Residuals } from './fit.ts';
@@ -23,9 +23,10 @@ export function fitScalability(points: readonly Throughput[]): ScalabilityFit | 
   const counts = new Set(points.map(({ connections }) => connections));
   if (counts.size < 3) return undefined;
   const { coefficients, residuals } = fitCosts(
-    points.map(({ connections: n, bytesPerMs }) => ({ terms: [1, n - 1, n * (n - 1)], measured: n / bytesPerMs })),
+    points.map(({ connections: n, bytesPerMs }) => ({ terms: [1, n, n * (n - 1)], measured: n / bytesPerMs })),
   );
-  const [ofOne = 0, serial = 0, coherency = 0] = coefficients;
+  const [parallel = 0, serial = 0, coherency = 0] = coefficients;
+  const ofOne = parallel + serial;
   if (ofOne === 0) return undefined;
   return {
     concurrency: { sigma: serial / ofOne, kappa: coherency / ofOne, connectionsMax: Math.max(...counts) },

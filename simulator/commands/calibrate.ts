@@ -91,7 +91,7 @@ async function run(options: CalibrateOptions): Promise<void> {
   try {
     const calibration = await measure(options, startedAt, {
       signal: interrupt.signal,
-      onProgress: (state) => progress.showLine(state.what, progressText(state)),
+      onProgress: (state) => progress.showLine(progressText(state), state.what),
     });
     progress.end();
     if (calibration === undefined) {

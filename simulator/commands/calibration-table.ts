@@ -37,7 +37,7 @@ function figureRows({ egressBytesPerMs, cores, cpu, latency, concurrency, harnes
   add('node, a fetch', cpu && formatDuration(cpu.msPerFetch), 'cpu');
   add('node, a GB fetched', cpu && formatDuration(cpu.msPerByteFetched * 1e9), 'cpu');
   add('latency of a hit', latency && formatDuration(latency.hitMs), 'latency');
-  add('latency of a miss', latency && formatDuration(latency.missMs), 'latency');
+  add('latency of a miss, beside', latency && formatDuration(latency.missMs), 'latency');
   add('σ', concurrency?.sigma.toFixed(3), 'concurrency');
   add('κ', concurrency?.kappa.toExponential(2), 'concurrency');
   add('clients, a request', harness && formatDuration(harness.clientMsPerRequest), 'harness');

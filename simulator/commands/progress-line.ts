@@ -21,11 +21,11 @@ export class ProgressLine {
   }
 
   show(progress: LiveProgress): void {
-    this.showLine(progress.phase, progressText(progress));
+    this.showLine(progressText(progress), progress.phase);
   }
 
   /** Without a terminal, a line of another phase is shown at once. */
-  showLine(phase: string, line: string): void {
+  showLine(line: string, phase: string): void {
     if (this.#stream === undefined) return;
     if (this.#stream.isTTY) {
       this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 80) - 1)}\x1b[K`);

@@ -142,6 +142,14 @@ describe('the Universal Scalability Law', () => {
     for (const count of counts) expect(relativeCapacity(law, count)).toBeLessThanOrEqual(1 + 1e-12);
   });
 
+  it('has σ of 1 at the most, also where one connection alone is fastest', () => {
+    const fit = fitScalability(
+      [1, 4, 16].map((connections) => ({ connections, bytesPerMs: 100 / connections ** 0.2 })),
+    );
+    expect(fit?.concurrency.sigma).toBeLessThanOrEqual(1);
+    expect(fit?.concurrency.sigma).toBeGreaterThan(0.9);
+  });
+
   it('needs three numbers of connections', () => {
     expect(fitScalability([1, 4].map((connections) => ({ connections, bytesPerMs: 1 })))).toBeUndefined();
   });

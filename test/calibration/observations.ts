@@ -49,7 +49,7 @@ function observationOf(experiment: Experiment, noise: () => number): Observation
     experiment,
     seconds: [second(), second()],
     fetchBytes: rangeBytes,
-    serviceMs: ((kind === 'hits' ? latency.hitMs : latency.missMs) + rangeBytes * latency.msPerByte) * noise(),
+    serviceMs: (latency.hitMs + (kind === 'hits' ? 0 : latency.missMs) + rangeBytes * latency.msPerByte) * noise(),
     otherCores: 0,
   };
 }
