@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { exitCodes, OperatorError } from '../common/errors.ts';
+import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
@@ -22,6 +23,7 @@ export function buildProgram(): Command {
       '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml\n  sim metrics',
     );
   addRunCommand(program);
+  addCalibrateCommand(program);
   addValidateCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);

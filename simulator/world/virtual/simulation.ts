@@ -21,6 +21,7 @@ import { FlowTable } from './flow-table.ts';
 import type { Limits } from './limits.ts';
 import { Machines } from './machines.ts';
 import { Network } from './network.ts';
+import { ProcessorLoad } from './processor-load.ts';
 import { missingBytes, type Stock } from './stocks.ts';
 import { Supply } from './supply.ts';
 import type { Tally } from './tally.ts';
@@ -51,6 +52,7 @@ export class Simulation {
   readonly #supply: Supply;
   readonly downloads: Downloads;
   readonly #desk: EventDesk;
+  readonly #processorLoad: ProcessorLoad;
   /** The run's end, where a window sets one. */
   readonly #horizonMs: number;
   #nextArrival = 0;
@@ -76,6 +78,7 @@ export class Simulation {
     this.#network = new Network(this.#flows.flowCount, accounts);
     accounts.listenTo(this.#network);
     const machines = new Machines(this.#network, limits, scenario, topology, component, machine);
+    this.#processorLoad = new ProcessorLoad(this.#network, machines);
     const availability = new Availability(machines, topology);
     this.#book = new ClassBook(scenario, this.#network, limits, populations, perDevice);
     this.#supply = new Supply(
@@ -206,6 +209,7 @@ export class Simulation {
   #resolve(): void {
     this.downloads.placement.settleDevices();
     this.#network.resolve(this.clock.nowMs);
+    if (this.#processorLoad.follow(this.clock.nowMs)) this.#network.resolve(this.clock.nowMs);
     const { changed } = this.#accounts;
     if (changed.size === 0) return;
     const stocks = new Set<Stock>();
