@@ -9,6 +9,7 @@ import { addNodeCommand } from './commands/node.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addValidateCommand } from './commands/validate.ts';
+import { addValidateModelCommand } from './commands/validate-model.ts';
 import { toolVersion } from './result/tool-version.ts';
 
 /** `sim` with all its commands; never ends the process by itself. */
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
   addRunCommand(program);
   addCalibrateCommand(program);
   addValidateCommand(program);
+  addValidateModelCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
   addNodeCommand(program);
