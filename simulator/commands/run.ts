@@ -85,7 +85,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   try {
     const { finished, rows } = await runWorlds(loaded.scenario, worlds, machine, options, interrupt.signal, progress);
     progress.end();
-    const { result, exitCode } = conclude(loaded, finished, startedAt);
+    const { result, exitCode } = conclude(loaded, finished, startedAt, whatRan(options));
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
@@ -141,6 +141,11 @@ async function runWorlds(
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
   return { finished, rows };
+}
+
+/** Options that decide which runs there are. */
+function whatRan({ world, profile }: RunOptions): string[] {
+  return [...(world === undefined ? [] : ['--world', world]), ...(profile === undefined ? [] : ['--profile', profile])];
 }
 
 function withNotes(run: FinishedRun['run'], { notes }: ChosenWorlds): FinishedRun['run'] {
