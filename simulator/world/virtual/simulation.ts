@@ -73,7 +73,12 @@ export class Simulation {
     this.#flows = new FlowTable(populations, terms.arrivals, window !== undefined);
     const demand = window?.demandBytesPerMs;
     const perDevice = demand === undefined || demand === 'max' ? undefined : demand / deviceCount(scenario);
-    const accounts = new Accounts(tally, () => this.#book.all, perDevice);
+    const accounts = new Accounts(
+      tally,
+      () => this.#book.all,
+      perDevice,
+      (flowClass) => this.#processorLoad.serviceMs(flowClass, this.#supply.overheadMs(flowClass)),
+    );
     this.#accounts = accounts;
     this.#network = new Network(this.#flows.flowCount, accounts);
     accounts.listenTo(this.#network);
