@@ -61,7 +61,7 @@ const missContentBytes = 2048 * mib;
 
 /** The experiments for about so many seconds; the least they take is about 20. */
 export function planExperiments(seconds: number): Plan {
-  const runs = seconds >= secondsForAll ? 14 : 7;
+  const runs = seconds >= secondsForAll ? 12 : 6;
   const share = Math.floor(seconds / runs - overheadSeconds);
   const windowSeconds = Math.min(windowSecondsMax, Math.max(windowSecondsMin, share));
   const pacedSeconds = Math.min(pacedSecondsMax, windowSeconds);
