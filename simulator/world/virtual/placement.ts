@@ -99,10 +99,12 @@ export class Placement {
 
   // ---- Frontiers
 
-  /** From now on what is missing of it is anywhere. */
+  /** From now on what is missing of it is anywhere, and so is what it asks its parents for. */
   scatter(stock: Stock): void {
-    stock.isScattered = true;
-    this.toPlain(stock);
+    for (let at: Stock | undefined = stock; at !== undefined && !at.isComplete; at = at.parent) {
+      at.isScattered = true;
+      this.toPlain(at);
+    }
   }
 
   /** Nothing of it is missing any more, or it may be missing anywhere: there is no frontier. */
