@@ -185,7 +185,7 @@ export class Placement {
   halfPieces(flow: number, p: number, source: number, movedBytes: number): number {
     const each = this.#book.find(p, this.#facts.wantOf(flow, p), source, 'plain', '', this.#clock.nowMs);
     const { connections, rangeBytes } = this.#book.get(each);
-    return Math.round(Math.min(movedBytes, (connections * rangeBytes) / 2));
+    return Math.floor(Math.min(movedBytes, (connections * rangeBytes) / 2));
   }
 
   /** Ranges that a whole file is asked for in. */
