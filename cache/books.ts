@@ -35,6 +35,8 @@ export type Counters = {
   lostWorkerCount: number;
   /** Lines of the access log that could not be written. */
   accessLogDroppedCount: number;
+  /** Processor time, user and system, of all threads; ms of one core. */
+  cpuMs: number;
 };
 
 export type Books = Counters & {
@@ -68,6 +70,7 @@ const emptyCounters: Counters = {
   upstreamErrorCount: 0,
   lostWorkerCount: 0,
   accessLogDroppedCount: 0,
+  cpuMs: 0,
 };
 const counterNames = Object.keys(emptyCounters) as (keyof Counters)[];
 

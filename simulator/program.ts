@@ -2,12 +2,14 @@
 
 import { Command, CommanderError } from 'commander';
 import { exitCodes, OperatorError } from '../common/errors.ts';
+import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addValidateCommand } from './commands/validate.ts';
+import { addValidateModelCommand } from './commands/validate-model.ts';
 import { toolVersion } from './result/tool-version.ts';
 
 /** `sim` with all its commands; never ends the process by itself. */
@@ -22,7 +24,9 @@ export function buildProgram(): Command {
       '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml\n  sim metrics',
     );
   addRunCommand(program);
+  addCalibrateCommand(program);
   addValidateCommand(program);
+  addValidateModelCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
   addNodeCommand(program);

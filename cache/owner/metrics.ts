@@ -117,6 +117,7 @@ export const metrics: readonly Metric[] = [
     samples: ({ processes }) =>
       processes.map(({ role, pid, residentBytes }) => ({ labels: { role, pid: String(pid) }, value: residentBytes })),
   },
+  counter('do_node_cpu_seconds_total', 'Processor time of all processes of the node.', (f) => f.books.cpuMs / 1000),
   gauge('do_node_uptime_seconds', 'Time since the node was started.', (f) => f.uptimeMs / 1000),
   {
     ...{ name: 'do_node_build_info', type: 'gauge', labels: ['version', 'node'] },

@@ -4,6 +4,7 @@
 //   past (workers that ended) + owner + last heard of each worker = books
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { processorTimeMs } from '../../common/processor-time.ts';
 import { type Books, emptyBooks, sumBooks } from '../books.ts';
 import type { DriveFigures, IndexFigures } from '../store/figures.ts';
 import type { Store } from '../store/store.ts';
@@ -100,6 +101,7 @@ export class Numbers {
     own.upstreamRequestCount = upstream.requestCount;
     own.upstreamErrorCount = upstream.errorCount;
     own.upstreamErrors = { ...upstream.errors };
+    own.cpuMs = processorTimeMs();
     const workers = [...this.#links].flatMap((link) => {
       const heard = this.#heard.get(link);
       return heard === undefined ? [] : [{ pid: link.pid, ...heard }];

@@ -4,6 +4,7 @@ import cluster from 'node:cluster';
 import { performance } from 'node:perf_hooks';
 import { assertNever } from '../../common/errors.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
+import { processorTimeMs } from '../../common/processor-time.ts';
 import { AccessLog } from '../access-log.ts';
 import { type Books, emptyBooks } from '../books.ts';
 import { OriginTable } from '../http/origin-table.ts';
@@ -271,6 +272,7 @@ class NodeWorker implements WorkerState, ConnectionHost {
       upstreamErrorCount: this.upstream.errorCount,
       upstreamErrors: { ...this.upstream.errors },
       accessLogDroppedCount: this.accessLog?.droppedCount ?? 0,
+      cpuMs: processorTimeMs(),
     };
   }
 

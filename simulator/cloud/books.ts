@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { type LedgerEntry, peerKey } from '../../common/ledger.ts';
+import { processorTimeMs } from '../../common/processor-time.ts';
 
 /** Requests and body bytes of one object version, client or Via name. */
 export type Count = { requestCount: number; bodyBytes: number };
@@ -24,6 +25,8 @@ export type CdnBooks = {
   /** Connections that ended, or were ended, before a body was complete. */
   readonly cutCount: number;
   readonly connectionsOpen: number;
+  /** Processor time of the CDN's process, user and system; ms of one core. */
+  readonly cpuMs: number;
   readonly objects: readonly ({ readonly id: string; readonly version: number } & Readonly<Count>)[];
   /** By source address. */
   readonly clients: readonly ({ readonly client: string } & Readonly<Count>)[];
@@ -154,6 +157,7 @@ export class Books {
     return {
       ...{ requestCount, headCount, healthCount, healthBytes, bodyBytes, errorCount, faultCount, cutCount },
       connectionsOpen: this.connections.size,
+      cpuMs: processorTimeMs(),
       objects: [...this.#objects.values()],
       clients: [...this.#clients].map(([client, count]) => ({ client, ...count })),
       vias: [...this.#vias].map(([via, count]) => ({ via, ...count })),

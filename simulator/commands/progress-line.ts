@@ -22,15 +22,16 @@ export class ProgressLine {
   }
 
   show(progress: LiveProgress): void {
-    this.#showLine(progressText(progress), progress.phase);
+    this.showLine(progressText(progress), progress.phase);
   }
 
   showVirtual({ virtualMs, doneRatio }: VirtualProgress): void {
     const part = doneRatio > 0 ? `, ${(doneRatio * 100).toFixed(0)} % of the parts done` : '';
-    this.#showLine(`virtual time ${formatDuration(virtualMs)}${part}`, 'virtual');
+    this.showLine(`virtual time ${formatDuration(virtualMs)}${part}`, 'virtual');
   }
 
-  #showLine(line: string, phase: string): void {
+  /** Without a terminal, a line of another phase is shown at once. */
+  showLine(line: string, phase: string): void {
     if (this.#stream === undefined) return;
     if (this.#stream.isTTY) {
       this.#stream.write(`\r${line.slice(0, (this.#stream.columns || 80) - 1)}\x1b[K`);

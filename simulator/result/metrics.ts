@@ -65,6 +65,8 @@ const causeMeanings: Readonly<Record<FallbackCause, string>> = {
 type Exception = Partial<Pick<MetricDefinition, 'worlds' | 'noise' | 'whenSaturated'>>;
 
 const liveOnly: Exception = { worlds: ['live'] };
+/** Processor time: noisy, but it stays what it was when the generator was the limit. */
+const processorTime: Exception = { worlds: ['live'], whenSaturated: 'valid' };
 /** The generator's own figures say whether it was the limit, so they stay valid when it was. */
 const ofGenerator: Exception = { worlds: ['live'], whenSaturated: 'valid' };
 
@@ -132,6 +134,7 @@ const nodeMetrics: readonly MetricDefinition[] = [
   metric('node.<id>.missBytes', 'bytes', 'Body bytes sent that this request caused the node to fetch'),
   metric('node.<id>.egressBytes', 'bytes', 'Body bytes sent to clients (egress = hit + miss)'),
   metric('node.<id>.upstreamBytes', 'bytes', 'Body bytes that the node received from its parent or the CDN'),
+  metric('node.<id>.cpuMs', 'ms', 'Processor time (of one core) that the node took during the run', processorTime),
   metric('node.<id>.hitRatioBytes', 'ratio', 'Hit bytes by egress bytes'),
   metric('node.<id>.hitRatioRequests', 'ratio', 'Share of the requests answered without any fetch of their own'),
   metric('node.<id>.egressBitsPerSecond.peak', 'bitsPerSecond', 'Highest one-second mean of the egress'),
@@ -146,6 +149,7 @@ const nodeMetrics: readonly MetricDefinition[] = [
 const cloudMetrics: readonly MetricDefinition[] = [
   metric('cdn.requestCount', 'count', 'Requests for content that the CDN answered, errors included'),
   metric('cdn.egressBytes', 'bytes', 'Body bytes that the CDN sent to nodes and devices'),
+  metric('cdn.cpuMs', 'ms', 'Processor time (of one core) that the CDN took during the run', processorTime),
   metric('cdn.egressBitsPerSecond.peak', 'bitsPerSecond', 'Highest one-second mean of the CDN egress'),
 ];
 
@@ -185,6 +189,12 @@ const refetchMetrics: readonly MetricDefinition[] = refetchCauses.map((cause) =>
 const generatorMetrics: readonly MetricDefinition[] = [
   ...distribution('generator.latenessMs', ['p99'], 'How late the generator sent a range that was due', ofGenerator),
   metric('generator.saturated', 'boolean', '1 when the generator itself was the limit, else 0', ofGenerator),
+  metric(
+    'generator.cpuMs',
+    'ms',
+    'Processor time (of one core) that the device processes took during the run',
+    processorTime,
+  ),
   metric('generator.cpuRatio', 'ratio', 'Share of one core that the busiest generator process used', {
     ...ofGenerator,
     noise: 'measured',

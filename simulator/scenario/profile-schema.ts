@@ -65,6 +65,12 @@ const harnessSchema = keys('what load generator and CDN take of the same process
   cdnMsPerByte: costs.cdnPerGB / bytesPerGB,
 }));
 
+const coresExpected = 'a number of cores above 0, up to 1024';
+const coreCount = z
+  .number({ error: coresExpected })
+  .gt(0, { error: coresExpected })
+  .max(1024, { error: coresExpected });
+
 /** The keys that hold figures, each with a basis. */
 const figureShape = {
   nic: quantity('rate', 'aboveZero').optional().describe('Wire rate of the network card, each way'),
@@ -73,7 +79,7 @@ const figureShape = {
     .describe('Body bytes by wire bytes; default 0.941: 1,448 of 1,538 bytes a packet'),
   egress: quantity('rate', 'aboveZero').optional().describe('Most body bytes to clients, where a source states it'),
   wan: quantity('rate', 'aboveZero').optional().describe('Most body bytes from upstream'),
-  cores: whole('a whole number of cores, 1 to 1024', 1, 1024).optional().describe('Processor cores'),
+  cores: coreCount.optional().describe('Processor cores; a measured number need not be whole'),
   memory: quantity('bytes', 'aboveZero').optional().describe('Memory'),
   pageCacheRatio: ratio('zeroOrMore').optional().describe('Share of the memory that holds content; default 0.5'),
   drives: driveSizes.optional().describe('Drives, one size each'),

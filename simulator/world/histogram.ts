@@ -4,13 +4,13 @@ import * as hdr from 'hdr-histogram-js';
 
 export type Histogram = hdr.Histogram;
 
-/** Records whole µs, up to ten days. */
-export function newHistogram(): Histogram {
+/** Records whole µs, up to ten days. `counterBits`: 64 where more than 2^31 - 1 times may fall into one cell. */
+export function newHistogram(counterBits: 32 | 64 = 32): Histogram {
   return hdr.build({
     lowestDiscernibleValue: 1,
     highestTrackableValue: 864_000_000_000,
     numberOfSignificantValueDigits: 3,
-    bitBucketSize: 32,
+    bitBucketSize: counterBits,
     autoResize: true,
   });
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CounterSamples, growthPerSecond } from '../../simulator/world/live/counter-samples.ts';
 
 describe('the growth of a counter, second by second', () => {
@@ -40,6 +40,29 @@ describe('the growth of a counter, second by second', () => {
   ])('$what', ({ samples, expected }) => {
     const named = samples.map(([atEpochMs = 0, value = 0]) => ({ atEpochMs, value }));
     expect(growthPerSecond(named, 10, 4).map((value) => Math.round(value * 1e6) / 1e6)).toEqual(expected);
+  });
+
+  test.each([
+    {
+      what: 'counts from the last sample before it, and a program that started again from zero',
+      sinceMs: 1500,
+      expected: 20,
+    },
+    { what: 'is not known when there is no sample before', sinceMs: 0, expected: undefined },
+    { what: 'is nothing after the last sample', sinceMs: 9000, expected: 0 },
+  ])('since a moment $what', async ({ sinceMs, expected }) => {
+    const values = [10, 25, 5];
+    const samples = new CounterSamples<number>(() => Promise.resolve(values.shift()));
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      for (const atMs of [1000, 2000, 3000]) {
+        vi.setSystemTime(atMs);
+        await samples.take();
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(samples.growthSince(sinceMs, (value) => value)).toBe(expected);
   });
 
   test('is not asked for again while an answer is awaited, and no answer is no sample', async () => {

@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/cloud': ['common', 'simulator/result/metrics'],
   'simulator/result': ['common', 'simulator/judge'],
   'simulator/judge': ['common', 'simulator/result'],
+  'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/world': ['common', 'simulator/device', 'simulator/result', 'simulator/scenario'],
   reports: ['common', 'simulator/result', 'simulator/judge'],
   bench: ['common', 'cache', 'simulator'],

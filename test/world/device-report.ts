@@ -28,6 +28,7 @@ export function reportOf(parts: ReportParts): DeviceReport {
       startedPerSecond: zeros,
       completedPerSecond: zeros,
       connectedPerSecond: parts.connectedPerSecond,
+      cpuMsPerSecond: zeros,
       histograms: { latency: parts.latency, service: none, firstByte: none, lateness: none, fallback: none },
       refetchedBytes: {},
       failedRanges: {},

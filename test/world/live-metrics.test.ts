@@ -87,20 +87,23 @@ const hq: NodeOutcome = {
     requestCount: 2,
     upstreamBytes: 1000,
     lostWorkerCount: 0,
+    cpuMs: 700,
   },
   ledger: { served: [entry(1, 1000), entry(2, 1000)], upstream: [entry(9, 1000)] },
   external: false,
   lost: false,
   parent: undefined,
+  cpuMs: 500,
 };
 
 const rightRun = (): Outcome => ({
   scenario,
   devices: devices(),
   nodes: [hq],
-  cdn: { requestCount: 2, bodyBytes: 2000, healthBytes: 0 },
+  cdn: { requestCount: 2, bodyBytes: 2000, healthBytes: 0, cpuMs: 70 },
   cdnLedger: [entry(3, 1000), entry(9, 1000)],
   cdnPerSecond: [1000, 1000, 0],
+  cdnCpuMs: 50,
   devicesLost: false,
   bounds: { from: 0, to: 2 },
   finished: true,
@@ -190,7 +193,7 @@ describe('a run with one thing wrong', () => {
     },
     {
       name: "the CDN's counter off by one",
-      run: { ...rightRun(), cdn: { requestCount: 2, bodyBytes: 2001, healthBytes: 0 } },
+      run: { ...rightRun(), cdn: { requestCount: 2, bodyBytes: 2001, healthBytes: 0, cpuMs: 70 } },
       imbalance: 1,
       says: /the CDN to its clients: sent against its connections: 2001 against 2000/,
     },
@@ -207,7 +210,7 @@ describe('a run with one thing wrong', () => {
       name: 'a byte lost between CDN and node',
       run: {
         ...rightRun(),
-        cdn: { requestCount: 2, bodyBytes: 2001, healthBytes: 0 },
+        cdn: { requestCount: 2, bodyBytes: 2001, healthBytes: 0, cpuMs: 70 },
         cdnLedger: [entry(3, 1000), entry(9, 1001)],
       },
       imbalance: 1,
@@ -257,7 +260,7 @@ describe('a run with one thing wrong', () => {
   it('shows an abort as cut bytes', () => {
     const { metrics } = measure({
       ...rightRun(),
-      cdn: { requestCount: 3, bodyBytes: 2500, healthBytes: 0 },
+      cdn: { requestCount: 3, bodyBytes: 2500, healthBytes: 0, cpuMs: 70 },
       cdnLedger: [entry(3, 1500, true), entry(9, 1000)],
     });
     expect(metrics).toMatchObject({ 'accounting.cutBytes': 500, 'accounting.imbalanceBytes': 0 });
@@ -277,6 +280,7 @@ describe('a node that was killed', () => {
       requestCount: 1,
       upstreamBytes: 0,
       lostWorkerCount: 0,
+      cpuMs: 0,
     },
     // Its second life served 400 bytes on port 2; the first one's connections 1 and 9 are gone with it.
     ledger: { served: [entry(2, 400)], upstream: [] },
@@ -339,6 +343,7 @@ describe('what cannot be measured', () => {
       requestCount: 0,
       upstreamBytes: 0,
       lostWorkerCount: 0,
+      cpuMs: 0,
     };
     const { metrics, unavailable } = measure(withNode({ books: nothing }));
     expect(metrics['node.hq.hitBytes']).toBe(0);

@@ -69,6 +69,7 @@ function reportOf(seen: readonly Happening[], startSecond: number, number: numbe
       startedPerSecond: perSecond(is('started')),
       completedPerSecond: perSecond(is('completed')),
       connectedPerSecond: perSecond(() => 1),
+      cpuMsPerSecond: perSecond(is('range')),
       histograms: { latency: times, service: times, firstByte: times, lateness: times, fallback: times },
       refetchedBytes: record(total(is('failure'))),
       failedRanges: record(total(is('failure'))),

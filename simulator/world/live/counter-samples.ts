@@ -25,6 +25,14 @@ export class CounterSamples<Counters> {
     if (counters !== undefined) this.#samples.push({ atEpochMs: Date.now(), counters });
   }
 
+  /** Growth from the last sample before this time to the last of all; undefined without a sample before it. */
+  growthSince(epochMs: number, pick: (counters: Counters) => number): number | undefined {
+    const first = this.#samples.findLastIndex(({ atEpochMs }) => atEpochMs <= epochMs);
+    if (first < 0) return undefined;
+    const values = this.#samples.slice(first).map(({ counters }) => pick(counters));
+    return values.reduce((sum, value, i) => sum + grown(values[i - 1] ?? value, value), 0);
+  }
+
   /** Growth in each of `length` seconds of the epoch from `startSecond` on; evenly between two samples. */
   perSecond(startSecond: number, length: number, pick: (counters: Counters) => number): number[] {
     return growthPerSecond(
@@ -34,6 +42,9 @@ export class CounterSamples<Counters> {
     );
   }
 }
+
+/** A program that was started again counts from zero. */
+const grown = (before: number, value: number): number => (value >= before ? value - before : value);
 
 /** What grew outside of the span is put into its first or last second: nothing is lost. */
 export function growthPerSecond(
@@ -45,14 +56,13 @@ export function growthPerSecond(
   for (const [i, { atEpochMs, value }] of samples.entries()) {
     const before = samples[i - 1];
     if (before === undefined || length === 0) continue;
-    // A program that was started again counts from zero.
-    const grown = value >= before.value ? value - before.value : value;
+    const added = grown(before.value, value);
     const spanMs = Math.max(1, atEpochMs - before.atEpochMs);
     for (let fromMs = before.atEpochMs; fromMs < before.atEpochMs + spanMs; ) {
       const second = Math.floor(fromMs / 1000);
       const untilMs = Math.min((second + 1) * 1000, before.atEpochMs + spanMs);
       const place = Math.min(length - 1, Math.max(0, second - startSecond));
-      perSecond[place] = (perSecond[place] ?? 0) + (grown * (untilMs - fromMs)) / spanMs;
+      perSecond[place] = (perSecond[place] ?? 0) + (added * (untilMs - fromMs)) / spanMs;
       fromMs = untilMs;
     }
   }

@@ -31,12 +31,20 @@ export type NodeBooks = {
   readonly upstreamBytes: number;
   /** Workers that died, with their books. */
   readonly lostWorkerCount: number;
+  /** Processor time since its start, ms of one core. */
+  readonly cpuMs: number;
 };
 
 export type NodeLedger = { readonly served: readonly LedgerEntry[]; readonly upstream: readonly LedgerEntry[] };
 
 /** The CDN's own numbers (`GET /books` of its admin), over all its processes. */
-export type CdnBooks = { readonly requestCount: number; readonly bodyBytes: number; readonly healthBytes: number };
+export type CdnBooks = {
+  readonly requestCount: number;
+  readonly bodyBytes: number;
+  readonly healthBytes: number;
+  /** Processor time since its start, ms of one core. */
+  readonly cpuMs: number;
+};
 
 const adminTimeoutMs = 5000;
 
@@ -113,6 +121,7 @@ export class Environment {
       requestCount: books.reduce((sum, each) => sum + each.requestCount, 0),
       bodyBytes: books.reduce((sum, each) => sum + each.bodyBytes, 0),
       healthBytes: books.reduce((sum, each) => sum + each.healthBytes, 0),
+      cpuMs: books.reduce((sum, each) => sum + each.cpuMs, 0),
     };
   }
 

@@ -5,6 +5,7 @@ import { ContentFunction, describeDifference } from '../../../common/content.ts'
 import { assert } from '../../../common/errors.ts';
 import { type Failure, HttpConnection } from '../../../common/http-connection.ts';
 import type { LedgerEntry } from '../../../common/ledger.ts';
+import { processorTimeMs } from '../../../common/processor-time.ts';
 import type { Source } from '../../device/download-policy.ts';
 import { windowsPolicy } from '../../device/windows-policy.ts';
 import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
@@ -55,7 +56,7 @@ export class LiveFleet implements World<LiveDownload> {
   #whenOpened: (() => void) | undefined;
   readonly #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
-  #cpuAtStart = process.cpuUsage();
+  #cpuMsAtStart = 0;
   #startedAtMs = 0;
   #connecting = 0;
   #endedDevices = 0;
@@ -101,7 +102,7 @@ export class LiveFleet implements World<LiveDownload> {
   start(atEpochMs: number): void {
     this.#startSweeping();
     this.#startedAtMs = performance.now() + atEpochMs - Date.now();
-    this.#cpuAtStart = process.cpuUsage();
+    this.#cpuMsAtStart = processorTimeMs();
     const { live } = this.#order.scenario;
     if (live === undefined) this.#scheduleArrivals();
     else if (live.demandBytesPerMs === 'max') this.#at(0, () => this.#releaseAll());
@@ -369,7 +370,6 @@ export class LiveFleet implements World<LiveDownload> {
 
   #report(wallMs: number): DeviceReport {
     for (const [connection, server] of this.#connections) this.#note(server, connection);
-    const cpu = process.cpuUsage(this.#cpuAtStart);
     return {
       reading: this.meter.read(),
       groups: this.#order.scenario.fleet.map((group, index) =>
@@ -381,7 +381,7 @@ export class LiveFleet implements World<LiveDownload> {
       ledgers: this.#ledgers,
       rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
       corruption: this.#corruption,
-      cpuMs: (cpu.user + cpu.system) / 1000,
+      cpuMs: processorTimeMs() - this.#cpuMsAtStart,
       wallMs,
     };
   }

@@ -21,6 +21,8 @@ export type NodeOutcome = {
   /** Whether one of its lives ended without handing its books over. */
   readonly lost: boolean;
   readonly parent: string | undefined;
+  /** Processor time since the start of the run. */
+  readonly cpuMs: number | undefined;
 };
 
 export type Outcome = {
@@ -31,6 +33,8 @@ export type Outcome = {
   readonly cdn: CdnBooks | undefined;
   readonly cdnLedger: readonly LedgerEntry[];
   readonly cdnPerSecond: readonly number[];
+  /** Processor time since the start of the run. */
+  readonly cdnCpuMs: number | undefined;
   /** Whether a device process died. */
   readonly devicesLost: boolean;
   /** Seconds of the series in which the fleet was fully at it. */
@@ -181,6 +185,7 @@ function nodeMetrics(outcome: Outcome, node: NodeOutcome, put: Put): void {
   put(`${prefix}.missBytes`, books?.missBytes, why);
   put(`${prefix}.egressBytes`, books?.egressBytes, why);
   put(`${prefix}.upstreamBytes`, books?.upstreamBytes, why);
+  put(`${prefix}.cpuMs`, node.lost ? undefined : node.cpuMs, why);
   const requests = books === undefined ? 0 : books.hitRequestCount + books.missRequestCount;
   const idle = books === undefined ? why : 'it answered nothing';
   put(`${prefix}.hitRatioBytes`, books === undefined ? undefined : books.hitBytes / books.egressBytes, idle);
@@ -222,6 +227,7 @@ function cloudMetrics(outcome: Outcome, put: Put): void {
   const why = 'the CDN ended before it could hand over its books';
   put('cdn.requestCount', cdn?.requestCount, why);
   put('cdn.egressBytes', cdn?.bodyBytes, why);
+  put('cdn.cpuMs', cdn === undefined ? undefined : outcome.cdnCpuMs, why);
   const peak = cdn === undefined ? undefined : peakRate(cdnPerSecond);
   put('cdn.egressBitsPerSecond.peak', peak, cdn === undefined ? why : 'the CDN sent nothing');
 }
@@ -306,10 +312,11 @@ function unclaimed(outcome: Outcome, cdnLedger: readonly LedgerEntry[]): readonl
   return cdnLedger.filter((entry) => !claimed.has(entry.peer));
 }
 
-function generatorMetrics({ histograms, cpuRatioMax: cpuRatio }: MergedReport, put: Put): boolean {
+function generatorMetrics({ histograms, cpuMs, cpuRatioMax: cpuRatio }: MergedReport, put: Put): boolean {
   const latenessMs = percentileMs(histograms.lateness, 99);
   const saturated = (latenessMs ?? 0) > latenessMsMax || cpuRatio > cpuRatioMax;
   put('generator.latenessMs.p99', latenessMs, 'nothing was due');
+  put('generator.cpuMs', cpuMs, '');
   put('generator.cpuRatio', cpuRatio, '');
   put('generator.saturated', saturated ? 1 : 0, '');
   return saturated;

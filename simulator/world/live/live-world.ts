@@ -153,6 +153,8 @@ class LiveRunner {
   /** From the start to the end of the run's time, or of its work. */
   async #window(): Promise<void> {
     const { live } = this.#scenario;
+    // What connecting cost is not the run's.
+    await this.#sample();
     // Whole seconds of the epoch, so that the first second of the series is a whole one.
     this.#startEpochMs = Math.ceil((Date.now() + 250) / 1000) * 1000;
     this.#fleet.tell({ kind: 'start', atEpochMs: this.#startEpochMs });
@@ -239,7 +241,9 @@ class LiveRunner {
         const external = node.spec.url !== undefined;
         const isWhole = node.lostLives === 0 && books?.lostWorkerCount === 0 && ledger !== undefined;
         const lost = !external && !isWhole;
-        return { id: node.spec.id, books, ledger, external, lost, parent: node.spec.parent };
+        const samples = this.#nodeSamples.get(node.spec.id);
+        const cpuMs = samples?.growthSince(this.#startEpochMs, (counters) => counters.cpuMs);
+        return { id: node.spec.id, books, ledger, external, lost, parent: node.spec.parent, cpuMs };
       }),
     );
     return {
@@ -253,6 +257,7 @@ class LiveRunner {
         devices.rangesPerSecond.length,
         (books) => books.bodyBytes,
       ),
+      cdnCpuMs: this.#cdnSamples.growthSince(this.#startEpochMs, (books) => books.cpuMs),
       devicesLost,
       bounds: steadyBounds(devices, this.#scenario, this.#startEpochMs / 1000 - devices.startSecond),
       finished: !this.#options.signal.aborted && this.#broken === undefined,
@@ -291,23 +296,28 @@ class LiveRunner {
       'range.rangesPerSecond': devices.rangesPerSecond,
       'range.failuresPerSecond': devices.failuresPerSecond,
       'devices.connectedCount': devices.connectedPerSecond,
+      'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
     };
     for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
       const name = server === 'cdn' ? 'fleet.fromCdnBitsPerSecond' : `node.${server}.egressBitsPerSecond`;
       columns[name] = bytes.map((value) => value * 8);
     }
-    const bitsPerSecond = <Counters>(
+    const { startSecond, rangesPerSecond } = devices;
+    const scaled = <Counters>(
       samples: CounterSamples<Counters>,
+      factor: number,
       pick: (counters: Counters) => number,
     ): readonly number[] =>
-      samples.perSecond(devices.startSecond, devices.rangesPerSecond.length, pick).map((bytes) => bytes * 8);
-    columns['cdn.egressBitsPerSecond'] = bitsPerSecond(this.#cdnSamples, (books) => books.bodyBytes);
+      samples.perSecond(startSecond, rangesPerSecond.length, pick).map((growth) => growth * factor);
+    columns['cdn.egressBitsPerSecond'] = scaled(this.#cdnSamples, 8, (books) => books.bodyBytes);
+    columns['cdn.coresInUse'] = scaled(this.#cdnSamples, 1 / 1000, (books) => books.cpuMs);
     for (const [id, samples] of this.#nodeSamples) {
-      columns[`node.${id}.hitBitsPerSecond`] = bitsPerSecond(samples, (books) => books.hitBytes);
-      columns[`node.${id}.missBitsPerSecond`] = bitsPerSecond(samples, (books) => books.missBytes);
-      columns[`node.${id}.upstreamBitsPerSecond`] = bitsPerSecond(samples, (books) => books.upstreamBytes);
+      columns[`node.${id}.hitBitsPerSecond`] = scaled(samples, 8, (books) => books.hitBytes);
+      columns[`node.${id}.missBitsPerSecond`] = scaled(samples, 8, (books) => books.missBytes);
+      columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
+      columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
     }
-    return { startSecond: devices.startSecond, columns };
+    return { startSecond, columns };
   }
 
   #notes(): string[] {

@@ -10,6 +10,8 @@ export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly groups: readonly MergedGroup[];
   readonly ledgers: Readonly<Record<string, readonly LedgerEntry[]>>;
   readonly corruption: readonly string[];
+  /** Processor time of all device processes since the start; ms of one core. */
+  readonly cpuMs: number;
   /** Share of a core that the busiest device process used. */
   readonly cpuRatioMax: number;
 };
@@ -38,6 +40,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     startedPerSecond: addUp((reading) => reading.startedPerSecond),
     completedPerSecond: addUp((reading) => reading.completedPerSecond),
     connectedPerSecond: addUp((reading) => reading.connectedPerSecond),
+    cpuMsPerSecond: addUp((reading) => reading.cpuMsPerSecond),
     histograms: {
       latency: histogram('latency'),
       service: histogram('service'),
@@ -55,6 +58,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     groups: mergeGroups(reports),
     ledgers: mergeLedgers(reports),
     corruption: reports.flatMap((report) => report.corruption),
+    cpuMs: total(reports.map((report) => report.cpuMs)),
     cpuRatioMax: Math.max(...reports.map((report) => report.cpuMs / Math.max(1, report.wallMs))),
   };
 }

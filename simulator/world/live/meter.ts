@@ -1,6 +1,7 @@
 // What a device process measures: times of ranges, and second by second what came from where. Series are on whole
 // seconds of the epoch, so that those of several processes add up.
 
+import { processorTimeMs } from '../../../common/processor-time.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
 import { encodeHistogram, type Histogram, newHistogram, recordMs } from '../histogram.ts';
 
@@ -20,6 +21,8 @@ export type MeterReading = {
   readonly completedPerSecond: readonly number[];
   /** Devices with an open connection, at the end of each second. */
   readonly connectedPerSecond: readonly number[];
+  /** Processor time of the process in each second, ms of one core. */
+  readonly cpuMsPerSecond: readonly number[];
   /** Encoded histograms in µs. */
   readonly histograms: Readonly<Record<HistogramName, string>>;
   readonly refetchedBytes: Readonly<Record<string, number>>;
@@ -45,6 +48,7 @@ export class Meter {
   readonly #started: number[] = [];
   readonly #completed: number[] = [];
   readonly #connected: number[] = [];
+  readonly #cpuMs: number[] = [];
   readonly #histograms: Readonly<Record<HistogramName, Histogram>> = {
     latency: newHistogram(),
     service: newHistogram(),
@@ -57,6 +61,8 @@ export class Meter {
   readonly #details: Record<string, number> = {};
   readonly #fallback: Record<string, number> = {};
   #second = 0;
+  /** At the start of the second in use. */
+  #cpuMsBefore = processorTimeMs();
   /** By `performance.now()`: when the second in use ends. */
   #secondEndsAt: number;
   /** Devices with an open connection now. */
@@ -138,6 +144,7 @@ export class Meter {
 
   read(): MeterReading {
     this.tick();
+    this.#cpuMs[this.#second] = processorTimeMs() - this.#cpuMsBefore;
     const { latency, service, firstByte, lateness, fallback } = this.#histograms;
     return {
       startSecond: this.#startSecond,
@@ -147,6 +154,7 @@ export class Meter {
       startedPerSecond: this.#started,
       completedPerSecond: this.#completed,
       connectedPerSecond: this.#connected,
+      cpuMsPerSecond: this.#cpuMs,
       histograms: {
         latency: encodeHistogram(latency),
         service: encodeHistogram(service),
@@ -165,6 +173,9 @@ export class Meter {
   }
 
   #advance(nowMs: number): void {
+    const cpuMs = processorTimeMs();
+    this.#cpuMs[this.#second] = cpuMs - this.#cpuMsBefore;
+    this.#cpuMsBefore = cpuMs;
     while (nowMs >= this.#secondEndsAt) {
       this.#connected[this.#second] = this.connectedDevices;
       this.#second += 1;
@@ -179,6 +190,7 @@ export class Meter {
     this.#failures[this.#second] = 0;
     this.#started[this.#second] = 0;
     this.#completed[this.#second] = 0;
+    this.#cpuMs[this.#second] = 0;
     this.#connected[this.#second] = this.connectedDevices;
   }
 }

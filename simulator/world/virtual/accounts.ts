@@ -47,9 +47,10 @@ export class Accounts implements NetworkListener {
     this.#network = network;
   }
 
-  moved(each: number, bytes: number, nowMs: number): void {
+  moved(each: number, bytes: number, elapsedMs: number, nowMs: number): void {
+    if (bytes === 0) return;
     const flowClass = this.#classes[each] as FlowClass;
-    const { population, connections, rangeBytes, source, levels, cdnCoefficient } = flowClass;
+    const { population, source, levels, cdnCoefficient } = flowClass;
     const group = this.#tally.groups[population.groupIndex];
     const network = this.#network;
     if (group === undefined || network === undefined) return;
@@ -61,7 +62,7 @@ export class Accounts implements NetworkListener {
     } else group.bytesFromCacheServer += bytes;
     const limit = network.limitOf(each);
     this.#bound[limit] = (this.#bound[limit] ?? 0) + bytes;
-    this.#noteTimes(flowClass, each, bytes, connections, rangeBytes, nowMs);
+    this.#noteTimes(flowClass, each, bytes, elapsedMs);
     for (const { stock, egress, upstream } of levels) {
       const { specIndex } = stock.node.copy;
       const sent = bytes * egress;
@@ -91,16 +92,8 @@ export class Accounts implements NetworkListener {
   }
 
   /** By Little's law: connections under way = ranges per ms × ms of a range. */
-  #noteTimes(
-    flowClass: FlowClass,
-    each: number,
-    bytes: number,
-    connections: number,
-    rangeBytes: number,
-    nowMs: number,
-  ): void {
-    const elapsedMs = nowMs - flowClass.lastMovedMs;
-    flowClass.lastMovedMs = nowMs;
+  #noteTimes(flowClass: FlowClass, each: number, bytes: number, elapsedMs: number): void {
+    const { rangeBytes, connections } = flowClass;
     const ranges = bytes / rangeBytes;
     this.#rangeCount += ranges;
     const flowCount = this.#network?.classes.flowCount[each] ?? 0;
@@ -117,7 +110,6 @@ export class Accounts implements NetworkListener {
   resolved(classes: readonly number[], nowMs: number): void {
     for (const each of classes) {
       const flowClass = this.#classes[each] as FlowClass;
-      flowClass.lastMovedMs = nowMs;
       this.#notePatience(flowClass, each, nowMs);
       if (flowClass.stock !== undefined && !flowClass.stock.isComplete) this.changed.add(each);
       else if (!flowClass.isHurrying || flowClass.backlogBytes > 0) this.changed.add(each);
@@ -188,6 +180,10 @@ export class Accounts implements NetworkListener {
     grid.add('cdn', nowMs, this.#cdnBytes);
     grid.add('fromCdn', nowMs, this.#fromCdnBytes);
     grid.add('ranges', nowMs, this.#rangeCount);
+    grid.add('started', nowMs, this.#tally.startedInStep);
+    grid.add('completed', nowMs, this.#tally.completedInStep);
+    this.#tally.startedInStep = 0;
+    this.#tally.completedInStep = 0;
     this.#cdnBytes = 0;
     this.#fromCdnBytes = 0;
     this.#rangeCount = 0;

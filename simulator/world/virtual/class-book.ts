@@ -97,7 +97,6 @@ export class ClassBook {
       levels: [],
       cdnCoefficient: 0,
       missRatio: 0,
-      lastMovedMs: nowMs,
       patienceBytesPerMs: policyOf(group.client).transport.stallBytesPerMs,
       slowSinceMs: Number.NaN,
       backlogBytes: 0,

@@ -4,7 +4,7 @@
 
 import { assert } from '../../../common/errors.ts';
 import type { DownloadEffect, Source, SourceFailureCause } from '../../device/download-policy.ts';
-import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
+import type { Cancel, Observation, World } from '../world.ts';
 import type { Answer, Availability } from './availability.ts';
 import type { ClassBook } from './class-book.ts';
 import { type FlowFacts, indexOfSource, sourceAt } from './flow-facts.ts';
@@ -14,24 +14,8 @@ import { Placement } from './placement.ts';
 import type { Stock } from './stocks.ts';
 import type { Supply } from './supply.ts';
 import type { GroupTally, Tally } from './tally.ts';
+import { type Trouble, Troubles } from './troubles.ts';
 import { timerKinds, type VirtualClock } from './virtual-clock.ts';
-
-/** What is known of a download that something went wrong with. Bytes are those of one device. */
-export type Trouble = {
-  readonly runner: DownloadRunner<number>;
-  leftBytes: number;
-  /** What was left when its present source was asked first, and when it last began to move. */
-  leftAtSourceStart: number;
-  leftAtMove: number;
-  source: number;
-  lastByteMs: number;
-  leftCacheHostAtMs: number | undefined;
-  cdnBytes: number;
-  refetchedBytes: number;
-  fallbackCause: SourceFailureCause | undefined;
-  /** It waits for a source that does not answer: until then, or until that source answers again. */
-  waiting: { readonly source: Source; readonly cancel: Cancel } | undefined;
-};
 
 const observedDone: Observation = { kind: 'done' };
 
@@ -51,7 +35,7 @@ export type DownloadParts = {
 export class Downloads implements World<number> {
   readonly facts: FlowFacts;
   readonly placement: Placement;
-  readonly troubles = new Map<number, Trouble>();
+  readonly troubles: Troubles;
   readonly failedDevices = new Set<number>();
   /** By device: when it had everything; only when rows are asked for. */
   completedAtMs: Float64Array | undefined;
@@ -59,8 +43,9 @@ export class Downloads implements World<number> {
   readonly #clock: VirtualClock;
   readonly #flows: FlowTable;
   readonly #tally: Tally;
-  readonly #agents = new Map<number, unknown>();
   readonly #fellBackDevices = new Set<number>();
+  /** By group: how long after its arrival the first request of a download leaves. */
+  readonly #firstMoves: (number | undefined)[] = [];
 
   constructor(parts: DownloadParts) {
     this.#parts = parts;
@@ -68,6 +53,7 @@ export class Downloads implements World<number> {
     this.facts = parts.facts;
     this.#flows = parts.facts.flows;
     this.#tally = parts.tally;
+    this.troubles = new Troubles(this, parts.facts);
     const several = !parts.oneByOne && this.#flows.populations.some(({ group }) => group.wants.length > 1);
     const { clock, facts, network, book, supply } = parts;
     this.placement = new Placement(clock, facts, network, book, supply, several, (flow, p) => this.leftOf(flow, p));
@@ -123,7 +109,7 @@ export class Downloads implements World<number> {
     const devices = this.#flows.multiplicityOf(p);
     tally.startedCount += devices;
     tally.firstArrivalMs = Math.min(tally.firstArrivalMs, this.#clock.nowMs);
-    this.#tally.grid.add('started', Math.max(1, this.#clock.nowMs), devices);
+    this.#tally.startedInStep += devices;
     const count = this.#parts.oneByOne ? 1 : this.facts.group(p).wants.length;
     for (let want = 0; want < count; want += 1) this.#begin(first + want, p);
   }
@@ -132,17 +118,27 @@ export class Downloads implements World<number> {
     const { client, wants } = this.facts.group(p);
     // Downloads of one Linux agent depend on each other from the start; all others are alone until something fails.
     if (client === 'linux' && wants.length > 1) {
-      this.#trouble(flow, p, false).runner.start();
+      this.troubles.of(flow, p, false).runner.start();
       return;
     }
+    const afterMs = this.#firstMoveAfterMs(flow, p);
+    if (afterMs > 0) this.#clock.push(this.#clock.nowMs + afterMs, timerKinds.start, flow);
+    else this.startTransfer(flow);
+  }
+
+  /** A policy is pure: all downloads of a group that are alone with their agent begin alike. */
+  #firstMoveAfterMs(flow: number, p: number): number {
+    const { groupIndex } = this.facts.population(p);
+    const known = this.#firstMoves[groupIndex];
+    if (known !== undefined) return known;
     const policy = this.facts.policy(p);
     const state = policy.initialState(policy.newAgent(), this.facts.originOf(flow, p));
     const effects = policy.step(state, { kind: 'started' }, this.#clock.nowMs, this.facts.settingsOf(p));
     const [effect] = effects as readonly [DownloadEffect];
     assert(effects.length === 1 && effect.kind === 'transfer', 'a download begins with one transfer');
     const afterMs = effect.afterMs ?? 0;
-    if (afterMs > 0) this.#clock.push(this.#clock.nowMs + afterMs, timerKinds.start, flow);
-    else this.startTransfer(flow);
+    this.#firstMoves[groupIndex] = afterMs;
+    return afterMs;
   }
 
   /** Its first request leaves. */
@@ -242,7 +238,7 @@ export class Downloads implements World<number> {
   // ---- Trouble
 
   #wait(flow: number, source: Source, untilMs: number, cause: SourceFailureCause): void {
-    const trouble = this.#trouble(flow, this.#flows.populationOf(flow), true);
+    const trouble = this.troubles.of(flow, this.#flows.populationOf(flow), true);
     this.#askFrom(flow, source);
     this.#waitUntil(flow, trouble, source, untilMs, cause);
   }
@@ -258,7 +254,7 @@ export class Downloads implements World<number> {
 
   /** Its source breaks off at once. */
   fail(flow: number, cause: SourceFailureCause): void {
-    const trouble = this.#trouble(flow, this.#flows.populationOf(flow), true);
+    const trouble = this.troubles.of(flow, this.#flows.populationOf(flow), true);
     this.#stop(flow);
     this.#failed(flow, trouble, cause);
   }
@@ -266,7 +262,7 @@ export class Downloads implements World<number> {
   /** Its source falls silent: it fails when the client's patience ends, or goes on when the source does. */
   hang(flow: number): void {
     const p = this.#flows.populationOf(flow);
-    const trouble = this.#trouble(flow, p, true);
+    const trouble = this.troubles.of(flow, p, true);
     this.#stop(flow);
     const cause = trouble.leftAtSourceStart > trouble.leftBytes ? 'stall' : 'timeout';
     const untilMs = this.#clock.nowMs + this.facts.policy(p).transport.stallTimeMs;
@@ -298,7 +294,7 @@ export class Downloads implements World<number> {
 
   /** Lets those go on whose silent source answers again, and tells those whose answer is another now. */
   askAgain(): void {
-    for (const [flow, trouble] of this.troubles) {
+    for (const [flow, trouble] of this.troubles.all) {
       const { waiting } = trouble;
       if (waiting === undefined || trouble.runner.hasEnded) continue;
       const p = this.#flows.populationOf(flow);
@@ -319,44 +315,13 @@ export class Downloads implements World<number> {
       const p = flowClass.populationIndex;
       if (flowClass.object !== object || !this.facts.isPieces(p)) continue;
       for (const flow of network.queueOf(each).flows()) {
-        const trouble = this.#trouble(flow, p, true);
+        const trouble = this.troubles.of(flow, p, true);
         this.#stop(flow);
         this.#discard(trouble, p, 'version', flowClass.sizeBytes - trouble.leftBytes);
         this.#askFrom(flow, sourceAt(flowClass.source));
         this.#move(flow, p, flowClass.source);
       }
     }
-  }
-
-  /** The runner of a download, made when it is needed; `isUnderWay`: it moves from its first source, or tried to. */
-  #trouble(flow: number, p: number, isUnderWay: boolean): Trouble {
-    const known = this.troubles.get(flow);
-    if (known !== undefined) return known;
-    const policy = this.facts.policy(p);
-    const device = this.#flows.deviceOf(flow, p);
-    const agent = this.#agents.get(device) ?? policy.newAgent();
-    if (this.facts.group(p).wants.length > 1) this.#agents.set(device, agent);
-    const terms = { policy, settings: this.facts.settingsOf(p), agent, origin: this.facts.originOf(flow, p) };
-    const runner = new DownloadRunner<number>(this, flow, terms);
-    const sizeBytes = this.facts.sizeOf(flow, p);
-    const startedMs = this.#flows.arriveAtMs[device] as number;
-    const source = this.facts.firstSource(p);
-    if (isUnderWay) runner.underWay(startedMs, source);
-    const trouble: Trouble = {
-      runner,
-      leftBytes: sizeBytes,
-      leftAtSourceStart: sizeBytes,
-      leftAtMove: sizeBytes,
-      source: indexOfSource(source),
-      lastByteMs: startedMs,
-      leftCacheHostAtMs: undefined,
-      cdnBytes: 0,
-      refetchedBytes: 0,
-      fallbackCause: undefined,
-      waiting: undefined,
-    };
-    this.troubles.set(flow, trouble);
-    return trouble;
   }
 
   #fellBack(flow: number, p: number, device: number, because: SourceFailureCause): void {
@@ -374,7 +339,7 @@ export class Downloads implements World<number> {
   stop(): void {
     for (let flow = 0; flow < this.#flows.flowCount; flow += 1)
       this.placement.end(flow, this.#flows.populationOf(flow));
-    for (const { runner, waiting } of this.troubles.values()) {
+    for (const { runner, waiting } of this.troubles.all.values()) {
       runner.stop();
       waiting?.cancel();
     }

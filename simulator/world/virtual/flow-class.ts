@@ -35,7 +35,6 @@ export type FlowClass = {
   cdnCoefficient: number;
   /** Share of its requests that wait for a fetch. */
   missRatio: number;
-  lastMovedMs: number;
   /** Below this rate (or at none) its client loses patience; and since when it has been. */
   readonly patienceBytesPerMs: number;
   slowSinceMs: number;

@@ -22,6 +22,9 @@ export class FlowTable {
   readonly classOf: Int32Array;
   /** By device: downloads that have not ended. */
   readonly openDownloads: Int16Array;
+  readonly #populationOfFlow: Uint32Array;
+  readonly #multiplicity: Int32Array;
+  readonly #wants: Int32Array;
 
   /** `arrivals`: of a whole group, by the device's number in it; `together`: everybody arrives at 0. */
   constructor(populations: readonly Population[], arrivals: (groupIndex: number) => Float64Array, together: boolean) {
@@ -42,6 +45,9 @@ export class FlowTable {
     this.arriveAtMs = new Float64Array(devices);
     this.classOf = new Int32Array(flows).fill(-1);
     this.openDownloads = new Int16Array(devices);
+    this.#populationOfFlow = new Uint32Array(flows);
+    this.#multiplicity = new Int32Array(populations.length);
+    this.#wants = Int32Array.from(populations, ({ group }) => group.wants.length);
     for (const [p, population] of populations.entries()) this.#fill(p, population, arrivals, together);
     this.order = sortedByTime(this.arriveAtMs);
   }
@@ -50,6 +56,8 @@ export class FlowTable {
     const from = this.#deviceBase[p] as number;
     const to = this.#deviceBase[p + 1] as number;
     this.openDownloads.fill(population.group.wants.length, from, to);
+    this.#populationOfFlow.fill(p, this.#flowBase[p], this.#flowBase[p + 1]);
+    this.#multiplicity[p] = isCohort(population, together) ? population.count : 1;
     if (together) return;
     if (isCohort(population, together)) this.arriveAtMs.fill(population.group.arrive.atMs, from, to);
     else {
@@ -64,7 +72,7 @@ export class FlowTable {
 
   /** Index of the population in this table. */
   populationOf(flow: number): number {
-    return placeIn(this.#flowBase, flow);
+    return this.#populationOfFlow[flow] as number;
   }
 
   populationOfDevice(device: number): number {
@@ -72,17 +80,17 @@ export class FlowTable {
   }
 
   deviceOf(flow: number, p: number): number {
-    const wants = (this.populations[p] as Population).group.wants.length;
-    return (this.#deviceBase[p] as number) + Math.floor((flow - (this.#flowBase[p] as number)) / wants);
+    const inPopulation = flow - (this.#flowBase[p] as number);
+    const wants = this.#wants[p] as number;
+    return (this.#deviceBase[p] as number) + (wants === 1 ? inPopulation : Math.floor(inPopulation / wants));
   }
 
   wantOf(flow: number, p: number): number {
-    return (flow - (this.#flowBase[p] as number)) % (this.populations[p] as Population).group.wants.length;
+    return (flow - (this.#flowBase[p] as number)) % (this.#wants[p] as number);
   }
 
   firstFlowOf(device: number, p: number): number {
-    const wants = (this.populations[p] as Population).group.wants.length;
-    return (this.#flowBase[p] as number) + (device - (this.#deviceBase[p] as number)) * wants;
+    return (this.#flowBase[p] as number) + (device - (this.#deviceBase[p] as number)) * (this.#wants[p] as number);
   }
 
   /** Of a device (or the first of a cohort) among those of its population. */
@@ -92,8 +100,7 @@ export class FlowTable {
 
   /** Devices that a flow stands for. */
   multiplicityOf(p: number): number {
-    const devices = (this.#deviceBase[p + 1] as number) - (this.#deviceBase[p] as number);
-    return devices === 1 ? (this.populations[p] as Population).count : 1;
+    return this.#multiplicity[p] as number;
   }
 }
 

@@ -12,13 +12,34 @@
 import type { ClassTable, ResourceTable } from './network-tables.ts';
 
 export type Island = {
-  /** Its classes by their cap, smallest first. */
+  /** Its classes by their cap, smallest first (once `isFlat`). */
   readonly classes: number[];
-  /** What it uses beside the trunk; also resources without a limit, for the books. */
-  readonly resources: readonly number[];
+  /** Resources that it uses beside the trunk. */
+  readonly resources: number[];
   /** Index of its trunk; -1: none. */
   readonly trunk: number;
+  /** The uses of its classes in a row: those of `classes[i]` are at `useStart[i]` … `useStart[i + 1] - 1`. */
+  useStart: Int32Array;
+  /** Places in `resources`. */
+  useResource: Int32Array;
+  useCoefficient: Float64Array;
+  /** Whether the order of its classes and the row of uses are up to date. */
+  isFlat: boolean;
 };
+
+const noInts = new Int32Array(0);
+const noFloats = new Float64Array(0);
+
+/** Puts the classes in the order of their caps, and their uses in a row: what progressive filling walks over. */
+export function flatten(island: Island, { cap, ownUses, ownCoefficients }: ClassTable): void {
+  island.classes.sort((a, b) => (cap[a] as number) - (cap[b] as number) || a - b);
+  const uses = island.classes.map((each) => ownUses[each] as readonly number[]);
+  island.useStart = new Int32Array(uses.length + 1);
+  for (const [i, of] of uses.entries()) island.useStart[i + 1] = (island.useStart[i] as number) + of.length;
+  island.useResource = Int32Array.from(uses.flat(), (resource) => island.resources.indexOf(resource));
+  island.useCoefficient = Float64Array.from(island.classes.flatMap((each) => ownCoefficients[each] ?? []));
+  island.isFlat = true;
+}
 
 export type Decomposition = {
   readonly islands: readonly Island[];
@@ -44,7 +65,15 @@ export function decompose(classes: ClassTable, resources: ResourceTable): Decomp
     for (const part of isWorthIt ? parts : [component]) {
       const used = new Set(part.flatMap((each) => classes.uses[each] ?? []));
       const own = [...used].filter((resource) => !trunkResources.has(resource)).sort((a, b) => a - b);
-      islands.push({ classes: part, resources: own, trunk });
+      islands.push({
+        classes: part,
+        resources: own,
+        trunk,
+        useStart: noInts,
+        useResource: noInts,
+        useCoefficient: noFloats,
+        isFlat: false,
+      });
     }
   }
   return { islands, trunks };

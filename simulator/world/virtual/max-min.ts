@@ -8,98 +8,109 @@
 import type { Island } from './islands.ts';
 import type { ClassTable, ResourceTable } from './network-tables.ts';
 
-/** Scratch, by resource: what is left, the weight of those that rise, and how many classes they are. */
-type Room = { readonly left: number[]; readonly weight: number[]; readonly rising: number[] };
+/** Scratch by place in the island: of resources what is left, the weight of those that rise, and how many they are. */
+let left = new Float64Array(16);
+let weight = new Float64Array(16);
+let rising = new Int32Array(16);
+/** Of classes: connections; -1: stopped. */
+let masses = new Float64Array(64);
 
-const room: Room = { left: [], weight: [], rising: [] };
-
-/** Sets `demand` and `boundBy` of the island's classes that have flows; its classes must be sorted by cap. */
+/** Sets `demand` and `boundBy` of the classes of a flat island; `demand` of those without flows is 0. */
 export function fillProgressively(island: Island, classes: ClassTable, resources: ResourceTable): void {
-  const { flowCount, cap, capLimit, ownUses, demand } = classes;
-  const order = island.classes;
+  const { classes: order, resources: own } = island;
+  const { cap, capLimit } = classes;
   let risingCount = begin(island, classes, resources);
   let next = 0;
   while (risingCount > 0) {
-    const fullest = fullestResource(island);
+    const fullest = fullestResource(own.length);
     const level = fullest < 0 ? Number.POSITIVE_INFINITY : levelOf(fullest);
-    while ((demand[order[next] as number] as number) >= 0) next += 1;
+    while ((masses[next] as number) < 0) next += 1;
     const slowest = order[next] as number;
     if ((cap[slowest] as number) <= level) {
-      stop(slowest, cap[slowest] as number, capLimit[slowest] as number, classes);
+      stop(island, next, cap[slowest] as number, capLimit[slowest] as number, classes);
       risingCount -= 1;
       continue;
     }
+    const limit = resources.limit[own[fullest] as number] as number;
     for (let i = next; i < order.length; i += 1) {
-      const each = order[i] as number;
-      if ((demand[each] as number) >= 0 || !(ownUses[each] as readonly number[]).includes(fullest)) continue;
-      stop(each, level, resources.limit[fullest] as number, classes);
+      if ((masses[i] as number) < 0 || !usesResource(island, i, fullest)) continue;
+      stop(island, i, level, limit, classes);
       risingCount -= 1;
     }
   }
-  for (const each of order) if ((flowCount[each] as number) === 0) demand[each] = 0;
 }
 
 /** Fills the scratch, and gives the number of classes that have flows; those without are marked as stopped. */
 function begin(island: Island, classes: ClassTable, resources: ResourceTable): number {
-  const { flowCount, connections, ownUses, ownCoefficients, demand } = classes;
-  const { left, weight, rising } = room;
-  while (left.length < resources.capacity.length) {
-    left.push(0);
-    weight.push(0);
-    rising.push(0);
+  const { classes: order, resources: own, useStart, useResource, useCoefficient } = island;
+  const { flowCount, connections, demand } = classes;
+  if (own.length > left.length) {
+    left = new Float64Array(own.length * 2);
+    weight = new Float64Array(own.length * 2);
+    rising = new Int32Array(own.length * 2);
   }
-  for (const resource of island.resources) {
-    left[resource] = resources.capacity[resource] as number;
-    weight[resource] = 0;
-    rising[resource] = 0;
+  if (order.length > masses.length) masses = new Float64Array(order.length * 2);
+  for (let r = 0; r < own.length; r += 1) {
+    left[r] = resources.capacity[own[r] as number] as number;
+    weight[r] = 0;
+    rising[r] = 0;
   }
   let count = 0;
-  for (const each of island.classes) {
+  for (let i = 0; i < order.length; i += 1) {
+    const each = order[i] as number;
     const mass = (flowCount[each] as number) * (connections[each] as number);
-    demand[each] = mass === 0 ? 0 : -1;
-    if (mass === 0) continue;
+    if (mass === 0) {
+      masses[i] = -1;
+      demand[each] = 0;
+      continue;
+    }
+    masses[i] = mass;
     count += 1;
-    const uses = ownUses[each] as readonly number[];
-    const coefficients = ownCoefficients[each] as readonly number[];
-    for (let i = 0; i < uses.length; i += 1) {
-      const resource = uses[i] as number;
-      weight[resource] = (weight[resource] as number) + (coefficients[i] as number) * mass;
-      rising[resource] = (rising[resource] as number) + 1;
+    for (let use = useStart[i] as number; use < (useStart[i + 1] as number); use += 1) {
+      const r = useResource[use] as number;
+      weight[r] = (weight[r] as number) + (useCoefficient[use] as number) * mass;
+      rising[r] = (rising[r] as number) + 1;
     }
   }
   return count;
 }
 
-const levelOf = (resource: number): number =>
-  Math.max(0, room.left[resource] as number) / (room.weight[resource] as number);
+const levelOf = (r: number): number => Math.max(0, left[r] as number) / (weight[r] as number);
 
 /** -1 when no resource of finite capacity is used by a class that rises. */
-function fullestResource(island: Island): number {
+function fullestResource(count: number): number {
   let fullest = -1;
   let least = Number.POSITIVE_INFINITY;
-  for (const resource of island.resources) {
-    if ((room.rising[resource] as number) === 0) continue;
-    const level = levelOf(resource);
+  for (let r = 0; r < count; r += 1) {
+    if ((rising[r] as number) === 0) continue;
+    const level = levelOf(r);
     if (level < least) {
       least = level;
-      fullest = resource;
+      fullest = r;
     }
   }
   return fullest;
 }
 
-function stop(each: number, rate: number, limit: number, classes: ClassTable): void {
-  const { left, weight, rising } = room;
+function usesResource({ useStart, useResource }: Island, i: number, r: number): boolean {
+  for (let use = useStart[i] as number; use < (useStart[i + 1] as number); use += 1) {
+    if (useResource[use] === r) return true;
+  }
+  return false;
+}
+
+function stop(island: Island, i: number, rate: number, limit: number, classes: ClassTable): void {
+  const { useStart, useResource, useCoefficient } = island;
+  const each = island.classes[i] as number;
   classes.demand[each] = rate;
   classes.boundBy[each] = limit;
-  const mass = (classes.flowCount[each] as number) * (classes.connections[each] as number);
-  const uses = classes.ownUses[each] as readonly number[];
-  const coefficients = classes.ownCoefficients[each] as readonly number[];
-  for (let i = 0; i < uses.length; i += 1) {
-    const resource = uses[i] as number;
-    const share = (coefficients[i] as number) * mass;
-    left[resource] = (left[resource] as number) - share * rate;
-    weight[resource] = (weight[resource] as number) - share;
-    rising[resource] = (rising[resource] as number) - 1;
+  const mass = masses[i] as number;
+  masses[i] = -1;
+  for (let use = useStart[i] as number; use < (useStart[i + 1] as number); use += 1) {
+    const r = useResource[use] as number;
+    const share = (useCoefficient[use] as number) * mass;
+    left[r] = (left[r] as number) - share * rate;
+    weight[r] = (weight[r] as number) - share;
+    rising[r] = (rising[r] as number) - 1;
   }
 }

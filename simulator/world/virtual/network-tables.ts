@@ -9,8 +9,6 @@ export type ResourceTable = {
   readonly capacity: number[];
   /** Which limit of the report it stands for. */
   readonly limit: number[];
-  /** Used since the start, in its unit × ms. */
-  readonly used: number[];
 };
 
 /** By class. */
@@ -38,10 +36,13 @@ export type ClassTable = {
   readonly service: number[];
   readonly atMs: number[];
   readonly rate: number[];
-  /** Service at the last settlement. */
+  /** Service at the last settlement, and when that was. */
   readonly settled: number[];
-  /** Bytes that all its flows moved, up to the last settlement. */
-  readonly movedBytes: number[];
+  readonly settledAtMs: number[];
+  /** Service at which its first flow ends; Infinity without one. */
+  readonly firstEnd: number[];
+  /** The end of a flow by which the class waits for its time; NaN: it has to be set. */
+  readonly endSet: number[];
   /** Sum over its devices of the service at which their flow ends: what is left in all follows from it. */
   readonly endsAtSum: number[];
   /** Its island, and whether its rate is the trunk's level. */
@@ -52,7 +53,7 @@ export type ClassTable = {
 };
 
 export function newResourceTable(): ResourceTable {
-  return { capacity: [], limit: [], used: [] };
+  return { capacity: [], limit: [] };
 }
 
 export function newClassTable(): ClassTable {
@@ -73,7 +74,9 @@ export function newClassTable(): ClassTable {
     atMs: [],
     rate: [],
     settled: [],
-    movedBytes: [],
+    settledAtMs: [],
+    firstEnd: [],
+    endSet: [],
     endsAtSum: [],
     island: [],
     onTrunk: [],
@@ -107,7 +110,9 @@ export function addClass(table: ClassTable, spec: ClassSpec, links: FlowLinks, n
   table.atMs.push(nowMs);
   table.rate.push(0);
   table.settled.push(0);
-  table.movedBytes.push(0);
+  table.settledAtMs.push(nowMs);
+  table.firstEnd.push(Number.POSITIVE_INFINITY);
+  table.endSet.push(Number.NaN);
   table.endsAtSum.push(0);
   table.island.push(-1);
   table.onTrunk.push(false);

@@ -7,7 +7,7 @@
 // queueing), so that a change of rate costs nothing a flow.
 
 import { type FlowLinks, type FlowQueue, newFlowLinks } from './flow-queue.ts';
-import { decompose, type Island } from './islands.ts';
+import { decompose, flatten, type Island } from './islands.ts';
 import { KeyHeap } from './key-heap.ts';
 import { fillProgressively } from './max-min.ts';
 import {
@@ -23,8 +23,8 @@ import { Trunk } from './trunk.ts';
 
 /** Hears what moved, island by island, before anything changes. */
 export type NetworkListener = {
-  /** A class moved bytes since it was last asked; its rate was constant unless it was on a trunk. */
-  moved(each: number, bytes: number, nowMs: number): void;
+  /** A class moved bytes in so many ms, with as many flows as it still has; its rate was constant unless it is on a trunk. */
+  moved(each: number, bytes: number, elapsedMs: number, nowMs: number): void;
   /** The rates of an island's classes are new. */
   resolved(classes: readonly number[], nowMs: number): void;
 };
@@ -42,10 +42,13 @@ export class Network {
   #isStructureNew = true;
   /** Counts how often the islands were found anew. */
   structure = 0;
-  #unsorted = new Set<number>();
   /** Classes on a clock of their own, by when their first flow ends. */
   readonly #ends = new KeyHeap('smallest');
   readonly #switched: number[] = [];
+  /** Classes that have no island yet. */
+  readonly #homeless: number[] = [];
+  /** By resource: the island that uses it; -1: none does, or it is a trunk's, or without limit. */
+  #owner: number[] = [];
 
   constructor(flowCount: number, listener: NetworkListener) {
     this.links = newFlowLinks(flowCount);
@@ -55,13 +58,14 @@ export class Network {
   addResource(capacity: number, limit: number): number {
     this.resources.capacity.push(capacity);
     this.resources.limit.push(limit);
-    this.resources.used.push(0);
     return this.resources.capacity.length - 1;
   }
 
+  /** A class that uses nothing yet (`setUses` follows, before the next `resolve`). */
   addClass(spec: ClassSpec, nowMs: number): number {
-    this.#isStructureNew = true;
-    return addClass(this.classes, spec, this.links, nowMs);
+    const each = addClass(this.classes, spec, this.links, nowMs);
+    this.#homeless.push(each);
+    return each;
   }
 
   // ---- Changes
@@ -81,7 +85,7 @@ export class Network {
     this.touch(each, nowMs);
     this.classes.cap[each] = cap;
     this.classes.capLimit[each] = limit;
-    this.#unsorted.add(this.classes.island[each] as number);
+    this.#outdate(this.classes.island[each] as number);
   }
 
   /** What a class uses; only what it uses more than nothing of. */
@@ -92,11 +96,19 @@ export class Network {
     const isSame = old.length === uses.length && uses.every((resource, i) => resource === old[i]);
     classes.uses[each] = uses;
     classes.coefficients[each] = coefficients;
-    if (!isSame) this.#isStructureNew = true;
+    const isHomeless = (classes.island[each] as number) < 0;
+    if (!isSame && !isHomeless) this.#isStructureNew = true;
+    if (isHomeless) return;
     const trunk = this.#trunkOf(each);
+    this.#outdate(classes.island[each] as number);
     if (!this.#isStructureNew) splitUses(classes, each, trunk?.resources ?? []);
     // Its share in the sums of the trunk is of the old coefficients.
     else if (trunk !== undefined) trunk.advance(nowMs);
+  }
+
+  #outdate(index: number): void {
+    const island = this.#islands[index];
+    if (island !== undefined) island.isFlat = false;
   }
 
   /** A flow of `multiplicity` devices begins to move `bytes` for each of them. */
@@ -105,7 +117,9 @@ export class Network {
     const { classes, links } = this;
     const end = this.serviceOf(each, nowMs) + bytes / (classes.connections[each] as number);
     links.endsAt[flow] = end;
-    this.queueOf(each).push(flow);
+    const queue = this.queueOf(each);
+    queue.push(flow);
+    classes.firstEnd[each] = queue.firstEndsAt;
     classes.flowCount[each] = (classes.flowCount[each] as number) + multiplicity;
     classes.endsAtSum[each] = (classes.endsAtSum[each] as number) + multiplicity * end;
   }
@@ -115,20 +129,28 @@ export class Network {
     this.touch(each, nowMs);
     const { classes, links } = this;
     const end = links.endsAt[flow] as number;
-    this.queueOf(each).delete(flow);
+    const queue = this.queueOf(each);
+    queue.delete(flow);
+    classes.firstEnd[each] = queue.firstEndsAt;
     const count = (classes.flowCount[each] as number) - multiplicity;
     classes.flowCount[each] = count;
     classes.endsAtSum[each] = count === 0 ? 0 : (classes.endsAtSum[each] as number) - multiplicity * end;
     return Math.max(0, end - this.serviceOf(each, nowMs)) * (classes.connections[each] as number);
   }
 
-  /** Before a class changes: what it and its island moved is booked at the old rates. */
+  /**
+   * Before a class changes: what it moved is booked, and outside of trunks what its island moved, so that every change of a
+   * rate is seen. On a trunk that would be all classes at every event; there each is booked when its own flows change.
+   */
   touch(each: number, nowMs: number): void {
     const index = this.classes.island[each] as number;
-    if (index < 0 || this.#isDirty[index] === true) return;
+    if (index < 0) return;
+    const isDirty = this.#isDirty[index] === true;
+    if ((this.#islands[index] as Island).trunk >= 0) this.#settleClass(each, nowMs);
+    else if (!isDirty) this.#settleIsland(index, nowMs);
+    if (isDirty) return;
     this.#isDirty[index] = true;
     this.#dirty.push(index);
-    this.#settleIsland(index, nowMs);
   }
 
   // ---- Reading
@@ -196,8 +218,16 @@ export class Network {
     for (let index = 0; index < this.#islands.length; index += 1) this.#settleIsland(index, nowMs);
   }
 
+  /** Books what one class moved, up to now. */
+  settle(each: number, nowMs: number): void {
+    if ((this.classes.island[each] as number) >= 0) this.#settleClass(each, nowMs);
+  }
+
   /** Finds the new rates of what has changed. */
   resolve(nowMs: number): void {
+    for (const each of this.#homeless)
+      if (!this.#isStructureNew && !this.#adopt(each, nowMs)) this.#isStructureNew = true;
+    this.#homeless.length = 0;
     if (this.#isStructureNew) this.#restructure(nowMs);
     if (this.#dirty.length === 0) return;
     for (const index of this.#dirty) this.#solve(index, nowMs);
@@ -209,31 +239,58 @@ export class Network {
   }
 
   #settleIsland(index: number, nowMs: number): void {
-    const island = this.#islands[index] as Island;
-    if (island.trunk >= 0) (this.#trunks[island.trunk] as Trunk).advance(nowMs);
+    for (const each of (this.#islands[index] as Island).classes) this.#settleClass(each, nowMs);
+  }
+
+  #settleClass(each: number, nowMs: number): void {
     const { classes } = this;
-    const { used } = this.resources;
-    for (const each of island.classes) {
-      const service = this.serviceOf(each, nowMs);
-      if (classes.onTrunk[each] !== true) {
-        classes.service[each] = service;
-        classes.atMs[each] = nowMs;
-      }
-      const bytes =
-        (classes.flowCount[each] as number) *
-        (classes.connections[each] as number) *
-        (service - (classes.settled[each] as number));
-      classes.settled[each] = service;
-      if (bytes === 0) continue;
-      classes.movedBytes[each] = (classes.movedBytes[each] as number) + bytes;
-      const uses = classes.ownUses[each] as readonly number[];
-      const coefficients = classes.ownCoefficients[each] as readonly number[];
-      for (let i = 0; i < uses.length; i += 1) {
-        const resource = uses[i] as number;
-        used[resource] = (used[resource] as number) + (coefficients[i] as number) * bytes;
-      }
-      this.#listener.moved(each, bytes, nowMs);
+    const elapsedMs = nowMs - (classes.settledAtMs[each] as number);
+    if (elapsedMs === 0) return;
+    classes.settledAtMs[each] = nowMs;
+    const service = this.serviceOf(each, nowMs);
+    const moved = service - (classes.settled[each] as number);
+    classes.settled[each] = service;
+    const flowCount = classes.flowCount[each] as number;
+    if (flowCount === 0) return;
+    this.#listener.moved(each, moved * flowCount * (classes.connections[each] as number), elapsedMs, nowMs);
+  }
+
+  /** Gives a new class to the island whose resources it uses; false when that would join islands, or part a trunk. */
+  #adopt(each: number, nowMs: number): boolean {
+    const { classes, resources } = this;
+    const uses = classes.uses[each] as readonly number[];
+    const finite = uses.filter((resource) => Number.isFinite(resources.capacity[resource]));
+    const index = finite.map((resource) => this.#owner[resource] ?? -1).find((owner) => owner >= 0) ?? -1;
+    const island = this.#islands[index];
+    if (island === undefined) return false;
+    const trunk = this.#trunks[island.trunk];
+    const ofTrunk = trunk?.resources ?? [];
+    const isAtHome = finite.every((resource) => {
+      const owner = this.#owner[resource] ?? -1;
+      return owner === index || ofTrunk.includes(resource) || (owner < 0 && !this.#isTrunkResource(resource));
+    });
+    if (!isAtHome || ofTrunk.some((resource) => !uses.includes(resource))) return false;
+    if (this.#isDirty[index] !== true) {
+      this.#isDirty[index] = true;
+      this.#dirty.push(index);
+      this.#settleIsland(index, nowMs);
     }
+    island.classes.push(each);
+    for (const resource of uses) {
+      if (ofTrunk.includes(resource) || island.resources.includes(resource)) continue;
+      island.resources.push(resource);
+      if (Number.isFinite(resources.capacity[resource])) this.#owner[resource] = index;
+    }
+    classes.island[each] = index;
+    classes.atMs[each] = nowMs;
+    splitUses(classes, each, ofTrunk);
+    trunk?.admit(each);
+    island.isFlat = false;
+    return true;
+  }
+
+  #isTrunkResource(resource: number): boolean {
+    return this.#trunks.some((trunk) => trunk.resources.includes(resource));
   }
 
   #restructure(nowMs: number): void {
@@ -241,8 +298,8 @@ export class Network {
     this.settleAll(nowMs);
     for (let each = 0; each < classes.flowCount.length; each += 1) {
       classes.service[each] = this.serviceOf(each, nowMs);
-      classes.settled[each] = classes.service[each] as number;
       classes.atMs[each] = nowMs;
+      classes.endSet[each] = Number.NaN;
     }
     classes.onTrunk.fill(false);
     const { islands, trunks } = decompose(classes, resources);
@@ -251,9 +308,12 @@ export class Network {
     this.#ends.clear();
     this.#dirty.length = 0;
     this.#isDirty = islands.map(() => true);
-    this.#unsorted = new Set(islands.keys());
+    this.#owner = resources.capacity.map(() => -1);
     for (const [index, island] of islands.entries()) {
       this.#dirty.push(index);
+      for (const resource of island.resources) {
+        if (Number.isFinite(resources.capacity[resource])) this.#owner[resource] = index;
+      }
       for (const each of island.classes) {
         classes.island[each] = index;
         splitUses(classes, each, trunks[island.trunk] ?? []);
@@ -265,13 +325,13 @@ export class Network {
 
   #solve(index: number, nowMs: number): void {
     const island = this.#islands[index] as Island;
-    const { cap } = this.classes;
-    if (this.#unsorted.delete(index)) island.classes.sort((a, b) => (cap[a] as number) - (cap[b] as number) || a - b);
+    if (!island.isFlat) flatten(island, this.classes);
     fillProgressively(island, this.classes, this.resources);
     const trunk = this.#trunks[island.trunk];
     if (trunk !== undefined) {
+      trunk.advance(nowMs);
       this.#switched.length = 0;
-      trunk.update(island.classes, (each) => this.#switched.push(each));
+      trunk.update(island.classes, this.#switched);
       for (const each of this.#switched) this.#setClock(each, trunk, nowMs);
     }
     for (const each of island.classes) this.#setClock(each, trunk, nowMs);
@@ -281,33 +341,42 @@ export class Network {
   #setClock(each: number, trunk: Trunk | undefined, nowMs: number): void {
     const { classes } = this;
     const isBound = trunk?.isBound(each) === true;
-    if (isBound !== classes.onTrunk[each]) {
-      const service = this.serviceOf(each, nowMs);
-      classes.onTrunk[each] = isBound;
-      if (isBound) {
-        classes.offset[each] = service - trunk.serviceAt(nowMs);
-        this.#ends.delete(each);
-      } else {
-        trunk?.ends.delete(each);
-        classes.service[each] = service;
-        classes.atMs[each] = nowMs;
-      }
-    }
-    const end = this.queueOf(each).firstEndsAt;
-    if (isBound) {
+    if (isBound !== classes.onTrunk[each]) this.#switchClock(each, isBound, trunk, nowMs);
+    const end = classes.firstEnd[each] as number;
+    if (isBound && trunk !== undefined) {
+      if (end === classes.endSet[each]) return;
+      classes.endSet[each] = end;
       trunk.ends.set(each, end - (classes.offset[each] as number));
       return;
     }
     const rate = classes.demand[each] as number;
-    if (rate !== classes.rate[each]) {
-      // A free class of another island may have changed sides: its clock runs on from here.
+    if (rate === classes.rate[each]) {
+      if (end === classes.endSet[each]) return;
+    } else {
       classes.service[each] = this.serviceOf(each, nowMs);
       classes.atMs[each] = nowMs;
       classes.rate[each] = rate;
     }
+    classes.endSet[each] = end;
     const left = Math.max(0, end - (classes.service[each] as number));
     if (rate > 0 && left < Number.POSITIVE_INFINITY) this.#ends.set(each, (classes.atMs[each] as number) + left / rate);
     else this.#ends.delete(each);
+  }
+
+  #switchClock(each: number, isBound: boolean, trunk: Trunk | undefined, nowMs: number): void {
+    const { classes } = this;
+    this.#settleClass(each, nowMs);
+    const service = this.serviceOf(each, nowMs);
+    classes.onTrunk[each] = isBound;
+    classes.endSet[each] = Number.NaN;
+    if (isBound) {
+      classes.offset[each] = service - (trunk?.serviceAt(nowMs) ?? 0);
+      this.#ends.delete(each);
+    } else {
+      trunk?.ends.delete(each);
+      classes.service[each] = service;
+      classes.atMs[each] = nowMs;
+    }
   }
 
   #trunkOf(each: number): Trunk | undefined {

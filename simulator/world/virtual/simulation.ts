@@ -16,11 +16,12 @@ import { untilHoursChangeMs } from './device-rates.ts';
 import { type DownloadParts, Downloads } from './downloads.ts';
 import { bookUnfetched, deviceRows, unfinishedDevices } from './end-books.ts';
 import { EventDesk } from './event-desk.ts';
-import { FlowFacts } from './flow-facts.ts';
+import { FlowFacts, indexOfSource } from './flow-facts.ts';
 import { FlowTable } from './flow-table.ts';
 import type { Limits } from './limits.ts';
 import { Machines } from './machines.ts';
 import { Network } from './network.ts';
+import { ProcessorLoad } from './processor-load.ts';
 import { missingBytes, type Stock } from './stocks.ts';
 import { Supply } from './supply.ts';
 import type { Tally } from './tally.ts';
@@ -51,6 +52,7 @@ export class Simulation {
   readonly #supply: Supply;
   readonly downloads: Downloads;
   readonly #desk: EventDesk;
+  readonly #processorLoad: ProcessorLoad;
   /** The run's end, where a window sets one. */
   readonly #horizonMs: number;
   #nextArrival = 0;
@@ -76,6 +78,7 @@ export class Simulation {
     this.#network = new Network(this.#flows.flowCount, accounts);
     accounts.listenTo(this.#network);
     const machines = new Machines(this.#network, limits, scenario, topology, component, machine);
+    this.#processorLoad = new ProcessorLoad(this.#network, machines);
     const availability = new Availability(machines, topology);
     this.#book = new ClassBook(scenario, this.#network, limits, populations, perDevice);
     this.#supply = new Supply(
@@ -146,8 +149,17 @@ export class Simulation {
   #begin(): void {
     this.#isBegun = true;
     this.#stepEndMs = this.#terms.tally.grid.stepEndMs(0);
+    this.#makeFirstClasses();
     this.#desk.scheduleEvents();
     for (const [groupIndex] of this.#terms.scenario.fleet.entries()) this.#scheduleHours(groupIndex);
+  }
+
+  /** Where everybody begins, so that the network's islands are found once. */
+  #makeFirstClasses(): void {
+    const { facts } = this.downloads;
+    for (const [p, { group }] of this.#flows.populations.entries()) {
+      if (group.wants.length === 1) this.#book.find(p, 0, indexOfSource(facts.firstSource(p)), 'plain', '', 0);
+    }
   }
 
   /** Devices that go to and fro between sources without end would be simulated without end. */
@@ -197,6 +209,7 @@ export class Simulation {
   #resolve(): void {
     this.downloads.placement.settleDevices();
     this.#network.resolve(this.clock.nowMs);
+    if (this.#processorLoad.follow(this.clock.nowMs)) this.#network.resolve(this.clock.nowMs);
     const { changed } = this.#accounts;
     if (changed.size === 0) return;
     const stocks = new Set<Stock>();
@@ -213,6 +226,8 @@ export class Simulation {
   /** When a stock is to be looked at next. */
   #plan(stock: Stock): void {
     const now = this.clock.nowMs;
+    // On a trunk others may have filled it since they were booked last.
+    if (this.#network.hasTrunk) for (const each of this.#supply.classesBelow(stock)) this.#network.settle(each, now);
     let atMs = this.#supply.nextRefreshMs(stock, now);
     if (!stock.isScattered) atMs = Math.min(atMs, this.#nextMeetingMs(stock));
     if (atMs === stock.refreshAtMs) return;

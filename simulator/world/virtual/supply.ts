@@ -241,7 +241,7 @@ export class Supply {
       own.blocked += child.fetchesUnderWay;
     }
     const waiters = stock.isComplete ? 1 : waitersPerFetch(stock, own.blocked, own.devices);
-    stock.waitersPerFetch = Math.min(waiters, this.#waitersMax(stock, own.devices));
+    stock.waitersPerFetch = Math.min(waiters, this.#waitersMax(stock, own.devices, nowMs));
     stock.fetchesUnderWay = stock.isComplete ? 0 : own.blocked / stock.waitersPerFetch;
     for (const each of this.classesBelow(stock)) this.apply(each, nowMs);
   }
@@ -250,18 +250,18 @@ export class Supply {
    * A device's own requests never wait for each other's piece, and what the foremost device misses is fetched at least as fast
    * as it asks for it: nobody has what the node never had.
    */
-  #waitersMax(stock: Stock, deviceCount: number): number {
+  #waitersMax(stock: Stock, deviceCount: number, nowMs: number): number {
     let asked = 0;
     let ofForemost = 0;
     const { flowCount } = this.#network.classes;
     for (const each of stock.classes) {
       const { first } = this.#network.queueOf(each);
       if (first < 0) continue;
-      const { missRatio: missing, connections, lastMovedMs } = this.#classes[each] as FlowClass;
+      const { missRatio: missing, connections } = this.#classes[each] as FlowClass;
       const rate = this.#network.flowRate(each) || (this.#network.classes.cap[each] as number) * connections;
       asked += (flowCount[each] as number) * rate * missing;
       const end = this.#network.links.endsAt[first] as number;
-      const left = (end - this.#network.serviceOf(each, lastMovedMs)) * connections;
+      const left = (end - this.#network.serviceOf(each, nowMs)) * connections;
       ofForemost = Math.max(ofForemost, rate * missRatio(stock, left));
     }
     return ofForemost > 0 ? Math.max(1, asked / ofForemost) : Math.max(1, deviceCount);

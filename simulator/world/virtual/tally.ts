@@ -56,6 +56,9 @@ export class Tally {
   readonly stuck: { readonly group: string; readonly devices: number; readonly why: string }[] = [];
   endMs = 0;
   completedCount = 0;
+  /** Not yet in the series. */
+  startedInStep = 0;
+  completedInStep = 0;
   readonly tenthOfDevices: number;
   tenthCompletedMs: number | undefined;
 
@@ -92,7 +95,7 @@ export class Tally {
   /** So many devices have everything. */
   completed(nowMs: number, devices: number): void {
     this.completedCount += devices;
-    this.grid.add('completed', Math.max(1, nowMs), devices);
+    this.completedInStep += devices;
     if (this.completedCount < this.tenthOfDevices || this.tenthCompletedMs !== undefined) return;
     // The fleet is fully at it until a tenth has finished.
     this.tenthCompletedMs = nowMs;

@@ -60,41 +60,51 @@ export class Trunk {
     return this.atMs + Math.max(0, this.ends.firstKey - this.service) / this.level;
   }
 
+  /** A class that was not there when the trunk was made. */
+  admit(each: number): void {
+    while (this.#mass.length <= each) {
+      this.#mass.push(0);
+      this.#coefficients.push([]);
+    }
+  }
+
   isBound(each: number): boolean {
     return this.#bound.has(each);
   }
 
-  /** Brings clock and books up to now; before anything changes. */
+  /** Brings the clock up to now; before the level changes. */
   advance(nowMs: number): void {
-    const elapsedMs = nowMs - this.atMs;
-    if (elapsedMs <= 0) return;
-    for (let i = 0; i < this.resources.length; i += 1) {
-      const resource = this.resources[i] as number;
-      this.#table.used[resource] = (this.#table.used[resource] as number) + this.#useOf(i) * elapsedMs;
-    }
+    if (nowMs === this.atMs) return;
     this.service = this.serviceAt(nowMs);
     this.atMs = nowMs;
   }
 
-  #useOf(i: number): number {
-    const weight = this.#boundWeight[i] as number;
-    return (this.#freeUse[i] as number) + (weight === 0 ? 0 : weight * this.level);
-  }
-
-  /** The classes of an island have new demands. `onSide` hears of each class that is now on another side. */
-  update(changed: readonly number[], onSide: (each: number, bound: boolean) => void): void {
-    for (const each of changed) this.#takeOut(each);
+  /** The classes of an island have new demands. Adds to `switched` each class of others that is now on another side. */
+  update(changed: readonly number[], switched: number[]): void {
+    const { flowCount, connections, demand: demands, trunkCoefficients } = this.#classes;
     for (const each of changed) {
-      const mass = (this.#classes.flowCount[each] as number) * (this.#classes.connections[each] as number);
+      const mass = (flowCount[each] as number) * (connections[each] as number);
+      const demand = demands[each] as number;
+      const coefficients = trunkCoefficients[each] as readonly number[];
+      if (mass === this.#mass[each] && coefficients === this.#coefficients[each]) {
+        if (mass === 0) continue;
+        const isBound = this.#bound.has(each);
+        if ((isBound ? this.#bound : this.#free).keyOf(each) === demand) continue;
+        if (isBound && demand > this.level) {
+          this.#bound.set(each, demand);
+          continue;
+        }
+      }
+      this.#takeOut(each);
       if (mass === 0) continue;
       this.#mass[each] = mass;
-      this.#coefficients[each] = this.#classes.trunkCoefficients[each] as readonly number[];
-      if ((this.#classes.demand[each] as number) > this.level) this.#addBound(each);
+      this.#coefficients[each] = coefficients;
+      if (demand > this.level) this.#addBound(each);
       else this.#addFree(each);
+      this.#changes += 1;
     }
-    this.#changes += changed.length;
     if (this.#changes > changesMax) this.#sumAnew();
-    this.#level(onSide);
+    this.#level(switched);
   }
 
   #takeOut(each: number): void {
@@ -154,7 +164,7 @@ export class Trunk {
   }
 
   /** Moves classes from one side to the other until the level fits both. */
-  #level(onSide: (each: number, bound: boolean) => void): void {
+  #level(switched: number[]): void {
     for (;;) {
       this.#setLevel();
       const smallest = this.#bound.first;
@@ -162,7 +172,7 @@ export class Trunk {
         this.#bound.delete(smallest);
         this.#weigh(smallest, -(this.#mass[smallest] as number));
         this.#addFree(smallest);
-        onSide(smallest, false);
+        switched.push(smallest);
         continue;
       }
       const largest = this.#free.first;
@@ -171,7 +181,7 @@ export class Trunk {
         this.#free.delete(largest);
         this.#use(largest, -(this.#mass[largest] as number) * demand);
         this.#addBound(largest);
-        onSide(largest, true);
+        switched.push(largest);
         continue;
       }
       return;

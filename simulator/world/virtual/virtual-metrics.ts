@@ -86,9 +86,12 @@ function putGroup(prefix: string, groups: readonly GroupTally[], put: Put): void
   const unfetched = Math.round(sum((group) => group.unfetchedBytes));
   const refetched = Math.round(sum((group) => group.refetchedBytes));
   const received = wanted - unfetched + refetched;
-  const fromCdn = Math.min(received, Math.round(sum((group) => group.bytesFromCdn)));
-  put(`${prefix}fleet.bytesFromCacheServer`, received - fromCdn, '');
-  put(`${prefix}fleet.bytesFromCdn`, fromCdn, '');
+  // Of the two, the smaller has the smaller rounding.
+  const ofCache = sum((group) => group.bytesFromCacheServer);
+  const ofCdn = sum((group) => group.bytesFromCdn);
+  const fromCache = ofCache <= ofCdn ? Math.round(ofCache) : received - Math.round(ofCdn);
+  put(`${prefix}fleet.bytesFromCacheServer`, fromCache, '');
+  put(`${prefix}fleet.bytesFromCdn`, received - fromCache, '');
   put(
     `${prefix}fleet.rangeCount`,
     sum((group) => group.rangeCount),

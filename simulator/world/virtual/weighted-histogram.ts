@@ -27,7 +27,7 @@ export class WeightedHistogram {
 
   /** In whole counts, rounded so that the total is that of the weights. */
   toHistogram(): Histogram {
-    const histogram = newHistogram();
+    const histogram = newHistogram(64);
     let total = 0;
     let counted = 0;
     for (const [cell, weight] of this.#weights.entries()) {
