@@ -361,7 +361,7 @@ export class Simulation {
       if (this.#horizonMs === Number.POSITIVE_INFINITY) this.#terms.tally.stuck.push({ group, devices, why });
     }
     bookUnfetched(this.downloads, this.#network, this.#terms.tally, endMs);
-    this.#terms.rows?.push(...deviceRows(this.downloads, groupBases(this.#terms.scenario)));
+    this.#terms.rows?.push(...deviceRows(this.downloads, this.#network, groupBases(this.#terms.scenario), endMs));
     this.#terms.tally.endMs = Math.max(this.#terms.tally.endMs, endMs);
   }
 }
