@@ -31,14 +31,12 @@ export class TwinNetworks {
   /** Bytes that the listener heard of, by class. */
   readonly #heard: number[];
   readonly #slowMoved: number[];
-  readonly #slowUsed: number[];
 
   constructor(flowCount: number, capacities: readonly number[], plans: readonly ClassPlan[]) {
     this.#capacities = [...capacities];
     this.#plans = [...plans];
     this.#heard = plans.map(() => 0);
     this.#slowMoved = plans.map(() => 0);
-    this.#slowUsed = capacities.map(() => 0);
     const listener: NetworkListener = {
       moved: (each, bytes) => {
         this.#heard[each] = (this.#heard[each] as number) + bytes;
@@ -112,6 +110,10 @@ export class TwinNetworks {
     for (const [flow, { each, slow: mine }] of this.entered) {
       expectClose(this.network.flowRate(each), (mine[0] as SlowFlow).rate, `rate of flow ${flow} in class ${each}`);
     }
+    for (const resource of this.#capacities.keys()) {
+      const used = slow.reduce((sum, { rate, uses }) => sum + (uses.get(resource) ?? 0) * rate, 0);
+      expectClose(this.network.useOf(resource), used, `use of resource ${resource}`);
+    }
     const untilEnd = untilFirstEnd(slow);
     expectClose(this.network.firstEndMs, this.nowMs + untilEnd, 'the next end');
   }
@@ -122,11 +124,8 @@ export class TwinNetworks {
     const forMs = Math.min(ms, untilFirstEnd(slow));
     if (forMs === Number.POSITIVE_INFINITY) return;
     for (const { each, slow: mine } of this.entered.values()) {
-      for (const { rate, uses } of mine) {
+      for (const { rate } of mine) {
         this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
-        for (const [resource, coefficient] of uses) {
-          this.#slowUsed[resource] = (this.#slowUsed[resource] as number) + coefficient * rate * forMs;
-        }
       }
     }
     letPass(slow, forMs);
@@ -152,17 +151,13 @@ export class TwinNetworks {
     return true;
   }
 
-  /** Books of both sides: bytes by class, use by resource. */
+  /** Books of both sides: bytes by class. */
   checkBooks(): void {
     this.network.settleAll(this.nowMs);
     // A byte more: a short wait at a high rate is no more precise than the clock.
     const all = this.#slowMoved.reduce((sum, bytes) => sum + bytes, 1);
     for (const [each, bytes] of this.#slowMoved.entries()) {
       expectClose(this.#heard[each] as number, bytes, `bytes heard of class ${each}`, all);
-      expectClose(this.network.classes.movedBytes[each] as number, bytes, `bytes of class ${each}`, all);
-    }
-    for (const [resource, used] of this.#slowUsed.entries()) {
-      expectClose(this.network.resources.used[resource] as number, used, `use of resource ${resource}`, all);
     }
   }
 }
