@@ -29,8 +29,16 @@ export class Accounts implements NetworkListener {
 
   /** Bytes/ms that are due to each device in a live window. */
   readonly #demandBytesPerMs: number;
+  /** Ms of a request whose connection is idle before and after it. */
+  readonly #pacedServiceMs: (flowClass: FlowClass) => number;
 
-  constructor(tally: Tally, classes: () => readonly FlowClass[], demandBytesPerMs: number | undefined) {
+  constructor(
+    tally: Tally,
+    classes: () => readonly FlowClass[],
+    demandBytesPerMs: number | undefined,
+    pacedServiceMs: (flowClass: FlowClass) => number,
+  ) {
+    this.#pacedServiceMs = pacedServiceMs;
     this.#tally = tally;
     this.#demandBytesPerMs = demandBytesPerMs ?? 0;
     this.#classesNow = classes;
@@ -91,13 +99,15 @@ export class Accounts implements NetworkListener {
     if (!isWhole || source >= 0) this.#tally.cdnRequestCount += (bytes * cdnCoefficient) / fetchBytes;
   }
 
-  /** By Little's law: connections under way = ranges per ms × ms of a range. */
+  /** Where connections are never idle, by Little's law: connections under way = ranges per ms × ms of a range. */
   #noteTimes(flowClass: FlowClass, each: number, bytes: number, elapsedMs: number): void {
     const { rangeBytes, connections } = flowClass;
     const ranges = bytes / rangeBytes;
     this.#rangeCount += ranges;
     const flowCount = this.#network?.classes.flowCount[each] ?? 0;
-    const serviceMs = (flowCount * connections * elapsedMs) / ranges;
+    const serviceMs = flowClass.isHurrying
+      ? (flowCount * connections * elapsedMs) / ranges
+      : this.#pacedServiceMs(flowClass);
     this.#tally.service.add(serviceMs, ranges);
     if (this.#demandBytesPerMs > 0) {
       const dueBytes = this.#demandBytesPerMs * flowCount * elapsedMs;

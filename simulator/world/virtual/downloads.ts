@@ -8,7 +8,7 @@ import type { Cancel, Observation, World } from '../world.ts';
 import type { Answer, Availability } from './availability.ts';
 import type { ClassBook } from './class-book.ts';
 import { type FlowFacts, indexOfSource, sourceAt } from './flow-facts.ts';
-import type { FlowTable } from './flow-table.ts';
+import { endedFlow, type FlowTable } from './flow-table.ts';
 import type { Network } from './network.ts';
 import { Placement } from './placement.ts';
 import type { Stock } from './stocks.ts';
@@ -224,6 +224,7 @@ export class Downloads implements World<number> {
   ended(flow: number): void {
     const p = this.#flows.populationOf(flow);
     this.placement.end(flow, p);
+    this.#flows.classOf[flow] = endedFlow;
     const trouble = this.troubles.get(flow);
     if (trouble === undefined) {
       this.observe(flow, observedDone);

@@ -4,6 +4,7 @@
 import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Downloads } from './downloads.ts';
+import { endedFlow } from './flow-table.ts';
 import type { Network } from './network.ts';
 import type { GroupTally, Tally } from './tally.ts';
 
@@ -31,38 +32,27 @@ export function bookUnfetched(downloads: Downloads, network: Network, tally: Tal
     const first = flows.firstFlowOf(device, p);
     for (let flow = first; flow < first + facts.group(p).wants.length; flow += 1) {
       group.wantedBytes += devices * facts.sizeOf(flow, p);
-      group.unfetchedBytes += devices * leftOf(downloads, network, flow, p, device, nowMs);
+      group.unfetchedBytes += devices * leftOf(downloads, network, flow, p, nowMs);
     }
   }
 }
 
 /** Bytes that one device has still to get of one object. */
-function leftOf(
-  downloads: Downloads,
-  network: Network,
-  flow: number,
-  p: number,
-  device: number,
-  nowMs: number,
-): number {
-  const { facts, troubles } = downloads;
-  const { flows } = facts;
-  const each = flows.classOf[flow] as number;
-  if (each >= 0) {
-    const connections = network.classes.connections[each] as number;
-    return Math.max(0, (network.links.endsAt[flow] as number) - network.serviceOf(each, nowMs)) * connections;
-  }
-  const trouble = troubles.get(flow);
-  if (trouble !== undefined) return trouble.leftBytes;
-  // Nothing went wrong with it, and it moves nothing: it has ended, or has not begun.
-  const wants = facts.group(p).wants.length;
-  const open = flows.openDownloads[device] as number;
-  const hasEnded = open === 0 || (open < wants && facts.wantOf(flow, p) < wants - open);
-  return hasEnded ? 0 : facts.sizeOf(flow, p);
+function leftOf({ facts, troubles }: Downloads, network: Network, flow: number, p: number, nowMs: number): number {
+  const each = facts.flows.classOf[flow] as number;
+  if (each === endedFlow) return 0;
+  if (each < 0) return troubles.get(flow)?.leftBytes ?? facts.sizeOf(flow, p);
+  const connections = network.classes.connections[each] as number;
+  return Math.max(0, (network.links.endsAt[flow] as number) - network.serviceOf(each, nowMs)) * connections;
 }
 
 /** Rows by the number of the device over all groups; those of a cohort are alike. */
-export function deviceRows(downloads: Downloads, groupBase: readonly number[]): DeviceRow[] {
+export function deviceRows(
+  downloads: Downloads,
+  network: Network,
+  groupBase: readonly number[],
+  nowMs: number,
+): DeviceRow[] {
   const { facts, troubles } = downloads;
   const { flows } = facts;
   const rows: DeviceRow[] = [];
@@ -83,7 +73,7 @@ export function deviceRows(downloads: Downloads, groupBase: readonly number[]): 
       connectionCount += facts.isPieces(p)
         ? (group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(size / pieceBytes)))
         : 1;
-      left += trouble?.leftBytes ?? (flows.openDownloads[device] === 0 ? 0 : size);
+      left += leftOf(downloads, network, flow, p, nowMs);
       refetched += trouble?.refetchedBytes ?? 0;
       fromCdn += trouble?.cdnBytes ?? (facts.firstSource(p).kind === 'cdn' ? size : 0);
       fallbackCause ||= trouble?.fallbackCause ?? '';

@@ -145,7 +145,13 @@ export class EventDesk {
       stock.isEvicted = false;
     }
     downloads.restart(object);
-    for (const stock of supply.stocks) if (stock.object === object) supply.refresh(stock, clock.nowMs);
+    for (const stock of supply.stocks) {
+      if (stock.object !== object) continue;
+      // Bodies that run are ahead of everything that there is of the new version: it has no frontier.
+      if (supply.classesBelow(stock).some((each) => network.queueOf(each).count > 0))
+        downloads.placement.scatter(stock);
+      supply.refresh(stock, clock.nowMs);
+    }
   }
 
   /** The node goes on with the rest of its drives and what they hold. */

@@ -5,6 +5,9 @@
 
 import type { Population } from './topology.ts';
 
+/** In place of the class of a flow. */
+export const endedFlow = -2;
+
 export class FlowTable {
   readonly populations: readonly Population[];
   readonly flowCount: number;
@@ -15,7 +18,7 @@ export class FlowTable {
   readonly arriveAtMs: Float64Array;
   /** Devices in the order in which they arrive. */
   readonly order: Int32Array;
-  /** Class of each flow; -1: it moves nothing. */
+  /** Class of each flow; -1: it moves nothing; {@link endedFlow}: it has moved everything. */
   readonly classOf: Int32Array;
   /** By device: downloads that have not ended. */
   readonly openDownloads: Int16Array;

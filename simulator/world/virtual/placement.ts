@@ -99,10 +99,12 @@ export class Placement {
 
   // ---- Frontiers
 
-  /** From now on what is missing of it is anywhere. */
+  /** From now on what is missing of it is anywhere, and so is what it asks its parents for. */
   scatter(stock: Stock): void {
-    stock.isScattered = true;
-    this.toPlain(stock);
+    for (let at: Stock | undefined = stock; at !== undefined && !at.isComplete; at = at.parent) {
+      at.isScattered = true;
+      this.toPlain(at);
+    }
   }
 
   /** Nothing of it is missing any more, or it may be missing anywhere: there is no frontier. */
@@ -116,23 +118,21 @@ export class Placement {
   /** Those at the frontier that are slower than it fall behind; those behind that have reached it wait with it. */
   rephaseFrontier(stock: Stock, fillRate: number): void {
     const now = this.#clock.nowMs;
-    for (const each of [...stock.classes]) {
+    // All by the rates that were resolved last: one that falls behind stands at the frontier, and must not join it again.
+    const moves: { readonly each: number; readonly flow: number; readonly to: Phase }[] = [];
+    for (const each of stock.classes) {
       const { phase, connections } = this.#book.get(each);
       if (phase === 'plain' || (this.#network.classes.flowCount[each] as number) === 0) continue;
-      if (phase === 'front') {
-        if (this.#network.flowRate(each) >= fillRate * (1 - 1e-6)) continue;
-        for (const flow of this.#network.queueOf(each).flows()) this.#changePhase(each, flow, 'behind');
-        continue;
-      }
-      for (;;) {
-        // The first to end is the furthest.
-        const flow = this.#network.queueOf(each).first;
-        if (flow < 0) break;
+      const isSlower = this.#network.flowRate(each) < fillRate * (1 - 1e-6);
+      if (isSlower !== (phase === 'front')) continue;
+      for (const flow of this.#network.queueOf(each).flows()) {
         const left = (this.#network.links.endsAt[flow] as number) - this.#network.serviceOf(each, now);
-        if (stock.filledBytes - (stock.sizeBytes - left * connections) > 1) break;
-        this.#changePhase(each, flow, 'front');
+        // The first to end is the furthest.
+        if (phase === 'behind' && stock.filledBytes - (stock.sizeBytes - left * connections) > 1) break;
+        moves.push({ each, flow, to: phase === 'front' ? 'behind' : 'front' });
       }
     }
+    for (const { each, flow, to } of moves) this.#changePhase(each, flow, to);
   }
 
   #changePhase(each: number, flow: number, phase: Phase): void {
@@ -185,7 +185,7 @@ export class Placement {
   halfPieces(flow: number, p: number, source: number, movedBytes: number): number {
     const each = this.#book.find(p, this.#facts.wantOf(flow, p), source, 'plain', '', this.#clock.nowMs);
     const { connections, rangeBytes } = this.#book.get(each);
-    return Math.round(Math.min(movedBytes, (connections * rangeBytes) / 2));
+    return Math.floor(Math.min(movedBytes, (connections * rangeBytes) / 2));
   }
 
   /** Ranges that a whole file is asked for in. */

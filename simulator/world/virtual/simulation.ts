@@ -73,7 +73,12 @@ export class Simulation {
     this.#flows = new FlowTable(populations, terms.arrivals, window !== undefined);
     const demand = window?.demandBytesPerMs;
     const perDevice = demand === undefined || demand === 'max' ? undefined : demand / deviceCount(scenario);
-    const accounts = new Accounts(tally, () => this.#book.all, perDevice);
+    const accounts = new Accounts(
+      tally,
+      () => this.#book.all,
+      perDevice,
+      (flowClass) => this.#processorLoad.serviceMs(flowClass, this.#supply.overheadMs(flowClass)),
+    );
     this.#accounts = accounts;
     this.#network = new Network(this.#flows.flowCount, accounts);
     accounts.listenTo(this.#network);
@@ -356,7 +361,7 @@ export class Simulation {
       if (this.#horizonMs === Number.POSITIVE_INFINITY) this.#terms.tally.stuck.push({ group, devices, why });
     }
     bookUnfetched(this.downloads, this.#network, this.#terms.tally, endMs);
-    this.#terms.rows?.push(...deviceRows(this.downloads, groupBases(this.#terms.scenario)));
+    this.#terms.rows?.push(...deviceRows(this.downloads, this.#network, groupBases(this.#terms.scenario), endMs));
     this.#terms.tally.endMs = Math.max(this.#terms.tally.endMs, endMs);
   }
 }

@@ -108,7 +108,9 @@ export class Supply {
     const { machine } = this.#machines;
     if (machine?.profile.harness !== undefined) {
       const costs = machine.profile.harness;
-      add(machine.cpu, costs.clientMsPerByte + costs.clientMsPerRequest / rangeBytes);
+      // A file's connections are opened once for all its bytes.
+      const connectingMs = (costs.clientMsPerConnection * flowClass.connections) / flowClass.sizeBytes;
+      add(machine.cpu, connectingMs + costs.clientMsPerByte + costs.clientMsPerRequest / rangeBytes);
       add(machine.cpu, flowClass.cdnCoefficient * (costs.cdnMsPerByte + costs.cdnMsPerRequest / rangeBytes));
     }
     const resources = [...amounts.keys()].sort((a, b) => a - b);
@@ -139,7 +141,7 @@ export class Supply {
       if (child === undefined) flowClass.missRatio = missing;
       const upstream: number = (egress * missing) / (missing === 0 ? 1 : this.#waiters(flowClass, stock, child));
       levels.push({ stock, egress, upstream });
-      this.#addNode(stock, egress, upstream, flowClass.rangeBytes, add);
+      this.#addNode(stock, egress, upstream, flowClass, child === undefined, add);
       child = stock;
       stock = stock.parent;
       egress = upstream;
@@ -189,7 +191,8 @@ export class Supply {
     { node, nodeIndex }: Stock,
     egress: number,
     upstream: number,
-    rangeBytes: number,
+    { rangeBytes, connections, sizeBytes }: FlowClass,
+    isFirst: boolean,
     add: (resource: number, amount: number) => void,
   ): void {
     const memoryMiss = this.#memoryMiss.get(nodeIndex) ?? 0;
@@ -202,6 +205,7 @@ export class Supply {
     const cpu = node.cpu >= 0 ? node.cpu : (this.#machines.machine?.cpu ?? -1);
     if (costs !== undefined && cpu >= 0) {
       add(cpu, egress * (costs.msPerByte + costs.msPerRequest / rangeBytes));
+      if (isFirst) add(cpu, (costs.msPerConnection * connections) / sizeBytes);
       add(cpu, read * costs.msPerByteRead);
       add(cpu, upstream * (costs.msPerByteFetched + costs.msPerFetch / rangeBytes));
     }

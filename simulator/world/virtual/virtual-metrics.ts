@@ -97,7 +97,7 @@ function putGroup(prefix: string, groups: readonly GroupTally[], put: Put): void
   put(`${prefix}fleet.finishMs`, completed === count ? lastMs - firstMs : undefined, 'not every device completed');
   const wanted = sum((group) => group.wantedBytes);
   const unfetched = Math.round(sum((group) => group.unfetchedBytes));
-  const refetched = sum((group) => group.refetchedBytes);
+  const refetched = Math.round(sum((group) => group.refetchedBytes));
   const received = wanted - unfetched + refetched;
   // Of the two, the smaller has the smaller rounding.
   const ofCache = sum((group) => group.bytesFromCacheServer);
@@ -158,7 +158,8 @@ function putFallback(scenario: Scenario, tally: Tally, put: Put): void {
   put('fallback.cdnByteRatio', received === 0 ? undefined : fromCdn / received, 'no byte was received');
   putDistribution('fallback.timeMs', tally.fallbackTime, ['p50', 'max'], put, 'no device fell back');
   for (const cause of fallbackCauses) put(`fallback.byCause.${cause}`, tally.fallbackDevices.get(cause) ?? 0, '');
-  for (const cause of refetchCauses) put(`refetched.bytesByCause.${cause}`, tally.refetched.get(cause) ?? 0, '');
+  for (const cause of refetchCauses)
+    put(`refetched.bytesByCause.${cause}`, Math.round(tally.refetched.get(cause) ?? 0), '');
 }
 
 /** Devices by sizes and what was left, the network by rates and time: both ways have to come to the same. */
