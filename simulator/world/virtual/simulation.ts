@@ -127,7 +127,9 @@ export class Simulation {
     if (!this.#isBegun) this.#begin();
     const { grid } = this.#terms.tally;
     for (let i = 0; i < eventCount; i += 1) {
-      const nextMs = Math.min(this.#nextMs(), this.#horizonMs);
+      // What is still to come when nobody is left happens after the end.
+      const isDone = this.#horizonMs === Number.POSITIVE_INFINITY && this.downloads.areOver;
+      const nextMs = isDone ? Number.POSITIVE_INFINITY : Math.min(this.#nextMs(), this.#horizonMs);
       const isOver = nextMs === Number.POSITIVE_INFINITY || nextMs >= this.#horizonMs || this.#isEndless();
       const endMs = nextMs === Number.POSITIVE_INFINITY ? this.clock.nowMs : nextMs;
       while (this.#stepEndMs < endMs) {
