@@ -157,7 +157,7 @@ function withNotes(run: FinishedRun['run'], { notes }: ChosenWorlds): FinishedRu
 function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
   if (lateEvents.length === 0) return;
   const end = formatDuration(run.durationMs);
-  const lines = lateEvents.map((what) => `events: expected before the end of the run, after ${end}, found: ${what}`);
+  const lines = lateEvents.map((what) => `events: ${what}. Everybody has ended after ${end}.`);
   throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
 }
 
