@@ -78,6 +78,7 @@ export class Supply {
       isComplete: false,
       isEvicted: false,
       isScattered: false,
+      isAtParentsFrontier: parent !== undefined && parent.filledBytes < 1,
       lastUsedMs: 0,
       refreshAtMs: Number.POSITIVE_INFINITY,
       flowCount: 0,
@@ -179,13 +180,11 @@ export class Supply {
   /** Those that read at the frontier of a parent: its own devices as one, and each child that is as far. */
   #frontsAt(stock: Stock): number {
     const own = this.frontCount(stock) > 0 ? 1 : 0;
-    const children = stock.children.filter(
-      (child) => child.filledBytes >= stock.filledBytes - 1 && this.#isFetching(child),
-    );
-    return own + children.length;
+    return own + stock.children.filter((child) => child.isAtParentsFrontier && this.isFetching(child)).length;
   }
 
-  #isFetching(stock: Stock): boolean {
+  /** Whether somebody makes a node fetch an object. */
+  isFetching(stock: Stock): boolean {
     return (
       !stock.isComplete && this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] ?? 0) > 0)
     );
@@ -311,15 +310,9 @@ export class Supply {
   /** When its coefficients will have changed enough; Infinity when nothing is fetched. */
   nextRefreshMs(stock: Stock, nowMs: number): number {
     const rate = this.fillRate(stock);
-    const { parent } = stock;
     if (rate <= 0) return Number.POSITIVE_INFINITY;
     const missing = missingBytes(stock);
-    let stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
-    // A contiguous child that catches up with its parent's frontier begins to wait for it.
-    if (parent !== undefined && !parent.isComplete && !parent.isScattered && !stock.isScattered) {
-      const gap = parent.filledBytes - stock.filledBytes;
-      if (gap > 1) stepBytes = Math.min(stepBytes, gap);
-    }
+    const stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
     return nowMs + Math.max(stepBytes, 1e-3) / rate;
   }
 
