@@ -280,7 +280,8 @@ export class Downloads implements World<number> {
       this.facts.isPieces(p) && movedBytes > 0 ? this.placement.halfPieces(flow, p, trouble.source, movedBytes) : 0;
     this.#discard(trouble, p, cause, lostBytes);
     this.#tally.failedRangeCount += devices;
-    this.#tally.addTo(this.#tally.failures, `${cause} at ${this.facts.sourceName(p, trouble.source)}`, devices);
+    trouble.lastFailure = `${cause} at ${this.facts.sourceName(p, trouble.source)}`;
+    this.#tally.addTo(this.#tally.failures, trouble.lastFailure, devices);
     this.#tally.grid.add('failures', Math.max(1, this.#clock.nowMs), devices);
     trouble.runner.sourceFailed(cause, movedBytes > lostBytes);
   }

@@ -60,6 +60,9 @@ export class Simulation {
   readonly #horizonMs: number;
   #nextArrival = 0;
   #isBegun = false;
+  #isStopped = false;
+  /** Events in a row after which nothing could ever change. */
+  #idleEvents = 0;
   #stepEndMs = 0;
   eventCount = 0;
 
@@ -147,12 +150,14 @@ export class Simulation {
       this.#next(nextMs);
       this.#resolve();
       this.eventCount += 1;
+      this.#noteIdle();
     }
     return false;
   }
 
   /** Ends it where it is: what has come is booked, and nothing happens any more. */
   stop(): void {
+    this.#isStopped = true;
     this.#finish(this.clock.nowMs);
     this.downloads.stop();
   }
@@ -175,7 +180,18 @@ export class Simulation {
 
   /** Devices that go to and fro between sources without end would be simulated without end. */
   #isEndless(): boolean {
-    return this.eventCount > 100_000 + 1000 * this.#flows.flowCount;
+    const { flowCount } = this.#flows;
+    return this.#idleEvents > 10_000 + 40 * flowCount || this.eventCount > 10_000_000 + 20_000 * flowCount;
+  }
+
+  /** Nothing moves, nobody is to come, and the scenario changes nothing any more: only clients that try again and again. */
+  #noteIdle(): void {
+    const isIdle = this.#network.firstEndMs === Number.POSITIVE_INFINITY && !this.#isAnybodyToCome();
+    this.#idleEvents = isIdle && this.#desk.pending === 0 ? this.#idleEvents + 1 : 0;
+  }
+
+  #isAnybodyToCome(): boolean {
+    return this.#nextArrival < this.#flows.deviceCount;
   }
 
   #nextMs(): number {
@@ -324,22 +340,29 @@ export class Simulation {
   }
 
   #isAnybodyLeft(): boolean {
-    return this.#nextArrival < this.#flows.deviceCount || this.#network.firstEndMs < Number.POSITIVE_INFINITY;
+    return this.#isAnybodyToCome() || this.#network.firstEndMs < Number.POSITIVE_INFINITY;
   }
 
   #endStep(atMs: number): void {
     this.clock.nowMs = atMs;
     this.#network.settleAll(atMs);
-    this.#accounts.endStep(atMs);
+    this.#accounts.endStep(atMs, this.#supply.storedByNode());
+  }
+
+  /** Who is left at the end can never finish. */
+  #noteStuck(): void {
+    for (const [group, { devices, lastFailures }] of unfinishedDevices(this.downloads)) {
+      const [most] = [...lastFailures].sort(([, a], [, b]) => b - a);
+      const what = this.#isEndless() ? 'try again and again' : 'wait for what never comes';
+      const why = `${what}, and nothing that is still to come changes that; last: ${most?.[0]}`;
+      this.#terms.tally.stuck.push({ group, devices, why });
+    }
   }
 
   #finish(endMs: number): void {
     assert(endMs >= this.clock.nowMs, 'the end is not before the last event');
     this.#endStep(endMs);
-    for (const [group, devices] of unfinishedDevices(this.downloads)) {
-      const why = this.#isEndless() ? 'go to and fro between their sources without end' : 'wait for what never comes';
-      if (this.#horizonMs === Number.POSITIVE_INFINITY) this.#terms.tally.stuck.push({ group, devices, why });
-    }
+    if (this.#horizonMs === Number.POSITIVE_INFINITY && !this.#isStopped) this.#noteStuck();
     bookUnfetched(this.downloads, this.#network, this.#terms.tally, endMs);
     this.#terms.rows?.push(...deviceRows(this.downloads, this.#network, groupBases(this.#terms.scenario), endMs));
     this.#terms.tally.endMs = Math.max(this.#terms.tally.endMs, endMs);

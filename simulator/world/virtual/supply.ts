@@ -339,6 +339,16 @@ export class Supply {
     return this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] as number) > 0);
   }
 
+  /** Bytes on the drives, by node of the scenario, over all its copies of the component. */
+  storedByNode(): number[] {
+    const bytes = this.#scenario.nodes.map(() => 0);
+    for (const { node, filledBytes } of this.stocks) {
+      const { specIndex } = node.copy;
+      bytes[specIndex] = (bytes[specIndex] as number) + filledBytes;
+    }
+    return bytes;
+  }
+
   stocksInUse(nodeIndex: number): Stock[] {
     return this.stocks.filter((stock) => stock.nodeIndex === nodeIndex && this.#isUsed(stock));
   }

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { OperatorError } from '../../../common/errors.ts';
 import { formatCount, formatDuration } from '../../../common/units.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
-import type { LimitReport, Run, Series } from '../../result/result.ts';
+import type { LimitReport, Run } from '../../result/result.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
@@ -20,6 +20,7 @@ import { Simulation } from './simulation.ts';
 import { Tally } from './tally.ts';
 import { components, layOut } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
+import { seriesOf } from './virtual-series.ts';
 
 export type VirtualProgress = { readonly virtualMs: number; readonly doneRatio: number };
 
@@ -168,43 +169,6 @@ function secondOfShare(scenario: Scenario, share: number): number {
     else low = middle;
   }
   return Math.floor(high / 1000);
-}
-
-function seriesOf(scenario: Scenario, tally: Tally): Series {
-  const { grid } = tally;
-  const bits = (column: string): number[] => grid.perSecond(column).map((bytes) => bytes * 8);
-  const started = grid.totals('started');
-  const completed = grid.totals('completed');
-  const failed = grid.totals('failed');
-  const columns: Record<string, number[]> = {
-    'range.rangesPerSecond': grid.perSecond('ranges'),
-    'range.failuresPerSecond': grid.perSecond('failures'),
-    'devices.activeCount': started.map((count, step) => count - (completed[step] ?? 0) - (failed[step] ?? 0)),
-    'devices.completedCount': completed,
-    'fleet.fromCdnBitsPerSecond': bits('fromCdn'),
-    'cdn.egressBitsPerSecond': bits('cdn'),
-  };
-  for (const { id } of scenario.nodes) {
-    const egress = bits(`node.${id}.egress`);
-    const miss = bits(`node.${id}.miss`);
-    columns[`node.${id}.egressBitsPerSecond`] = egress;
-    columns[`node.${id}.hitBitsPerSecond`] = egress.map((value, step) => value - (miss[step] ?? 0));
-    columns[`node.${id}.missBitsPerSecond`] = miss;
-    columns[`node.${id}.upstreamBitsPerSecond`] = miss;
-  }
-  const bound = Array.from(tally.boundBytes, (_, limit) => grid.sums(`bound.${limit}`));
-  // The limit that bound most of what moved, by its place in `limits`; -1: nothing moved.
-  columns['limitIndex'] = Array.from({ length: grid.length }, (_, step) => {
-    let most = 0;
-    let index = -1;
-    for (const [limit, bytes] of bound.entries()) {
-      if ((bytes[step] ?? 0) <= most) continue;
-      most = bytes[step] ?? 0;
-      index = limit;
-    }
-    return index;
-  });
-  return { startSecond: 0, stepSeconds: grid.stepMs / 1000, columns };
 }
 
 function limitReports(limits: Limits, tally: Tally): LimitReport[] {
