@@ -8,13 +8,13 @@ const office = (policy: string, events: string): string => `
 content: [{ id: update, size: 1 GB }]
 cdn: { egress: 1 Gbit/s }
 nodes: [{ id: hq, egress: 100 Mbit/s }]
-fleet: [{ id: office, devices: 300, cacheHosts: [hq], wants: [update], arrive: { over: 1 min }, policy: { ${policy} } }]
+fleet: [{ id: office, devices: 20, cacheHosts: [hq], wants: [update], arrive: { over: 1 min }, policy: { ${policy} } }]
 events: [${events}]`;
 
 it('devices that may never fall back wait for a node that never comes back: the run ends and names them', async () => {
   const { run } = await runVirtual(scenarioOf(office('fallbackDelayBackground: never', '{ at: 5 min, kill: hq }')));
   expect(run.problems[0]).toBe(
-    '300 devices of office can never finish: they try again and again, and nothing that is still to come changes ' +
+    '20 devices of office can never finish: they try again and again, and nothing that is still to come changes ' +
       'that; last: refused at hq',
   );
   expect(run.metrics['devices.completedCount']).toBe(0);
