@@ -31,14 +31,12 @@ export class TwinNetworks {
   /** Bytes that the listener heard of, by class. */
   readonly #heard: number[];
   readonly #slowMoved: number[];
-  readonly #slowUsed: number[];
 
   constructor(flowCount: number, capacities: readonly number[], plans: readonly ClassPlan[]) {
     this.#capacities = [...capacities];
     this.#plans = [...plans];
     this.#heard = plans.map(() => 0);
     this.#slowMoved = plans.map(() => 0);
-    this.#slowUsed = capacities.map(() => 0);
     const listener: NetworkListener = {
       moved: (each, bytes) => {
         this.#heard[each] = (this.#heard[each] as number) + bytes;
@@ -47,7 +45,10 @@ export class TwinNetworks {
     };
     this.network = new Network(flowCount, listener);
     for (const [index, capacity] of capacities.entries()) this.network.addResource(capacity, index);
-    for (const plan of plans) this.network.addClass({ ...plan, capLimit: 1000 }, 0);
+    for (const { connections, cap, uses, coefficients } of plans) {
+      const spec = { connections, cap, capLimit: 1000, uses: [], coefficients: [] };
+      this.network.setUses(this.network.addClass(spec, 0), uses, coefficients, 0);
+    }
     this.network.resolve(0);
   }
 
@@ -122,12 +123,7 @@ export class TwinNetworks {
     const forMs = Math.min(ms, untilFirstEnd(slow));
     if (forMs === Number.POSITIVE_INFINITY) return;
     for (const { each, slow: mine } of this.entered.values()) {
-      for (const { rate, uses } of mine) {
-        this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
-        for (const [resource, coefficient] of uses) {
-          this.#slowUsed[resource] = (this.#slowUsed[resource] as number) + coefficient * rate * forMs;
-        }
-      }
+      for (const { rate } of mine) this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
     }
     letPass(slow, forMs);
     this.nowMs += forMs;
@@ -152,17 +148,13 @@ export class TwinNetworks {
     return true;
   }
 
-  /** Books of both sides: bytes by class, use by resource. */
+  /** Books of both sides: bytes by class. */
   checkBooks(): void {
     this.network.settleAll(this.nowMs);
     // A byte more: a short wait at a high rate is no more precise than the clock.
     const all = this.#slowMoved.reduce((sum, bytes) => sum + bytes, 1);
     for (const [each, bytes] of this.#slowMoved.entries()) {
       expectClose(this.#heard[each] as number, bytes, `bytes heard of class ${each}`, all);
-      expectClose(this.network.classes.movedBytes[each] as number, bytes, `bytes of class ${each}`, all);
-    }
-    for (const [resource, used] of this.#slowUsed.entries()) {
-      expectClose(this.network.resources.used[resource] as number, used, `use of resource ${resource}`, all);
     }
   }
 }

@@ -157,8 +157,8 @@ export class Supply {
 
   /** Of those that miss at a stock, how many wait for one fetch. */
   #waiters(flowClass: FlowClass, stock: Stock, child: Stock | undefined): number {
-    if (child === undefined && flowClass.phase === 'front') return Math.max(1, this.frontCount(stock));
-    if (child !== undefined && !stock.isScattered) return Math.max(1, this.#frontsAt(stock));
+    const isAtFrontier = child === undefined ? flowClass.phase === 'front' : !stock.isScattered;
+    if (isAtFrontier) return Math.max(1, this.#readersAtFrontier(stock));
     return stock.waitersPerFetch;
   }
 
@@ -170,19 +170,12 @@ export class Supply {
     }, 0);
   }
 
-  /** Those that read at the frontier of a parent: its own devices as one, and each child that is as far. */
-  #frontsAt(stock: Stock): number {
-    const own = this.frontCount(stock) > 0 ? 1 : 0;
+  /** Devices at the frontier, and each child that is as far and is read at its own: together they cost one fetch. */
+  #readersAtFrontier(stock: Stock): number {
     const children = stock.children.filter(
-      (child) => child.filledBytes >= stock.filledBytes - 1 && this.#isFetching(child),
+      (child) => !child.isComplete && child.filledBytes >= stock.filledBytes - 1 && this.#readersAtFrontier(child) > 0,
     );
-    return own + children.length;
-  }
-
-  #isFetching(stock: Stock): boolean {
-    return (
-      !stock.isComplete && this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] ?? 0) > 0)
-    );
+    return this.frontCount(stock) + children.length;
   }
 
   #addNode(
