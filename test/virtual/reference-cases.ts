@@ -202,7 +202,17 @@ fleet: [${group('g', 1, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]`
     latency: { hitMs: 1, missMs: 2 },
   },
   {
-    name: 'cold: the same, connections not in step',
+    name: 'cold: one device, one connection, WAN-bound, with a latency',
+    error: 'lockstep',
+    within: 0.17,
+    yaml: `
+content: [{ id: a, size: 100 MiB }]
+cdn: { latency: 200 ms }
+nodes: [{ id: hq, egress: 10 Gbit/s, wan: 100 Mbit/s }]
+fleet: [${group('g', 1, 'connectionsPerFile: 1, downlink: 200 Mbit/s, cacheHosts: [hq], wants: [a]')}]`,
+  },
+  {
+    name: 'cold: three connections, not in step',
     error: 'exact',
     within: 0.005,
     yaml: `
