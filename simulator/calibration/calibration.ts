@@ -89,20 +89,21 @@ function fitParts(observations: readonly Observation[]): PartCosts {
   const fetchSizes = new Set(ofKind('misses').map(({ experiment }) => experiment.rangeBytes));
   const perFetchedByte = fetchSizes.size > 1 ? 1 : 0;
   const node = fitCosts(
-    rows(used, ({ nodeBytes, nodeFetchedBytes, nodeCpuMs }, { experiment, fetchBytes }) => ({
+    rows(used, ({ nodeBytes, nodeFetchedBytes, nodeCpuMs, newConnections }, { experiment, fetchBytes }) => ({
       terms: [
         nodeBytes / experiment.rangeBytes,
         nodeBytes,
         fetchBytes === 0 ? 0 : nodeFetchedBytes / fetchBytes,
         perFetchedByte * nodeFetchedBytes,
+        newConnections,
       ],
       measured: nodeCpuMs,
     })),
   );
   // To a client a miss is a hit that takes longer; but while it waits it is not busy, and busy is what counts.
   const client = fitCosts(
-    rows(ofKind('hits'), ({ clientBytes, clientCpuMs }, { experiment }) => ({
-      terms: [clientBytes / experiment.rangeBytes, clientBytes],
+    rows(ofKind('hits'), ({ clientBytes, clientCpuMs, newConnections }, { experiment }) => ({
+      terms: [clientBytes / experiment.rangeBytes, clientBytes, newConnections],
       measured: clientCpuMs,
     })),
   );
@@ -112,12 +113,13 @@ function fitParts(observations: readonly Observation[]): PartCosts {
       measured: cdnCpuMs,
     })),
   );
-  const [msPerRequest = 0, msPerByte = 0, msPerFetch = 0, msPerByteFetched = 0] = node.coefficients;
-  const [clientMsPerRequest = 0, clientMsPerByte = 0] = client.coefficients;
+  const [msPerRequest = 0, msPerByte = 0, msPerFetch = 0, msPerByteFetched = 0, msPerConnection = 0] =
+    node.coefficients;
+  const [clientMsPerRequest = 0, clientMsPerByte = 0, clientMsPerConnection = 0] = client.coefficients;
   const [cdnMsPerRequest = 0, cdnMsPerByte = 0] = cdn.coefficients;
   return {
-    cpu: { msPerRequest, msPerByte, msPerByteRead: 0, msPerFetch, msPerByteFetched },
-    harness: { clientMsPerRequest, clientMsPerByte, cdnMsPerRequest, cdnMsPerByte },
+    cpu: { msPerConnection, msPerRequest, msPerByte, msPerByteRead: 0, msPerFetch, msPerByteFetched },
+    harness: { clientMsPerConnection, clientMsPerRequest, clientMsPerByte, cdnMsPerRequest, cdnMsPerByte },
     ...{ node, client, cdn },
   };
 }

@@ -3,10 +3,11 @@
 //   hits          N connections, each asks for the next 1 MiB as soon as the last has come     capacity against N; costs
 //   small hits    files of 64 KiB, one range each, at a high rate                              costs of a request, of a byte
 //   calm hits     the same at a low rate: no request waits for another                         latency against size
+//   connections   devices that connect, get 64 KiB and are done, all at once     costs of a connection
 //   misses        nothing is stored: 16 connections; 1                                         costs of a fetch; latency
 //   small misses  files of 64 KiB of which nothing is stored, at a low rate                    both, against size
 //
-// Devices hold their connections before the window begins: what connecting costs is in none of the figures. Costs are read
+// Elsewhere devices hold their connections before the window begins: connecting is in no other figure. Costs are read
 // where the processor is busy, for there they bind: at 500 requests a second one costs three times as much as at 4,000.
 
 import type { ContentSpec, FleetGroup, Scenario } from '../scenario/scenario.ts';
@@ -19,6 +20,8 @@ export type Experiment = {
   /** That ask at the same time, about. */
   readonly connections: number;
   readonly rangeBytes: number;
+  /** New connections of the whole run, which then counts as one measurement; 0: connections are there before its window. */
+  readonly newConnections: number;
   readonly scenario: Scenario;
 };
 
@@ -66,6 +69,7 @@ export function planExperiments(seconds: number): Plan {
     ...connectionsOfFew.map((connections) => hits(connections, windowSeconds)),
     pacedHits(smallBytes, 4000, pacedSeconds, 'costs'),
     pacedHits(smallBytes, 200, windowSecondsMin, 'latency'),
+    connecting(1500),
     misses(1, windowSeconds, ['costs', 'latency']),
   ];
   if (seconds < secondsForAll) return { experiments: few, repeatsMax: 0 };
@@ -74,6 +78,8 @@ export function planExperiments(seconds: number): Plan {
     pacedHits(smallBytes, 4000, pacedSeconds, 'costs'),
     pacedHits(smallBytes, 200, windowSecondsMin, 'latency'),
     pacedHits(4 * smallBytes, 200, windowSecondsMin, 'latency'),
+    connecting(1500),
+    connecting(3000),
     misses(16, windowSeconds, ['costs']),
     misses(1, windowSecondsMin, ['latency']),
     smallMisses(200, windowSecondsMin),
@@ -92,7 +98,7 @@ function hits(connections: number, windowSeconds: number): Experiment {
   ];
   return {
     what: `hits, 1 MiB, ${connectionText(connections)}`,
-    ...{ tells, kind: 'hits', connections, rangeBytes: pieceBytes },
+    ...{ tells, kind: 'hits', connections, rangeBytes: pieceBytes, newConnections: 0 },
     scenario: scenarioOf([content], fleet, windowSeconds, 'max'),
   };
 }
@@ -102,8 +108,19 @@ function pacedHits(sizeBytes: number, perSecond: number, seconds: number, tells:
   const fleet = [groupOf('devices', perSecond * seconds, [content.id])];
   return {
     what: `hits, ${sizeBytes / kib} KiB, ${perSecond} a second`,
-    ...{ tells: [tells], kind: 'hits', connections: 1, rangeBytes: sizeBytes },
+    ...{ tells: [tells], kind: 'hits', connections: 1, rangeBytes: sizeBytes, newConnections: 0 },
     scenario: scenarioOf([content], fleet, seconds, (perSecond * sizeBytes) / 1000),
+  };
+}
+
+/** In real time, not in a window: a window's devices have connected before. */
+function connecting(devices: number): Experiment {
+  const content = contentOf('small', smallBytes);
+  const { live: _, ...scenario } = scenarioOf([content], [groupOf('devices', devices, [content.id])], 1, 'max');
+  return {
+    what: `${devices} devices that connect, for ${smallBytes / kib} KiB each`,
+    ...{ tells: ['costs'], kind: 'hits', connections: 1, rangeBytes: smallBytes, newConnections: devices },
+    scenario,
   };
 }
 
@@ -112,7 +129,7 @@ function misses(connections: number, windowSeconds: number, tells: Experiment['t
   const contents = missing(connections, missContentBytes / connections);
   return {
     what: `misses, 1 MiB, ${connectionText(connections)}`,
-    ...{ tells, kind: 'misses', connections, rangeBytes: pieceBytes },
+    ...{ tells, kind: 'misses', connections, rangeBytes: pieceBytes, newConnections: 0 },
     scenario: scenarioOf(contents, oneEach(contents), windowSeconds, 'max'),
   };
 }
@@ -121,7 +138,7 @@ function smallMisses(perSecond: number, seconds: number): Experiment {
   const contents = missing(perSecond * seconds, smallBytes);
   return {
     what: `misses, ${smallBytes / kib} KiB, ${perSecond} a second`,
-    ...{ tells: ['costs', 'latency'], kind: 'misses', connections: 1, rangeBytes: smallBytes },
+    ...{ tells: ['costs', 'latency'], kind: 'misses', connections: 1, rangeBytes: smallBytes, newConnections: 0 },
     scenario: scenarioOf(contents, oneEach(contents), seconds, (perSecond * smallBytes) / 1000),
   };
 }

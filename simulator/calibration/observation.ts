@@ -14,6 +14,7 @@ export type Second = {
   readonly nodeCpuMs: number;
   readonly cdnBytes: number;
   readonly cdnCpuMs: number;
+  readonly newConnections: number;
 };
 
 export type Observation = {
@@ -37,6 +38,7 @@ export function observe(experiment: Experiment, live: LiveRun, otherCores: numbe
   const problem = live.broken ?? (failed > 0 ? (problems[0] ?? `${failed} ranges failed`) : undefined);
   if (problem !== undefined) throw cannotMeasure(experiment, `${problem}`);
   const column = (name: string): readonly number[] => series.columns[name] ?? [];
+  if (experiment.newConnections > 0) return observeWhole(experiment, live, otherCores);
   const received = column(`node.${nodeId}.egressBitsPerSecond`);
   const first = received.findIndex((bits) => bits > 0);
   const end = first + Math.floor((live.run.durationMs + lastRangeMs) / 1000);
@@ -52,6 +54,7 @@ export function observe(experiment: Experiment, live: LiveRun, otherCores: numbe
       nodeCpuMs: cpuMs(`node.${nodeId}`),
       cdnBytes: bytes('cdn.egress'),
       cdnCpuMs: cpuMs('cdn'),
+      newConnections: 0,
     });
   }
   const serviceMs = metrics['range.serviceMs.p50'];
@@ -59,6 +62,22 @@ export function observe(experiment: Experiment, live: LiveRun, otherCores: numbe
   const fetches = metrics['cdn.requestCount'] ?? 0;
   const fetchBytes = fetches === 0 ? 0 : (metrics['cdn.egressBytes'] ?? 0) / fetches;
   return { experiment, seconds, fetchBytes, serviceMs, otherCores };
+}
+
+/** A run that is one measurement. */
+function observeWhole(experiment: Experiment, { run }: LiveRun, otherCores: number | undefined): Observation {
+  const metric = (name: string): number => run.metrics[name] ?? 0;
+  const whole: Second = {
+    clientBytes: metric('fleet.bytesFromCacheServer'),
+    clientCpuMs: metric('generator.cpuMs'),
+    nodeBytes: metric(`node.${nodeId}.egressBytes`),
+    nodeFetchedBytes: metric(`node.${nodeId}.upstreamBytes`),
+    nodeCpuMs: metric(`node.${nodeId}.cpuMs`),
+    cdnBytes: metric('cdn.egressBytes'),
+    cdnCpuMs: metric('cdn.cpuMs'),
+    newConnections: experiment.newConnections,
+  };
+  return { experiment, seconds: [whole], fetchBytes: 0, serviceMs: metric('range.serviceMs.p50'), otherCores };
 }
 
 /** Mean over the measured seconds. */

@@ -51,6 +51,7 @@ function profileValues(profile: HardwareProfile): Readonly<Record<string, unknow
     memory: memoryBytes && `${digits(memoryBytes / 2 ** 30)} GiB`,
     cores: cores && Number(digits(cores)),
     cpu: cpu && {
+      ...(cpu.msPerConnection > 0 && { perConnection: ms(cpu.msPerConnection) }),
       ...{ perRequest: ms(cpu.msPerRequest), perGB: msPerGB(cpu.msPerByte) },
       ...(cpu.msPerFetch > 0 && { perFetch: ms(cpu.msPerFetch) }),
       ...(cpu.msPerByteFetched > 0 && { fetchPerGB: msPerGB(cpu.msPerByteFetched) }),
@@ -61,6 +62,7 @@ function profileValues(profile: HardwareProfile): Readonly<Record<string, unknow
       connectionsMax: concurrency.connectionsMax,
     },
     harness: harness && {
+      ...(harness.clientMsPerConnection > 0 && { clientPerConnection: ms(harness.clientMsPerConnection) }),
       ...{ clientPerRequest: ms(harness.clientMsPerRequest), clientPerGB: msPerGB(harness.clientMsPerByte) },
       ...{ cdnPerRequest: ms(harness.cdnMsPerRequest), cdnPerGB: msPerGB(harness.cdnMsPerByte) },
     },

@@ -32,6 +32,7 @@ function figureRows({ egressBytesPerMs, cores, cpu, latency, concurrency, harnes
   };
   if (egressBytesPerMs !== undefined) add('egress', formatBitsPerSecond(egressBytesPerMs * 8000), 'egress');
   add('cores', cores?.toFixed(2), 'cores');
+  add('node, a connection', cpu && formatDuration(cpu.msPerConnection), 'cpu');
   add('node, a request', cpu && formatDuration(cpu.msPerRequest), 'cpu');
   add('node, a GB', cpu && formatDuration(cpu.msPerByte * 1e9), 'cpu');
   add('node, a fetch', cpu && formatDuration(cpu.msPerFetch), 'cpu');
@@ -40,6 +41,7 @@ function figureRows({ egressBytesPerMs, cores, cpu, latency, concurrency, harnes
   add('latency of a miss, beside', latency && formatDuration(latency.missMs), 'latency');
   add('σ', concurrency?.sigma.toFixed(3), 'concurrency');
   add('κ', concurrency?.kappa.toExponential(2), 'concurrency');
+  add('clients, a connection', harness && formatDuration(harness.clientMsPerConnection), 'harness');
   add('clients, a request', harness && formatDuration(harness.clientMsPerRequest), 'harness');
   add('clients, a GB', harness && formatDuration(harness.clientMsPerByte * 1e9), 'harness');
   add('CDN, a request', harness && formatDuration(harness.cdnMsPerRequest), 'harness');

@@ -12,7 +12,6 @@ import type { Run } from '../result/result.ts';
 import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { runLive } from '../world/live/live-world.ts';
 import { runVirtual } from '../world/virtual/virtual-world.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -99,14 +98,16 @@ async function validate(
   machine: HardwareProfile,
   signal: AbortSignal,
 ): Promise<Validated | undefined> {
+  const { runLive } = await import('../world/live/live-world.ts');
   const live = await runLive(scenario, { signal, onProgress: () => undefined, deviceRows: false });
   if (live.interrupted) return undefined;
   if (live.broken !== undefined) throw new OperatorError('NOT_CARRIED_OUT', `${scenario.name}: ${live.broken}`, 3);
   const { run: prediction } = await runVirtual(scenario, { machine, signal });
   const metrics = comparePrediction(prediction.metrics, live.run.metrics);
   const predictedLimit = predictedBottleneck(prediction);
-  const measured = measuredBottleneck(utilizations(scenario, live.run, machine));
-  const measuredLimit = measured?.limit ?? nothingFull;
+  const { columns } = live.run.series;
+  const moved = summed(columns, /^(node\.[^.]+\.egressBitsPerSecond|fleet\.fromCdnBitsPerSecond)$/);
+  const measuredLimit = measuredBottleneck(utilizations(scenario, columns, machine), moved) ?? nothingFull;
   return {
     name: scenario.name.replace(/^Validation: /, ''),
     metrics,
@@ -124,28 +125,33 @@ function predictedBottleneck({ limits }: Omit<Run, 'expectations'>): string {
   return most.name;
 }
 
-/** How full each limit of a live run was, by its own metrics. */
-function utilizations(
-  { nodes, cdn, live }: Scenario,
-  { metrics, durationMs }: Omit<Run, 'expectations'>,
-  machine: HardwareProfile,
-): Utilization[] {
-  const spanMs = live?.windowMs ?? metrics['fleet.finishMs'] ?? durationMs;
+/** How full each limit of a live run was, second by second. */
+function utilizations({ nodes, cdn }: Scenario, columns: Columns, machine: HardwareProfile): Utilization[] {
   const all: Utilization[] = [];
+  const add = (limit: string, column: readonly number[], capacity: number | undefined): void => {
+    if (capacity !== undefined) all.push({ limit, ratios: column.map((value) => value / capacity) });
+  };
   for (const { id, limit } of nodes) {
-    const rate = metrics[`node.${id}.egressBitsPerSecond.mean`] ?? 0;
-    if (limit?.egressBytesPerMs !== undefined)
-      all.push({ limit: `node.${id}.limit`, ratio: rate / (limit.egressBytesPerMs * 8000) });
+    const { egressBytesPerMs } = limit ?? {};
+    add(
+      `node.${id}.limit`,
+      columns[`node.${id}.egressBitsPerSecond`] ?? [],
+      egressBytesPerMs && egressBytesPerMs * 8000,
+    );
   }
-  if (cdn.egressBytesPerMs !== undefined) {
-    all.push({ limit: 'cdn.egress', ratio: (metrics['cdn.egressBytes'] ?? 0) / spanMs / cdn.egressBytesPerMs });
-  }
-  const cpuMs = Object.entries(metrics).reduce(
-    (sum, [name, value]) => (name.endsWith('.cpuMs') ? sum + value : sum),
-    0,
-  );
-  if (machine.cores !== undefined) all.push({ limit: 'machine.cpu', ratio: cpuMs / spanMs / machine.cores });
+  const ofCdn = cdn.egressBytesPerMs;
+  add('cdn.egress', columns['cdn.egressBitsPerSecond'] ?? [], ofCdn && ofCdn * 8000);
+  add('machine.cpu', summed(columns, /\.coresInUse$/), machine.cores);
   return all;
+}
+
+type Columns = Readonly<Record<string, readonly number[]>>;
+
+/** Columns of a name, added up second by second. */
+function summed(columns: Columns, name: RegExp): number[] {
+  const matching = Object.entries(columns).flatMap(([key, column]) => (name.test(key) ? [column] : []));
+  const length = Math.max(0, ...matching.map((column) => column.length));
+  return Array.from({ length }, (_, second) => matching.reduce((sum, column) => sum + (column[second] ?? 0), 0));
 }
 
 function report(all: readonly Validated[]): string {

@@ -1,16 +1,30 @@
 // What limited a live run, as far as its own numbers show: the limit that was nearest to full. For holding the model's answer
 // against something that does not come from the model.
 
-/** Limits as the model names them, and how much of each a run used: 0 to about 1. */
-export type Utilization = { readonly limit: string; readonly ratio: number };
+/** A limit as the model names it, and how much of it a run used, second by second: 0 to about 1. */
+export type Utilization = { readonly limit: string; readonly ratios: readonly number[] };
 
 /** Below this nothing was full: what the devices asked for, or the time that requests took, was the limit. */
 const fullRatio = 0.85;
 
-/** The limit that was nearest to full; undefined when none was. */
-export function measuredBottleneck(utilizations: readonly Utilization[]): Utilization | undefined {
-  const [first] = [...utilizations].sort((a, b) => b.ratio - a.ratio);
-  return first !== undefined && first.ratio >= fullRatio ? first : undefined;
+/**
+ * The limit that was the fullest while most bytes moved; undefined when that was none. `moved`: bytes second by second.
+ * Limits of the same fullness (to a hundredth) count for the first of them.
+ */
+export function measuredBottleneck(utilizations: readonly Utilization[], moved: readonly number[]): string | undefined {
+  const bytesByLimit = new Map<string | undefined, number>();
+  for (const [second, bytes] of moved.entries()) {
+    let fullest: string | undefined;
+    let most = fullRatio;
+    for (const { limit, ratios } of utilizations) {
+      if ((ratios[second] ?? 0) <= most + 0.01) continue;
+      most = ratios[second] ?? 0;
+      fullest = limit;
+    }
+    bytesByLimit.set(fullest, (bytesByLimit.get(fullest) ?? 0) + bytes);
+  }
+  const [first] = [...bytesByLimit].sort(([, a], [, b]) => b - a);
+  return first?.[0];
 }
 
 /** Median, 95th percentile and worst of |ln(predicted ÷ measured)|, and the mean of ln: above 0 the model promises too much. */

@@ -29,12 +29,14 @@ const diskSchema = keys('the rates of a drive', {
 });
 
 const cpuSchema = keys('processor time of one core', {
+  perConnection: cost().prefault('0 ms').describe('Of a connection taken in; default 0 ms'),
   perRequest: cost().describe('Of an answered request'),
   perGB: cost().describe('Of a GB sent from memory'),
   readPerGB: cost().prefault('0 ms').describe('Of a GB read from a drive, beside perGB; default 0 ms'),
   perFetch: cost().prefault('0 ms').describe('Of a request to upstream; default 0 ms'),
   fetchPerGB: cost().prefault('0 ms').describe('Of a GB fetched and stored; default 0 ms'),
-}).transform(({ perRequest, perGB, readPerGB, perFetch, fetchPerGB }) => ({
+}).transform(({ perConnection, perRequest, perGB, readPerGB, perFetch, fetchPerGB }) => ({
+  msPerConnection: perConnection,
   msPerRequest: perRequest,
   msPerByte: perGB / bytesPerGB,
   msPerByteRead: readPerGB / bytesPerGB,
@@ -54,11 +56,13 @@ const concurrencySchema = keys('coefficients of the Universal Scalability Law', 
 });
 
 const harnessSchema = keys('what load generator and CDN take of the same processor', {
+  clientPerConnection: cost().prefault('0 ms').describe('Of a connection that a device opens; default 0 ms'),
   clientPerRequest: cost().describe('Processor time of one core, of a request that the load generator sends'),
   clientPerGB: cost().describe('Of a GB that the load generator receives'),
   cdnPerRequest: cost().describe('Of a request that the CDN answers'),
   cdnPerGB: cost().describe('Of a GB that the CDN sends'),
 }).transform((costs) => ({
+  clientMsPerConnection: costs.clientPerConnection,
   clientMsPerRequest: costs.clientPerRequest,
   clientMsPerByte: costs.clientPerGB / bytesPerGB,
   cdnMsPerRequest: costs.cdnPerRequest,

@@ -40,6 +40,8 @@ export type HardwareProfile = {
 };
 
 export type CpuCosts = {
+  /** Of a connection taken in. Default 0. */
+  readonly msPerConnection: number;
   /** Of an answered request. */
   readonly msPerRequest: number;
   /** Of a body byte sent from memory. */
@@ -63,6 +65,8 @@ export type Concurrency = {
 };
 
 export type HarnessCosts = {
+  /** Of a connection that a device opens. Default 0. */
+  readonly clientMsPerConnection: number;
   readonly clientMsPerRequest: number;
   readonly clientMsPerByte: number;
   readonly cdnMsPerRequest: number;

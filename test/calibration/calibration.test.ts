@@ -17,6 +17,8 @@ describe('a calibration', () => {
   it('finds every figure of a known machine, with all experiments', () => {
     const { profile, figures, comparisons } = of(60);
     expect(profile.cores).toBeCloseTo(known.cores, 6);
+    expect(profile.cpu?.msPerConnection).toBeCloseTo(known.cpu.msPerConnection, 6);
+    expect(profile.harness?.clientMsPerConnection).toBeCloseTo(known.harness.clientMsPerConnection, 6);
     expect(profile.cpu?.msPerRequest).toBeCloseTo(known.cpu.msPerRequest, 6);
     expect((profile.cpu?.msPerByte ?? 0) * 1e9).toBeCloseTo(160, 3);
     expect(profile.cpu?.msPerFetch).toBeCloseTo(known.cpu.msPerFetch, 6);
@@ -64,10 +66,10 @@ describe('a calibration', () => {
 
 describe('a plan', () => {
   it.each([
-    { seconds: 5, windowMs: 2000, experiments: 6 },
-    { seconds: 20, windowMs: 2000, experiments: 6 },
-    { seconds: 60, windowMs: 3000, experiments: 12 },
-    { seconds: 3600, windowMs: 30_000, experiments: 12 },
+    { seconds: 5, windowMs: 2000, experiments: 7 },
+    { seconds: 20, windowMs: 2000, experiments: 7 },
+    { seconds: 60, windowMs: 3000, experiments: 14 },
+    { seconds: 3600, windowMs: 30_000, experiments: 14 },
   ])('of $seconds s has $experiments experiments, windows of $windowMs ms', ({ seconds, windowMs, experiments }) => {
     const plan = planExperiments(seconds);
     expect(plan.experiments.length).toBe(experiments);

@@ -7,8 +7,14 @@ import { scaling } from '../../simulator/scenario/scalability-law.ts';
 /** A machine with two cores, at 80 KiB of everything a second; times in ms. */
 export const known = {
   cores: 1.9,
-  cpu: { msPerRequest: 0.05, msPerByte: 160e-9, msPerFetch: 0.4, msPerByteFetched: 700e-9 },
-  harness: { clientMsPerRequest: 0.03, clientMsPerByte: 200e-9, cdnMsPerRequest: 0.1, cdnMsPerByte: 150e-9 },
+  cpu: { msPerConnection: 0.2, msPerRequest: 0.05, msPerByte: 160e-9, msPerFetch: 0.4, msPerByteFetched: 700e-9 },
+  harness: {
+    clientMsPerConnection: 0.5,
+    clientMsPerRequest: 0.03,
+    clientMsPerByte: 200e-9,
+    cdnMsPerRequest: 0.1,
+    cdnMsPerByte: 150e-9,
+  },
   latency: { hitMs: 0.3, missMs: 0.6, msPerByte: 200e-9 },
   concurrency: { sigma: 0.5, kappa: 1e-6 },
 };
@@ -19,7 +25,7 @@ export function observationsOf(seconds: number, noise: () => number = () => 1): 
 }
 
 function observationOf(experiment: Experiment, noise: () => number): Observation {
-  const { kind, rangeBytes, tells, connections, scenario } = experiment;
+  const { kind, rangeBytes, tells, connections, newConnections, scenario } = experiment;
   const { latency } = known;
   const perSecond = tells.includes('capacity')
     ? capacity(connections) * 1000
@@ -27,22 +33,28 @@ function observationOf(experiment: Experiment, noise: () => number): Observation
       ? scenario.live.demandBytesPerMs * 1000
       : 300e6;
   const second = (): Second => {
-    const bytes = perSecond * noise();
+    const bytes = newConnections > 0 ? newConnections * rangeBytes : perSecond * noise();
     const requests = bytes / rangeBytes;
     const fetches = kind === 'misses' ? requests : 0;
     const { cpu, harness } = known;
     return {
       clientBytes: bytes,
-      clientCpuMs: (requests * harness.clientMsPerRequest + bytes * harness.clientMsPerByte) * noise(),
+      clientCpuMs:
+        (newConnections * harness.clientMsPerConnection +
+          requests * harness.clientMsPerRequest +
+          bytes * harness.clientMsPerByte) *
+        noise(),
       nodeBytes: bytes,
       nodeFetchedBytes: fetches * rangeBytes,
       nodeCpuMs:
-        (requests * cpu.msPerRequest +
+        (newConnections * cpu.msPerConnection +
+          requests * cpu.msPerRequest +
           bytes * cpu.msPerByte +
           fetches * (cpu.msPerFetch + rangeBytes * cpu.msPerByteFetched)) *
         noise(),
       cdnBytes: fetches * rangeBytes,
       cdnCpuMs: fetches * (harness.cdnMsPerRequest + rangeBytes * harness.cdnMsPerByte) * noise(),
+      newConnections,
     };
   };
   return {

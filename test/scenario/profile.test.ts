@@ -31,10 +31,10 @@ memory: 32 GB
 pageCacheRatio: 0.7
 drives: [1 TB, 500 GB]
 disk: { read: 500 MB/s, write: 400 MB/s }
-cpu: { perRequest: 0.05 ms, perGB: 160 ms, readPerGB: 90 ms, perFetch: 0.2 ms, fetchPerGB: 400 ms }
+cpu: { perConnection: 0.3 ms, perRequest: 0.05 ms, perGB: 160 ms, readPerGB: 90 ms, perFetch: 0.2 ms, fetchPerGB: 400 ms }
 latency: { hit: 0.3 ms, miss: 0.6 ms }
 concurrency: { sigma: 0.02, kappa: 0.0001, connectionsMax: 1024 }
-harness: { clientPerRequest: 0.04 ms, clientPerGB: 200 ms, cdnPerRequest: 0.03 ms, cdnPerGB: 100 ms }
+harness: { clientPerConnection: 0.2 ms, clientPerRequest: 0.04 ms, clientPerGB: 200 ms, cdnPerRequest: 0.03 ms, cdnPerGB: 100 ms }
 basis: { nic: given, disk: measured, cpu: measured, wan: assumed }
 `;
 
@@ -60,6 +60,7 @@ describe('a hardware profile', () => {
       diskReadBytesPerMs: 500_000,
       diskWriteBytesPerMs: 400_000,
       cpu: {
+        msPerConnection: 0.3,
         msPerRequest: 0.05,
         msPerByte: 160e-9,
         msPerByteRead: 90e-9,
@@ -68,7 +69,13 @@ describe('a hardware profile', () => {
       },
       latency: { hitMs: 0.3, missMs: 0.6 },
       concurrency: { sigma: 0.02, kappa: 0.0001, connectionsMax: 1024 },
-      harness: { clientMsPerRequest: 0.04, clientMsPerByte: 200e-9, cdnMsPerRequest: 0.03, cdnMsPerByte: 100e-9 },
+      harness: {
+        clientMsPerConnection: 0.2,
+        clientMsPerRequest: 0.04,
+        clientMsPerByte: 200e-9,
+        cdnMsPerRequest: 0.03,
+        cdnMsPerByte: 100e-9,
+      },
     });
   });
 
@@ -81,7 +88,7 @@ describe('a hardware profile', () => {
       basis: { bodyPerWireRatio: 'assumed', pageCacheRatio: 'assumed' },
       bodyPerWireRatio: 1448 / 1538,
       pageCacheRatio: 0.5,
-      cpu: { msPerRequest: 1, msPerByte: 0, msPerByteRead: 0, msPerFetch: 0, msPerByteFetched: 0 },
+      cpu: { msPerConnection: 0, msPerRequest: 1, msPerByte: 0, msPerByteRead: 0, msPerFetch: 0, msPerByteFetched: 0 },
     });
   });
 

@@ -113,6 +113,10 @@ export class TwinNetworks {
     for (const [flow, { each, slow: mine }] of this.entered) {
       expectClose(this.network.flowRate(each), (mine[0] as SlowFlow).rate, `rate of flow ${flow} in class ${each}`);
     }
+    for (const resource of this.#capacities.keys()) {
+      const used = slow.reduce((sum, { rate, uses }) => sum + (uses.get(resource) ?? 0) * rate, 0);
+      expectClose(this.network.useOf(resource), used, `use of resource ${resource}`);
+    }
     const untilEnd = untilFirstEnd(slow);
     expectClose(this.network.firstEndMs, this.nowMs + untilEnd, 'the next end');
   }

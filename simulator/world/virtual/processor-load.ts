@@ -2,6 +2,7 @@
 
 import type { Concurrency } from '../../scenario/profile.ts';
 import { relativeCapacity } from '../../scenario/scalability-law.ts';
+import type { FlowClass } from './flow-class.ts';
 import type { Machines } from './machines.ts';
 import type { Network } from './network.ts';
 
@@ -20,12 +21,14 @@ type Processor = {
 
 export class ProcessorLoad {
   readonly #network: Network;
+  readonly #machines: Machines;
   readonly #processors: Processor[] = [];
   /** Whether more connections asked than the law was measured for. */
   isBeyondMeasured = false;
 
   constructor(network: Network, machines: Machines) {
     this.#network = network;
+    this.#machines = machines;
     const add = (resource: number, cores: number, concurrency: Concurrency | undefined): void => {
       if (resource < 0 || concurrency === undefined || !Number.isFinite(cores)) return;
       this.#processors.push({ resource, cores, concurrency, connections: 0 });
@@ -50,6 +53,24 @@ export class ProcessorLoad {
       changed = true;
     }
     return changed;
+  }
+
+  /**
+   * Ms of a request of a live window that finds its connection idle: its overhead, and its bytes at the speed of one
+   * connection that has the machine for itself, longer by what others take of the processor (an M/G/1 queue with processor
+   * sharing: 1 ÷ (1 - ρ)).
+   */
+  serviceMs({ rangeBytes }: FlowClass, overheadMs: number): number {
+    const { machine } = this.#machines;
+    if (machine === undefined) return overheadMs;
+    const { cores = Number.POSITIVE_INFINITY, cpu, harness, concurrency } = machine.profile;
+    const msPerByte =
+      (cpu?.msPerByte ?? 0) +
+      (harness?.clientMsPerByte ?? 0) +
+      ((cpu?.msPerRequest ?? 0) + (harness?.clientMsPerRequest ?? 0)) / rangeBytes;
+    const alone = cores * (concurrency === undefined ? 1 : relativeCapacity(concurrency, 1));
+    const usedRatio = Math.min(0.99, this.#network.useOf(machine.cpu) / cores);
+    return Math.max(overheadMs, (rangeBytes * msPerByte) / alone) / (1 - usedRatio);
   }
 
   #connectionsOf(resource: number): number {

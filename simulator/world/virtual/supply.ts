@@ -30,6 +30,8 @@ export class Supply {
   readonly #cdnDelayMs: (object: number) => number;
   /** The cap of a class, of which its requests' overhead is a part. */
   readonly #setCap: (each: number, nowMs: number) => void;
+  /** Live window: ms of a request that finds its connection idle. */
+  readonly #pacedMs: (flowClass: FlowClass) => number;
   readonly #byKey = new Map<string, Stock>();
   /** By node: share of what it sends that is read from its drives. */
   readonly #memoryMiss = new Map<number, number>();
@@ -42,7 +44,9 @@ export class Supply {
     classes: readonly FlowClass[],
     cdnDelayMs: (object: number) => number,
     setCap: (each: number, nowMs: number) => void,
+    pacedMs: (flowClass: FlowClass) => number,
   ) {
+    this.#pacedMs = pacedMs;
     this.#scenario = scenario;
     this.#network = network;
     this.#machines = machines;
@@ -108,7 +112,9 @@ export class Supply {
     const { machine } = this.#machines;
     if (machine?.profile.harness !== undefined) {
       const costs = machine.profile.harness;
-      add(machine.cpu, costs.clientMsPerByte + costs.clientMsPerRequest / rangeBytes);
+      // A file's connections are opened once for all its bytes.
+      const connectingMs = (costs.clientMsPerConnection * flowClass.connections) / flowClass.sizeBytes;
+      add(machine.cpu, connectingMs + costs.clientMsPerByte + costs.clientMsPerRequest / rangeBytes);
       add(machine.cpu, flowClass.cdnCoefficient * (costs.cdnMsPerByte + costs.cdnMsPerRequest / rangeBytes));
     }
     const resources = [...amounts.keys()].sort((a, b) => a - b);
@@ -139,7 +145,7 @@ export class Supply {
       if (child === undefined) flowClass.missRatio = missing;
       const upstream: number = (egress * missing) / (missing === 0 ? 1 : this.#waiters(flowClass, stock, child));
       levels.push({ stock, egress, upstream });
-      this.#addNode(stock, egress, upstream, flowClass.rangeBytes, add);
+      this.#addNode(stock, egress, upstream, flowClass, child === undefined, add);
       child = stock;
       stock = stock.parent;
       egress = upstream;
@@ -182,7 +188,8 @@ export class Supply {
     { node, nodeIndex }: Stock,
     egress: number,
     upstream: number,
-    rangeBytes: number,
+    { rangeBytes, connections, sizeBytes }: FlowClass,
+    isFirst: boolean,
     add: (resource: number, amount: number) => void,
   ): void {
     const memoryMiss = this.#memoryMiss.get(nodeIndex) ?? 0;
@@ -195,6 +202,7 @@ export class Supply {
     const cpu = node.cpu >= 0 ? node.cpu : (this.#machines.machine?.cpu ?? -1);
     if (costs !== undefined && cpu >= 0) {
       add(cpu, egress * (costs.msPerByte + costs.msPerRequest / rangeBytes));
+      if (isFirst) add(cpu, (costs.msPerConnection * connections) / sizeBytes);
       add(cpu, read * costs.msPerByteRead);
       add(cpu, upstream * (costs.msPerByteFetched + costs.msPerFetch / rangeBytes));
     }
@@ -212,6 +220,11 @@ export class Supply {
   overheadMs({ stock, object, missRatio: missing }: FlowClass): number {
     const cdnMs = this.#scenario.cdn.latencyMs + this.#cdnDelayMs(object);
     return stock === undefined ? cdnMs : stock.node.hitMs + missing * (stock.node.missMs + cdnMs);
+  }
+
+  /** Ms by which a miss takes longer than a hit, beside what its bytes take longer. */
+  missWaitMs({ stock, object }: FlowClass): number {
+    return (stock?.node.missMs ?? 0) + this.#scenario.cdn.latencyMs + this.#cdnDelayMs(object);
   }
 
   /** What is missing, or who asks, has changed: coefficients of everybody below. Ends a fill that is done. */
@@ -269,10 +282,11 @@ export class Supply {
     const missing = flowClass.missRatio;
     if (this.#limits.all[this.#network.limitOf(each)]?.isUpstream === true) return requests;
     const rate = this.#network.flowRate(each) || (classes.cap[each] as number) * flowClass.connections;
-    const requestMs = (flowClass.connections * flowClass.rangeBytes) / rate;
-    const waitMs = this.overheadMs({ ...flowClass, missRatio: 1 }) - (flowClass.stock?.node.hitMs ?? 0);
+    const betweenMs = (flowClass.connections * flowClass.rangeBytes) / rate;
+    const requestMs = flowClass.isHurrying ? betweenMs : Math.min(betweenMs, this.#pacedMs(flowClass));
+    const waitMs = this.missWaitMs(flowClass);
     const atMissMs = missing * (waitMs + Math.max(0, requestMs - missing * waitMs));
-    return requests * Math.min(1, atMissMs / requestMs);
+    return requests * Math.min(1, atMissMs / betweenMs);
   }
 
   /** Bytes/ms that a node fetches of an object, at the rates that were resolved last. */
