@@ -73,7 +73,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
     options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`],
   );
   const worlds = chooseWorlds(loaded.scenario, options.world);
-  const machine = worlds.live && worlds.virtual ? machineProfile(options.profile) : undefined;
+  const runsBoth = worlds.live && worlds.virtual;
+  const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
+  const notes = [
+    ...worlds.notes,
+    ...(machine === undefined || runsBoth ? [] : ['no prediction: that takes both worlds']),
+  ];
   const startedAt = new Date();
   const out = options.out ?? join('out', `${fileName(loaded.path)}-${timeName(startedAt)}`);
   const unmakeFolder = makeFolder(out);
@@ -84,7 +89,8 @@ async function run(path: string, options: RunOptions): Promise<void> {
   try {
     const { finished, rows } = await runWorlds(loaded.scenario, worlds, machine, options, interrupt.signal, progress);
     progress.end();
-    const { result, exitCode } = conclude(loaded, finished, startedAt);
+    const noted = finished.map((each) => ({ ...each, run: { ...each.run, notes: [...each.run.notes, ...notes] } }));
+    const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options));
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
@@ -121,7 +127,7 @@ async function runWorlds(
       onProgress: (state) => progress.showVirtual(state),
     });
     const { interrupted } = virtual;
-    finished.push({ run: withNotes(virtual.run, worlds), generatorSaturated: false, interrupted, broken: undefined });
+    finished.push({ run: virtual.run, generatorSaturated: false, interrupted, broken: undefined });
     return virtual;
   };
   if (worlds.virtual) {
@@ -138,21 +144,22 @@ async function runWorlds(
       deviceRows: options.devices,
     });
     rows = live.rows;
-    finished.push({ ...live, run: withNotes(live.run, worlds) });
+    finished.push(live);
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
   return { finished, rows };
 }
 
-function withNotes(run: FinishedRun['run'], { notes }: ChosenWorlds): FinishedRun['run'] {
-  return notes.length === 0 ? run : { ...run, notes: [...run.notes, ...notes] };
+/** Options that decide which runs there are. */
+function whatRan({ world, profile }: RunOptions): string[] {
+  return [...(world === undefined ? [] : ['--world', world]), ...(profile === undefined ? [] : ['--profile', profile])];
 }
 
 /** An event after the end tests nothing; only the run can tell where the end is. */
 function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
   if (lateEvents.length === 0) return;
   const end = formatDuration(run.durationMs);
-  const lines = lateEvents.map((what) => `events: expected before the end of the run, after ${end}, found: ${what}`);
+  const lines = lateEvents.map((what) => `events: ${what}. Everybody has ended after ${end}.`);
   throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
 }
 

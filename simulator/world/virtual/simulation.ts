@@ -19,6 +19,7 @@ import { EventDesk } from './event-desk.ts';
 import type { FlowClass } from './flow-class.ts';
 import { FlowFacts, indexOfSource } from './flow-facts.ts';
 import { FlowTable } from './flow-table.ts';
+import { Frontiers } from './frontiers.ts';
 import type { Limits } from './limits.ts';
 import { Machines } from './machines.ts';
 import { Network } from './network.ts';
@@ -54,6 +55,7 @@ export class Simulation {
   readonly downloads: Downloads;
   readonly #desk: EventDesk;
   readonly #processorLoad: ProcessorLoad;
+  readonly #frontiers: Frontiers;
   /** The run's end, where a window sets one. */
   readonly #horizonMs: number;
   #nextArrival = 0;
@@ -107,6 +109,8 @@ export class Simulation {
       oneByOne: window !== undefined,
       cdnLatencyMs: scenario.cdn.latencyMs,
     });
+    const { placement } = this.downloads;
+    this.#frontiers = new Frontiers(this.clock, this.#network, this.#book, this.#supply, placement);
     if (terms.rows !== undefined) {
       this.downloads.completedAtMs = new Float64Array(this.#flows.deviceCount).fill(Number.NaN);
     }
@@ -127,7 +131,9 @@ export class Simulation {
     if (!this.#isBegun) this.#begin();
     const { grid } = this.#terms.tally;
     for (let i = 0; i < eventCount; i += 1) {
-      const nextMs = Math.min(this.#nextMs(), this.#horizonMs);
+      // What is still to come when nobody is left happens after the end.
+      const isDone = this.#horizonMs === Number.POSITIVE_INFINITY && this.downloads.areOver;
+      const nextMs = isDone ? Number.POSITIVE_INFINITY : Math.min(this.#nextMs(), this.#horizonMs);
       const isOver = nextMs === Number.POSITIVE_INFINITY || nextMs >= this.#horizonMs || this.#isEndless();
       const endMs = nextMs === Number.POSITIVE_INFINITY ? this.clock.nowMs : nextMs;
       while (this.#stepEndMs < endMs) {
@@ -234,41 +240,10 @@ export class Simulation {
     // On a trunk others may have filled it since they were booked last.
     if (this.#network.hasTrunk) for (const each of this.#supply.classesBelow(stock)) this.#network.settle(each, now);
     let atMs = this.#supply.nextRefreshMs(stock, now);
-    if (!stock.isScattered) atMs = Math.min(atMs, this.#nextMeetingMs(stock));
+    if (!stock.isScattered) atMs = Math.min(atMs, this.#frontiers.nextMeetingMs(stock));
     if (atMs === stock.refreshAtMs) return;
     stock.refreshAtMs = atMs;
     if (atMs < Number.POSITIVE_INFINITY) this.clock.push(atMs, timerKinds.refresh, stock.index);
-  }
-
-  /** When one that is behind the frontier reaches it, or one at the frontier turns out to be too slow for it: now. */
-  #nextMeetingMs(stock: Stock): number {
-    const now = this.clock.nowMs;
-    const fillRate = this.#frontierRate(stock);
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const each of stock.classes) {
-      const { phase, connections } = this.#book.get(each);
-      const queue = this.#network.queueOf(each);
-      if (phase === 'plain' || queue.count === 0) continue;
-      const rate = this.#network.flowRate(each);
-      if (phase === 'front') {
-        if (rate < fillRate * (1 - 1e-6)) return now;
-        continue;
-      }
-      const left = (queue.firstEndsAt - this.#network.serviceOf(each, now)) * connections;
-      const gap = stock.filledBytes - (stock.sizeBytes - left);
-      if (rate > fillRate) atMs = Math.min(atMs, now + Math.max(0, gap) / (rate - fillRate));
-    }
-    return atMs;
-  }
-
-  /** How fast the frontier goes: as the fastest of those that are at it, own devices or children. */
-  #frontierRate(stock: Stock): number {
-    let fastest = 0;
-    for (const each of stock.classes) {
-      const isFront = this.#book.get(each).phase === 'front' && this.#network.queueOf(each).count > 0;
-      if (isFront) fastest = Math.max(fastest, this.#network.flowRate(each));
-    }
-    return Math.max(fastest, this.#supply.fillRate(stock));
   }
 
   #refresh(stock: Stock): void {
@@ -281,7 +256,7 @@ export class Simulation {
     for (const each of this.#supply.classesBelow(stock)) this.#network.touch(each, now);
     const wasComplete = stock.isComplete;
     if (!stock.isScattered && missingBytes(stock) >= 0.5) {
-      this.downloads.placement.rephaseFrontier(stock, this.#frontierRate(stock));
+      this.#frontiers.settle(stock);
     }
     this.#supply.refresh(stock, now);
     if (stock.isComplete && !wasComplete) this.downloads.placement.toPlain(stock);

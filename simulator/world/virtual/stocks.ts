@@ -25,6 +25,8 @@ export type Stock = {
   /** Something of it was evicted: devices may have had what is not here any more. */
   isEvicted: boolean;
   isScattered: boolean;
+  /** Contiguous, with a parent: whether it waits for what its parent fetches. */
+  isAtParentsFrontier: boolean;
   lastUsedMs: number;
   /** When its coefficients are to be found anew; the timer of another time is out of date. */
   refreshAtMs: number;
@@ -67,7 +69,7 @@ export function waitersPerFetch(stock: Stock, blocked: number, deviceCount: numb
 /** Share of a child's fetches that its parent has to fetch itself. */
 export function missRatioAtParent(child: Stock, parent: Stock): number {
   if (parent.isComplete) return 0;
-  if (!parent.isScattered) return child.filledBytes >= parent.filledBytes - 1 ? 1 : 0;
+  if (!parent.isScattered) return child.isAtParentsFrontier ? 1 : 0;
   const missing = Math.max(missingBytes(parent), Math.min(pieceBytes, parent.sizeBytes));
   const among = parent.isEvicted ? parent.sizeBytes : Math.max(missing, missingBytes(child));
   return Math.min(1, missing / among);

@@ -78,6 +78,7 @@ export class Supply {
       isComplete: false,
       isEvicted: false,
       isScattered: false,
+      isAtParentsFrontier: parent !== undefined && parent.filledBytes < 1,
       lastUsedMs: 0,
       refreshAtMs: Number.POSITIVE_INFINITY,
       flowCount: 0,
@@ -176,12 +177,17 @@ export class Supply {
     }, 0);
   }
 
-  /** Devices at the frontier, and each child that is as far and is read at its own: together they cost one fetch. */
+  /** Devices at the frontier, and each child that waits at it: together they cost one fetch. */
   #readersAtFrontier(stock: Stock): number {
-    const children = stock.children.filter(
-      (child) => !child.isComplete && child.filledBytes >= stock.filledBytes - 1 && this.#readersAtFrontier(child) > 0,
-    );
+    const children = stock.children.filter((child) => child.isAtParentsFrontier && this.isFetching(child));
     return this.frontCount(stock) + children.length;
+  }
+
+  /** Whether somebody makes a node fetch an object. */
+  isFetching(stock: Stock): boolean {
+    return (
+      !stock.isComplete && this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] ?? 0) > 0)
+    );
   }
 
   #addNode(
@@ -304,15 +310,9 @@ export class Supply {
   /** When its coefficients will have changed enough; Infinity when nothing is fetched. */
   nextRefreshMs(stock: Stock, nowMs: number): number {
     const rate = this.fillRate(stock);
-    const { parent } = stock;
     if (rate <= 0) return Number.POSITIVE_INFINITY;
     const missing = missingBytes(stock);
-    let stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
-    // A contiguous child that catches up with its parent's frontier begins to wait for it.
-    if (parent !== undefined && !parent.isComplete && !parent.isScattered && !stock.isScattered) {
-      const gap = parent.filledBytes - stock.filledBytes;
-      if (gap > 1) stepBytes = Math.min(stepBytes, gap);
-    }
+    const stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
     return nowMs + Math.max(stepBytes, 1e-3) / rate;
   }
 

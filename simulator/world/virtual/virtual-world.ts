@@ -6,11 +6,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { OperatorError } from '../../../common/errors.ts';
 import { formatCount, formatDuration } from '../../../common/units.ts';
-import { policyOf } from '../../device/policies.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { LimitReport, Run, Series } from '../../result/result.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
+import { assumptionNotes } from '../assumption-notes.ts';
 import { describeEvent } from '../event-words.ts';
 import { arrivalsOf } from '../fleet-plan.ts';
 import { encodeHistogram } from '../histogram.ts';
@@ -238,11 +238,6 @@ function notesOf(scenario: Scenario, machine: HardwareProfile | undefined): stri
       if (hardware.cpu === undefined) notes.push(`the processor of ${id} does not limit: its profile has no costs`);
     }
   }
-  for (const client of new Set(scenario.fleet.map((group) => group.client))) {
-    const { assumptions } = policyOf(client);
-    if (assumptions.length === 0) continue;
-    const list = assumptions.map(({ name, value, unit }) => `${name} = ${formatCount(value)} ${unit}`);
-    notes.push(`assumed of the ${client} client: ${list.join(', ')}`);
-  }
+  notes.push(...assumptionNotes(scenario));
   return notes;
 }
