@@ -45,7 +45,10 @@ export class TwinNetworks {
     };
     this.network = new Network(flowCount, listener);
     for (const [index, capacity] of capacities.entries()) this.network.addResource(capacity, index);
-    for (const plan of plans) this.network.addClass({ ...plan, capLimit: 1000 }, 0);
+    for (const { connections, cap, uses, coefficients } of plans) {
+      const spec = { connections, cap, capLimit: 1000, uses: [], coefficients: [] };
+      this.network.setUses(this.network.addClass(spec, 0), uses, coefficients, 0);
+    }
     this.network.resolve(0);
   }
 
@@ -124,9 +127,7 @@ export class TwinNetworks {
     const forMs = Math.min(ms, untilFirstEnd(slow));
     if (forMs === Number.POSITIVE_INFINITY) return;
     for (const { each, slow: mine } of this.entered.values()) {
-      for (const { rate } of mine) {
-        this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
-      }
+      for (const { rate } of mine) this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
     }
     letPass(slow, forMs);
     this.nowMs += forMs;

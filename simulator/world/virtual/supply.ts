@@ -164,8 +164,8 @@ export class Supply {
 
   /** Of those that miss at a stock, how many wait for one fetch. */
   #waiters(flowClass: FlowClass, stock: Stock, child: Stock | undefined): number {
-    if (child === undefined && flowClass.phase === 'front') return Math.max(1, this.frontCount(stock));
-    if (child !== undefined && !stock.isScattered) return Math.max(1, this.#frontsAt(stock));
+    const isAtFrontier = child === undefined ? flowClass.phase === 'front' : !stock.isScattered;
+    if (isAtFrontier) return Math.max(1, this.#readersAtFrontier(stock));
     return stock.waitersPerFetch;
   }
 
@@ -177,10 +177,10 @@ export class Supply {
     }, 0);
   }
 
-  /** Those that read at the frontier of a parent: its own devices as one, and each child that is as far. */
-  #frontsAt(stock: Stock): number {
-    const own = this.frontCount(stock) > 0 ? 1 : 0;
-    return own + stock.children.filter((child) => child.isAtParentsFrontier && this.isFetching(child)).length;
+  /** Devices at the frontier, and each child that waits at it: together they cost one fetch. */
+  #readersAtFrontier(stock: Stock): number {
+    const children = stock.children.filter((child) => child.isAtParentsFrontier && this.isFetching(child));
+    return this.frontCount(stock) + children.length;
   }
 
   /** Whether somebody makes a node fetch an object. */
