@@ -124,8 +124,10 @@ export function shownVerdicts(run: Run, runs: readonly Run[]): readonly Expectat
   });
 }
 
-/** `+1.2 %`: predicted by measured. */
+/** `+1.2 %`: predicted by measured; `× 6,700` and `÷ 68` where they are an order of magnitude apart. */
 export function differenceText({ lnRatio }: PredictedMetric): string {
+  const times = Math.exp(Math.abs(lnRatio));
+  if (times >= 10) return `${lnRatio > 0 ? '×' : '÷'} ${formatCount(Number(times.toPrecision(2)))}`;
   return differenceByRatio(Math.exp(lnRatio) - 1);
 }
 

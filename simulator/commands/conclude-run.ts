@@ -20,12 +20,16 @@ export type FinishedRun = {
   readonly broken: string | undefined;
 };
 
-/** Judges, and puts the whole result together. `options`: those of the command, beside what it changes in the scenario. */
+/**
+ * Judges, and puts the whole result together. `options`: those of the command, beside what it changes in the scenario;
+ * `interrupted`: in one of the runs, or before all were made.
+ */
 export function conclude(
   loaded: LoadedScenario,
   finished: readonly FinishedRun[],
   startedAt: Date,
   options: readonly string[] = [],
+  interrupted = finished.some((each) => each.interrupted),
 ): { result: Result; exitCode: number } {
   const { scenario } = loaded;
   const expectations = withInvariants(
@@ -33,7 +37,6 @@ export function conclude(
     finished.map(({ run }) => run.world),
   );
   const runs = finished.map((each) => judged(each, expectations));
-  const interrupted = finished.some((each) => each.interrupted);
   const broken = finished.find((each) => each.broken !== undefined)?.broken;
   const overall = overallOf(
     runs.map((run) => run.expectations),

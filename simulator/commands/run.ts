@@ -87,10 +87,17 @@ async function run(path: string, options: RunOptions): Promise<void> {
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
   try {
-    const { finished, rows } = await runWorlds(loaded.scenario, worlds, machine, options, interrupt.signal, progress);
+    const { finished, rows, interrupted } = await runWorlds(
+      loaded.scenario,
+      worlds,
+      machine,
+      options,
+      interrupt.signal,
+      progress,
+    );
     progress.end();
     const noted = finished.map((each) => ({ ...each, run: { ...each.run, notes: [...each.run.notes, ...notes] } }));
-    const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options));
+    const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted);
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
@@ -108,6 +115,13 @@ async function run(path: string, options: RunOptions): Promise<void> {
   }
 }
 
+type RunsOfWorlds = {
+  readonly finished: readonly FinishedRun[];
+  readonly rows: readonly DeviceRow[];
+  /** Before all runs were made, or in one of them. */
+  readonly interrupted: boolean;
+};
+
 /** The claim first: it takes a second, and refuses what makes no sense before anything real is started. */
 async function runWorlds(
   scenario: Scenario,
@@ -116,7 +130,7 @@ async function runWorlds(
   options: RunOptions,
   signal: AbortSignal,
   progress: ProgressLine,
-): Promise<{ readonly finished: readonly FinishedRun[]; readonly rows: readonly DeviceRow[] }> {
+): Promise<RunsOfWorlds> {
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -142,12 +156,17 @@ async function runWorlds(
       signal,
       onProgress: (state) => progress.show(state),
       deviceRows: options.devices,
+    }).catch((error: unknown) => {
+      // Interrupted before it had started: the claim is kept.
+      if (signal.aborted && finished.length > 0 && error instanceof OperatorError) return undefined;
+      throw error;
     });
+    if (live === undefined) return { finished, rows, interrupted: true };
     rows = live.rows;
     finished.push(live);
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
-  return { finished, rows };
+  return { finished, rows, interrupted: signal.aborted };
 }
 
 /** Options that decide which runs there are. */

@@ -166,7 +166,7 @@ export function overallVerdict(
     const reason =
       judgedCount === 0
         ? 'nothing was judged: no run could measure an expectation'
-        : `${doubtfulCount} of ${judgedCount} judged expectations are inconclusive`;
+        : `${doubtfulCount} of ${judgedCount} judged expectations ${doubtfulCount === 1 ? 'is' : 'are'} inconclusive`;
     return { verdict: 'inconclusive', asExpected: false, exitCode: exitCodes.inconclusive, reason };
   }
   const asExpected = expected === 'pass';

@@ -219,6 +219,17 @@ describe.concurrent('which worlds', () => {
   });
 });
 
+test('Ctrl-C while the live world starts: the claim is kept, exit code 130', async () => {
+  const run = new SimRun(small, { world: 'default' });
+  await run.says(/^starting/m);
+  run.signal('SIGINT');
+  expect(await run.exitCode()).toBe(130);
+  const { runs, verdict } = run.result();
+  expect(verdict).toBe('interrupted');
+  expect(runs[0]?.purpose).toBe('claim');
+  expect(runs[0]?.expectations.slice(0, 2).map((each) => each.verdict)).toEqual(['pass', 'pass']);
+});
+
 describe.concurrent('with a profile of this machine', () => {
   const window = small.replace(/fleet: .*/, (fleet) => `${fleet}\nlive: { window: 2 s, demand: 100 Mbit/s }`);
   test.each([

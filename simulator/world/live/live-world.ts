@@ -60,7 +60,8 @@ const settleMs = 100;
 export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
   refuseImpossible(scenario);
   const resources = await planResources(scenario, availableParallelism());
-  const live = new LiveRunner(scenario, options);
+  // A signal of this run alone: what listens to it goes with the run, when one command makes many.
+  const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) });
   try {
     return await live.run(resources);
   } finally {
