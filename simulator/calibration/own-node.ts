@@ -1,7 +1,7 @@
 // Runs the experiments on this machine, one after the other.
 
 import os from 'node:os';
-import { type LiveProgress, runLive } from '../world/live/live-world.ts';
+import type { LiveProgress } from '../world/live/live-world.ts';
 import { type Experiment, nodeId, type Plan } from './experiment.ts';
 import { type Observation, observe } from './observation.ts';
 
@@ -62,6 +62,7 @@ async function measure(
     onRate(egressBitsPerSecond);
   };
   // A signal of its own: a run does not take its listeners away.
+  const { runLive } = await import('../world/live/live-world.ts');
   const live = await runLive(experiment.scenario, { signal: AbortSignal.any([signal]), onProgress, deviceRows: false });
   if (live.interrupted) return undefined;
   const { metrics } = live.run;

@@ -6,10 +6,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, parseAddress } from '../../common/address.ts';
 import { errorCode, exitCodes, OperatorError } from '../../common/errors.ts';
 import { formatBitsPerSecond, parseQuantity, quantityExamples } from '../../common/units.ts';
-import { type Calibration, calibrate } from '../calibration/calibration.ts';
-import { planExperiments } from '../calibration/experiment.ts';
-import { measureOtherNode } from '../calibration/other-node.ts';
-import { type CalibrationProgress, type MeasureOptions, measureOwnNode } from '../calibration/own-node.ts';
+import type { Calibration } from '../calibration/calibration.ts';
+import type { CalibrationProgress, MeasureOptions } from '../calibration/own-node.ts';
 import { isUntouched, profileText } from '../calibration/profile-text.ts';
 import { thisMachine } from '../result/machine.ts';
 import { toolVersion } from '../result/tool-version.ts';
@@ -120,6 +118,9 @@ async function measure(
   const source = `sim calibrate, ${startedAt.toISOString().slice(0, 10)}`;
   const { url: node, object: path, host, size: sizeBytes, connections: connectionsMax } = options;
   if (node === undefined) {
+    const { planExperiments } = await import('../calibration/experiment.ts');
+    const { measureOwnNode } = await import('../calibration/own-node.ts');
+    const { calibrate } = await import('../calibration/calibration.ts');
     const plan = planExperiments(options.quick ? quickSeconds : (options.seconds ?? defaultSeconds));
     const observations = await measureOwnNode(plan, how);
     return observations === undefined ? undefined : calibrate(observations, id, source);
@@ -133,6 +134,7 @@ async function measure(
     );
   }
   const seconds = options.seconds ?? (options.quick ? otherNodeSeconds / 2 : otherNodeSeconds);
+  const { measureOtherNode } = await import('../calibration/other-node.ts');
   return await measureOtherNode({ node, object: { path, host, sizeBytes }, seconds, connectionsMax }, id, source, how);
 }
 

@@ -14,7 +14,6 @@ import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
-import { runLive } from '../world/live/live-world.ts';
 import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
@@ -131,6 +130,8 @@ async function runWorlds(
     if (!worlds.live && !virtual.interrupted) refuseLateEvents(virtual);
   }
   if (worlds.live && !signal.aborted) {
+    // Half of the time to load this program is the live world's.
+    const { runLive } = await import('../world/live/live-world.ts');
     const live = await runLive(scenario, {
       signal,
       onProgress: (state) => progress.show(state),

@@ -12,7 +12,6 @@ import type { Run } from '../result/result.ts';
 import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { runLive } from '../world/live/live-world.ts';
 import { runVirtual } from '../world/virtual/virtual-world.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -99,6 +98,7 @@ async function validate(
   machine: HardwareProfile,
   signal: AbortSignal,
 ): Promise<Validated | undefined> {
+  const { runLive } = await import('../world/live/live-world.ts');
   const live = await runLive(scenario, { signal, onProgress: () => undefined, deviceRows: false });
   if (live.interrupted) return undefined;
   if (live.broken !== undefined) throw new OperatorError('NOT_CARRIED_OUT', `${scenario.name}: ${live.broken}`, 3);

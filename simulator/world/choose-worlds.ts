@@ -3,7 +3,7 @@
 import { OperatorError } from '../../common/errors.ts';
 import type { WorldName } from '../result/metrics.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { whyNotLive } from './live/run-events.ts';
+import { whyNotLive } from './live/why-not-live.ts';
 import { whyNotVirtual } from './virtual/virtual-world.ts';
 
 export type ChosenWorlds = {

@@ -75,7 +75,12 @@ export class Children {
 
   /** Forks one of our own processes, with a channel. */
   fork(name: string, program: string): ChildProcess {
-    const child = fork(programPath(program), { detached: true, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(programPath(program), {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // As JSON, a delay that never ends would arrive as null.
+      serialization: 'advanced',
+    });
     this.#adopt(child, name, () => `${name} ended unexpectedly`);
     return child;
   }

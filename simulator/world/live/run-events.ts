@@ -4,7 +4,7 @@ import { assertNever, OperatorError } from '../../../common/errors.ts';
 import type { CdnFaultEvent, Scenario, ScenarioEvent } from '../../scenario/scenario.ts';
 import { describeEvent } from '../event-words.ts';
 import type { Environment } from './environment.ts';
-import { canFreeze } from './process-group.ts';
+import { whyNotLive } from './why-not-live.ts';
 
 /** What happened; `atMs` is when it was done, since the start of the run. */
 export type TimelineEntry = { readonly atMs: number; readonly what: string };
@@ -14,40 +14,6 @@ export function refuseImpossible(scenario: Scenario): void {
   const why = whyNotLive(scenario);
   if (why === undefined) return;
   throw new OperatorError('NOT_LIVE', `This scenario cannot run in the live world:\n  ${why}`);
-}
-
-/** Why a scenario cannot run in the live world, a reason a line; undefined when it can. */
-export function whyNotLive(scenario: Scenario): string | undefined {
-  const problems: string[] = [];
-  for (const event of scenario.events) {
-    const virtualOnly = whyVirtualOnly(event);
-    if (virtualOnly !== undefined) problems.push(`events: ${describeEvent(event)}: ${virtualOnly}`);
-    if ((event.kind === 'freeze' || event.kind === 'thaw') && !canFreeze) {
-      problems.push(`events: ${event.kind} ${event.node}: Windows cannot stop and continue a process`);
-    }
-  }
-  for (const group of scenario.fleet) {
-    if (group.client === 'linux') problems.push(`fleet ${group.id}: client linux is not in the live world yet`);
-  }
-  for (const { id, count } of scenario.sites) {
-    if (count > 1) problems.push(`sites ${id}: ${count} copies of a site exist in the virtual world only`);
-  }
-  return problems.length === 0 ? undefined : problems.join('\n  ');
-}
-
-function whyVirtualOnly(event: ScenarioEvent): string | undefined {
-  switch (event.kind) {
-    case 'cut':
-    case 'join':
-    case 'narrow':
-      return 'links are modelled in the virtual world only';
-    case 'drain':
-    case 'loseDrive':
-    case 'policy':
-      return 'only the virtual world does this';
-    default:
-      return undefined;
-  }
 }
 
 /** Schedules all events. `cancel` forgets those that are still to come, and resolves when none is under way. */

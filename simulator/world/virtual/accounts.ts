@@ -7,6 +7,14 @@ import type { Tally } from './tally.ts';
 /** A node fetches at most so much by one request (docs/decisions.md). */
 const fetchBytesMax = 8 * 2 ** 20;
 
+/** What requests take, as far as their bytes do not tell. */
+export type RequestTimes = {
+  /** Ms of a request whose connection is idle before and after it, misses and hits together. */
+  pacedMs(flowClass: FlowClass): number;
+  /** By how much a miss takes longer than a hit. */
+  missMs(flowClass: FlowClass): number;
+};
+
 export class Accounts implements NetworkListener {
   readonly #tally: Tally;
   readonly #classesNow: () => readonly FlowClass[];
@@ -29,16 +37,15 @@ export class Accounts implements NetworkListener {
 
   /** Bytes/ms that are due to each device in a live window. */
   readonly #demandBytesPerMs: number;
-  /** Ms of a request whose connection is idle before and after it. */
-  readonly #pacedServiceMs: (flowClass: FlowClass) => number;
+  readonly #requestTimes: RequestTimes;
 
   constructor(
     tally: Tally,
     classes: () => readonly FlowClass[],
     demandBytesPerMs: number | undefined,
-    pacedServiceMs: (flowClass: FlowClass) => number,
+    requestTimes: RequestTimes,
   ) {
-    this.#pacedServiceMs = pacedServiceMs;
+    this.#requestTimes = requestTimes;
     this.#tally = tally;
     this.#demandBytesPerMs = demandBytesPerMs ?? 0;
     this.#classesNow = classes;
@@ -105,15 +112,29 @@ export class Accounts implements NetworkListener {
     const ranges = bytes / rangeBytes;
     this.#rangeCount += ranges;
     const flowCount = this.#network?.classes.flowCount[each] ?? 0;
-    const serviceMs = flowClass.isHurrying
-      ? (flowCount * connections * elapsedMs) / ranges
-      : this.#pacedServiceMs(flowClass);
-    this.#tally.service.add(serviceMs, ranges);
-    if (this.#demandBytesPerMs > 0) {
+    let serviceMs: number;
+    let waitedMs = 0;
+    if (this.#demandBytesPerMs === 0) serviceMs = (flowCount * connections * elapsedMs) / ranges;
+    else {
+      // What is due and has not come is under way, as far as there are connections for it; the rest waits for them.
       const dueBytes = this.#demandBytesPerMs * flowCount * elapsedMs;
       flowClass.backlogBytes = Math.max(0, flowClass.backlogBytes + dueBytes - bytes);
+      const underWay = Math.min(flowCount * connections, flowClass.backlogBytes / rangeBytes);
+      serviceMs = Math.max(this.#requestTimes.pacedMs(flowClass), (underWay * elapsedMs) / ranges);
+      waitedMs = Math.max(0, (flowClass.backlogBytes * elapsedMs) / bytes - serviceMs);
     }
-    const waitedMs = (flowClass.backlogBytes * elapsedMs) / bytes;
+    const missing = flowClass.source < 0 ? 0 : flowClass.missRatio;
+    if (missing === 0) this.#note(serviceMs, waitedMs, ranges);
+    else {
+      // Hits are faster than the mean, and misses slower, by what a miss takes longer.
+      const missMs = Math.min(this.#requestTimes.missMs(flowClass), serviceMs / missing);
+      this.#note(serviceMs - missing * missMs, waitedMs, ranges * (1 - missing));
+      this.#note(serviceMs + (1 - missing) * missMs, waitedMs, ranges * missing);
+    }
+  }
+
+  #note(serviceMs: number, waitedMs: number, ranges: number): void {
+    this.#tally.service.add(serviceMs, ranges);
     this.#tally.latency.add(serviceMs + waitedMs, ranges);
   }
 

@@ -32,7 +32,10 @@ export function bookUnfetched(downloads: Downloads, network: Network, tally: Tal
     const first = flows.firstFlowOf(device, p);
     for (let flow = first; flow < first + facts.group(p).wants.length; flow += 1) {
       group.wantedBytes += devices * facts.sizeOf(flow, p);
-      group.unfetchedBytes += devices * leftOf(downloads, network, flow, p, nowMs);
+      const left = leftOf(downloads, network, flow, p, nowMs);
+      group.unfetchedBytes += devices * left;
+      // Of what ended, ranges are counted already.
+      if (left > 0 && facts.isPieces(p)) group.rangeCount += (devices * (facts.sizeOf(flow, p) - left)) / pieceBytes;
     }
   }
 }

@@ -16,6 +16,7 @@ import { untilHoursChangeMs } from './device-rates.ts';
 import { type DownloadParts, Downloads } from './downloads.ts';
 import { bookUnfetched, deviceRows, unfinishedDevices } from './end-books.ts';
 import { EventDesk } from './event-desk.ts';
+import type { FlowClass } from './flow-class.ts';
 import { FlowFacts, indexOfSource } from './flow-facts.ts';
 import { FlowTable } from './flow-table.ts';
 import type { Limits } from './limits.ts';
@@ -73,12 +74,10 @@ export class Simulation {
     this.#flows = new FlowTable(populations, terms.arrivals, window !== undefined);
     const demand = window?.demandBytesPerMs;
     const perDevice = demand === undefined || demand === 'max' ? undefined : demand / deviceCount(scenario);
-    const accounts = new Accounts(
-      tally,
-      () => this.#book.all,
-      perDevice,
-      (flowClass) => this.#processorLoad.serviceMs(flowClass, this.#supply.overheadMs(flowClass)),
-    );
+    const accounts = new Accounts(tally, () => this.#book.all, perDevice, {
+      pacedMs: (flowClass) => this.#pacedMs(flowClass),
+      missMs: (flowClass) => this.#supply.missWaitMs(flowClass),
+    });
     this.#accounts = accounts;
     this.#network = new Network(this.#flows.flowCount, accounts);
     accounts.listenTo(this.#network);
@@ -94,6 +93,7 @@ export class Simulation {
       this.#book.all,
       (object) => availability.cdnDelayMs(object),
       (each, nowMs) => this.#book.setCap(each, nowMs),
+      (flowClass) => this.#pacedMs(flowClass),
     );
     this.#book.setSupply(this.#supply);
     this.downloads = newDownloads({
@@ -286,6 +286,11 @@ export class Simulation {
     this.#supply.refresh(stock, now);
     if (stock.isComplete && !wasComplete) this.downloads.placement.toPlain(stock);
     this.#desk.keepWithinDrives(stock.nodeIndex);
+  }
+
+  /** Live window: a request that finds its connection idle. */
+  #pacedMs(flowClass: FlowClass): number {
+    return this.#processorLoad.serviceMs(flowClass, this.#supply.overheadMs(flowClass));
   }
 
   /** Live window: one that is behind what is due of it hurries, until it has caught up. */

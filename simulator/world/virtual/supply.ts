@@ -30,6 +30,8 @@ export class Supply {
   readonly #cdnDelayMs: (object: number) => number;
   /** The cap of a class, of which its requests' overhead is a part. */
   readonly #setCap: (each: number, nowMs: number) => void;
+  /** Live window: ms of a request that finds its connection idle. */
+  readonly #pacedMs: (flowClass: FlowClass) => number;
   readonly #byKey = new Map<string, Stock>();
   /** By node: share of what it sends that is read from its drives. */
   readonly #memoryMiss = new Map<number, number>();
@@ -42,7 +44,9 @@ export class Supply {
     classes: readonly FlowClass[],
     cdnDelayMs: (object: number) => number,
     setCap: (each: number, nowMs: number) => void,
+    pacedMs: (flowClass: FlowClass) => number,
   ) {
+    this.#pacedMs = pacedMs;
     this.#scenario = scenario;
     this.#network = network;
     this.#machines = machines;
@@ -225,6 +229,11 @@ export class Supply {
     return stock === undefined ? cdnMs : stock.node.hitMs + missing * (stock.node.missMs + cdnMs);
   }
 
+  /** Ms by which a miss takes longer than a hit, beside what its bytes take longer. */
+  missWaitMs({ stock, object }: FlowClass): number {
+    return (stock?.node.missMs ?? 0) + this.#scenario.cdn.latencyMs + this.#cdnDelayMs(object);
+  }
+
   /** What is missing, or who asks, has changed: coefficients of everybody below. Ends a fill that is done. */
   refresh(stock: Stock, nowMs: number): void {
     if (!stock.isComplete && missingBytes(stock) < 0.5) {
@@ -280,10 +289,11 @@ export class Supply {
     const missing = flowClass.missRatio;
     if (this.#limits.all[this.#network.limitOf(each)]?.isUpstream === true) return requests;
     const rate = this.#network.flowRate(each) || (classes.cap[each] as number) * flowClass.connections;
-    const requestMs = (flowClass.connections * flowClass.rangeBytes) / rate;
-    const waitMs = this.overheadMs({ ...flowClass, missRatio: 1 }) - (flowClass.stock?.node.hitMs ?? 0);
+    const betweenMs = (flowClass.connections * flowClass.rangeBytes) / rate;
+    const requestMs = flowClass.isHurrying ? betweenMs : Math.min(betweenMs, this.#pacedMs(flowClass));
+    const waitMs = this.missWaitMs(flowClass);
     const atMissMs = missing * (waitMs + Math.max(0, requestMs - missing * waitMs));
-    return requests * Math.min(1, atMissMs / requestMs);
+    return requests * Math.min(1, atMissMs / betweenMs);
   }
 
   /** Bytes/ms that a node fetches of an object, at the rates that were resolved last. */

@@ -92,11 +92,7 @@ function putGroup(prefix: string, groups: readonly GroupTally[], put: Put): void
   const fromCache = ofCache <= ofCdn ? Math.round(ofCache) : received - Math.round(ofCdn);
   put(`${prefix}fleet.bytesFromCacheServer`, fromCache, '');
   put(`${prefix}fleet.bytesFromCdn`, received - fromCache, '');
-  put(
-    `${prefix}fleet.rangeCount`,
-    sum((group) => group.rangeCount),
-    '',
-  );
+  put(`${prefix}fleet.rangeCount`, Math.round(sum((group) => group.rangeCount)), '');
   put(`${prefix}fleet.refetchedBytes`, refetched, '');
   put(`${prefix}fleet.usefulBytes`, wanted - unfetched, '');
   put(`${prefix}fleet.wantedBytes`, wanted, '');
