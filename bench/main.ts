@@ -1,6 +1,7 @@
-// `npm run bench [-- [--quick] name…]`: all benchmarks, or those named. Each compares with peers in the same run; quote the
-// ratios, absolute figures move with the machine.
+// `npm run bench [-- [--quick | --full] name…]`: all benchmarks, or those named (`virtual` stands for all whose name begins with
+// it). Each compares with peers in the same run; quote the ratios, absolute figures move with the machine.
 
+import { loadavg } from 'node:os';
 import Table from 'cli-table3';
 import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
@@ -9,6 +10,10 @@ import { benchIndexLoad } from './index-load.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { peerVersions } from './peers.ts';
 import { benchServing } from './serving.ts';
+import { benchGrowth } from './virtual/growth.ts';
+import { benchSimGrid } from './virtual/simgrid.ts';
+import { benchSpeed } from './virtual/speed.ts';
+import { benchTimerHeap } from './virtual/timer-heap.ts';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   content: benchContent,
@@ -16,14 +21,19 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  'virtual-speed': benchSpeed,
+  'virtual-timers': benchTimerHeap,
+  'virtual-simgrid': benchSimGrid,
+  'virtual-growth': benchGrowth,
 };
 
 const words = process.argv.slice(2);
-const quick = words.includes('--quick');
-const names = words.filter((word) => word !== '--quick');
-const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name));
+const effort = { quick: words.includes('--quick'), full: words.includes('--full') };
+const wanted = words.filter((word) => word !== '--quick' && word !== '--full');
+const isMeant = (name: string, word: string): boolean => name === word || name.startsWith(`${word}-`);
+const unknown = wanted.filter((word) => !Object.keys(benchmarks).some((name) => isMeant(name, word)));
 if (unknown.length > 0) {
-  const expected = `--quick and any of ${Object.keys(benchmarks).join(', ')}`;
+  const expected = `--quick, --full and any of ${Object.keys(benchmarks).join(', ')}`;
   process.stderr.write(`bench: expected ${expected}; found ${unknown.join(', ')}\n`);
   process.exit(2);
 }
@@ -34,10 +44,10 @@ const table = new Table({
   style: { head: [], border: [], compact: true },
 });
 for (const [name, benchmark] of Object.entries(benchmarks)) {
-  if (names.length > 0 && !names.includes(name)) continue;
+  if (wanted.length > 0 && !wanted.some((word) => isMeant(name, word))) continue;
   const sinceMs = performance.now();
-  process.stderr.write(`${name} …\n`);
-  for (const measurement of await benchmark({ quick })) {
+  process.stderr.write(`${name} … (load ${loadavg()[0]?.toFixed(1)})\n`);
+  for (const measurement of await benchmark(effort)) {
     if ('skipped' in measurement) {
       table.push([{ colSpan: 5, content: `${measurement.name}: skipped (${measurement.skipped})` }]);
       continue;

@@ -4,8 +4,8 @@ export type Measurement =
   | { readonly name: string; readonly values: readonly number[] }
   | { readonly name: string; readonly skipped: string };
 
-/** How long a benchmark may take: `quick` has fewer and shorter rounds, to see that all is in order. */
-export type Effort = { readonly quick: boolean };
+/** How long a benchmark may take: `quick` has fewer and shorter rounds, to see that all is in order; `full` has all cases. */
+export type Effort = { readonly quick: boolean; readonly full: boolean };
 
 /** A benchmark of `npm run bench`. */
 export type Benchmark = (effort: Effort) => Promise<readonly Measurement[]>;
