@@ -14,8 +14,8 @@ import { ReferenceWorld } from './reference-world.ts';
  *     lockstep   equal connections that begin together stay together: they wait, and load the link, at the same time, so that it
  *                rests meanwhile. The model has them evenly spread (docs/model.md, "Requests"); out of step they agree.
  *     fewPieces  at the end of a file some connections have nothing left to ask for, and a device has a smaller share
- *     inFlight   the model counts the bytes of a piece as stored when they come, not when the piece is complete, and gives all
- *                devices of a class the same share of what is stored: cold fills that upstream binds come out too fast
+ *     inFlight   pieces under way: all fetched together at the start of a crowd, they end together, while the model has their
+ *                ages evenly spread; and all devices of a class get the same share of what is stored, early or late
  */
 export type ModelError = 'exact' | 'lockstep' | 'fewPieces' | 'inFlight';
 
@@ -226,7 +226,7 @@ fleet: [${group('g', 1, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]`
   {
     name: 'cold: 50 devices at once, WAN-bound',
     error: 'inFlight',
-    within: 0.05,
+    within: 0.026,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 100 Mbit/s }]
@@ -235,7 +235,7 @@ fleet: [${group('g', 50, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]
   {
     name: 'cold: 50 devices at once, NIC-bound after a while',
     error: 'inFlight',
-    within: 0.015,
+    within: 0.01,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 500 Mbit/s, wan: 200 Mbit/s }]
@@ -253,7 +253,7 @@ fleet: [${group('g', 50, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]
   {
     name: 'cold: 40 devices spread, WAN-bound',
     error: 'inFlight',
-    within: 0.1,
+    within: 0.05,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 50 Mbit/s }]
@@ -274,7 +274,7 @@ fleet:
   {
     name: 'cold: disk-bound fill, 30 devices at once',
     error: 'inFlight',
-    within: 0.035,
+    within: 0.015,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s }]
@@ -284,7 +284,7 @@ fleet: [${group('g', 30, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]
   {
     name: 'cold: two downlinks at once, WAN between them',
     error: 'inFlight',
-    within: 0.07,
+    within: 0.04,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 60 Mbit/s }]
@@ -295,7 +295,7 @@ fleet:
   {
     name: 'cold: miss overhead, 20 devices at once, latency-bound',
     error: 'inFlight',
-    within: 0.05,
+    within: 0.048,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 cdn: { latency: 200 ms }
@@ -305,7 +305,7 @@ fleet: [${group('g', 20, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]
   {
     name: 'cold: three objects a device, WAN-bound',
     error: 'inFlight',
-    within: 0.08,
+    within: 0.032,
     yaml: `
 content: [{ id: a, size: 20 MiB }, { id: b, size: 50 MiB }, { id: c, size: 5 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 50 Mbit/s }]
@@ -325,7 +325,7 @@ fleet:
   {
     name: 'cold: nested nodes, the upper WAN binds',
     error: 'inFlight',
-    within: 0.11,
+    within: 0.08,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 50 Mbit/s }, { id: cell, parent: hq, egress: 1 Gbit/s, wan: 500 Mbit/s }]
@@ -336,7 +336,7 @@ fleet:
   {
     name: 'cold: nested nodes, the lower WAN binds',
     error: 'inFlight',
-    within: 0.05,
+    within: 0.027,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 500 Mbit/s }, { id: cell, parent: hq, egress: 1 Gbit/s, wan: 50 Mbit/s }]
@@ -369,7 +369,7 @@ fleet:
   {
     name: 'cold: 400 pieces, 40 devices spread, WAN-bound',
     error: 'inFlight',
-    within: 0.055,
+    within: 0.028,
     yaml: `
 content: [{ id: a, size: 400 MiB }]
 nodes: [{ id: hq, egress: 10 Gbit/s, wan: 50 Mbit/s }]
@@ -378,7 +378,7 @@ fleet: [${group('g', 40, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a], ar
   {
     name: 'cold: 200 devices at once, 60 pieces, WAN-bound',
     error: 'inFlight',
-    within: 0.05,
+    within: 0.03,
     yaml: `
 content: [{ id: a, size: 60 MiB }]
 nodes: [{ id: hq, egress: 1 Gbit/s, wan: 50 Mbit/s }]

@@ -159,7 +159,7 @@ export class Supply {
     if (stock.isComplete || flowClass.phase === 'behind') return 0;
     if (flowClass.phase === 'front') return 1;
     const isIdle = (this.#network.classes.flowCount[each] as number) === 0;
-    return missRatio(stock, isIdle ? flowClass.sizeBytes : this.#network.meanLeft(each, nowMs));
+    return missRatio(stock, isIdle ? flowClass.sizeBytes : this.#network.meanLeft(each, nowMs), flowClass.connections);
   }
 
   /** Of those that miss at a stock, how many wait for one fetch. */
@@ -274,7 +274,7 @@ export class Supply {
       asked += (flowCount[each] as number) * rate * missing;
       const end = this.#network.links.endsAt[first] as number;
       const left = (end - this.#network.serviceOf(each, nowMs)) * connections;
-      ofForemost = Math.max(ofForemost, rate * missRatio(stock, left));
+      ofForemost = Math.max(ofForemost, rate * missRatio(stock, left, connections));
     }
     return ofForemost > 0 ? Math.max(1, asked / ofForemost) : Math.max(1, deviceCount);
   }
