@@ -185,7 +185,7 @@ export class ClassBook {
     const overheadMs = this.#supply?.overheadMs(flowClass) ?? 0;
     if (overheadMs > 0 && !flowClass.isWhole) {
       // One request at a time on a connection: the overhead is waited for each time (docs/model.md, "Requests").
-      const aloneBytesPerMs = Math.min(rate.bytesPerMs, aloneRate(this.#network, each));
+      const aloneBytesPerMs = Math.min(rate.bytesPerMs, aloneRate(this.#network, each, deviceResource));
       lower((connections * rangeBytes) / (overheadMs + rangeBytes / aloneBytesPerMs), 'requests');
     }
     if (!flowClass.isHurrying && this.demandBytesPerMs !== undefined) lower(this.demandBytesPerMs, 'demand');

@@ -11,9 +11,10 @@ export function useOf(network: Network, resource: number): number {
   }, 0);
 }
 
-/** Bytes/ms that a flow of a class would get of its resources if it had them for itself; Infinity where none limits. */
-export function aloneRate({ classes, resources }: Network, each: number): number {
+/** Bytes/ms that a flow of a class would get of its resources, but one, if it had them for itself; Infinity where none limits. */
+export function aloneRate({ classes, resources }: Network, each: number, but: number): number {
   return (classes.uses[each] ?? []).reduce((least, resource, i) => {
+    if (resource === but) return least;
     const capacity = resources.capacity[resource] as number;
     return Math.min(least, capacity / (classes.coefficients[each]?.[i] ?? 1));
   }, Number.POSITIVE_INFINITY);
