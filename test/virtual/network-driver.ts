@@ -3,6 +3,7 @@
 
 import { expect } from 'vitest';
 import { Network, type NetworkListener } from '../../simulator/world/virtual/network.ts';
+import { useOf } from '../../simulator/world/virtual/resource-use.ts';
 import { letPass, type SlowFlow, shareOut, untilFirstEnd, whyNotFair } from './slow-solver.ts';
 
 export type ClassPlan = {
@@ -115,7 +116,7 @@ export class TwinNetworks {
     }
     for (const resource of this.#capacities.keys()) {
       const used = slow.reduce((sum, { rate, uses }) => sum + (uses.get(resource) ?? 0) * rate, 0);
-      expectClose(this.network.useOf(resource), used, `use of resource ${resource}`);
+      expectClose(useOf(this.network, resource), used, `use of resource ${resource}`);
     }
     const untilEnd = untilFirstEnd(slow);
     expectClose(this.network.firstEndMs, this.nowMs + untilEnd, 'the next end');

@@ -203,8 +203,8 @@ fleet: [${group('g', 1, 'downlink: 100 Mbit/s, cacheHosts: [hq], wants: [a]')}]`
   },
   {
     name: 'cold: one device, one connection, WAN-bound, with a latency',
-    error: 'lockstep',
-    within: 0.17,
+    error: 'exact',
+    within: 0.005,
     yaml: `
 content: [{ id: a, size: 100 MiB }]
 cdn: { latency: 200 ms }
