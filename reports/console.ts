@@ -14,7 +14,9 @@ import {
   limitLines,
   metricText,
   purposeWords,
+  reasonText,
   resultWords,
+  shownNotes,
   shownVerdicts,
   verdictWords,
 } from './words.ts';
@@ -36,11 +38,13 @@ export function printSummary(result: Result, stream: NodeJS.WriteStream, out: st
       for (const { atMs, what } of run.timeline) lines.push(`  ${formatDuration(atMs).padStart(12)}  ${what}`);
     }
     if (run.problems.length > 0) lines.push('', 'What went wrong on the way', ...wrapped(run.problems));
-    if (run.notes.length > 0) lines.push('', 'Notes', ...wrapped(run.notes));
+    const notes = shownNotes(run, result.runs);
+    if (notes.length > 0) lines.push('', 'Notes', ...wrapped(notes));
     const shown = run.purpose === 'prediction' ? [] : shownVerdicts(run, result.runs);
     if (shown.length > 0) lines.push('', expectationTable(shown, paint));
-    for (const { text, reason } of shown) {
-      if (reason !== undefined) lines.push(...wrapped([`${text}: ${reason}`]));
+    for (const verdict of shown) {
+      const reason = reasonText(verdict);
+      if (reason !== undefined) lines.push(...wrapped([`${verdict.text}: ${reason}`]));
     }
   }
   if (result.prediction !== undefined) {
@@ -75,16 +79,28 @@ function expectationTable(
   const table = new Table({
     head: ['expected', 'actual', 'headroom', 'verdict'],
     style: { head: [], border: [], compact: true },
-    colWidths: [39, 12, 10, 14],
+    colWidths: [38, 13, 10, 14],
     wordWrap: true,
     wrapOnWordBoundary: false,
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   for (const verdict of verdicts) {
     const word = paint(verdict.verdict, verdictWords[verdict.verdict]);
-    table.push([verdict.text, actualText(verdict), headroomText(verdict), word]);
+    table.push([brokenAtDots(verdict.text, 36), actualText(verdict), headroomText(verdict), word]);
   }
   return table.toString();
+}
+
+/** A metric's name, with the limit that may follow, in lines that end between its parts. */
+function brokenAtDots(text: string, width: number): string {
+  const [name = ''] = text.split(' ', 1);
+  const lines = [''];
+  for (const part of [...(name.match(/[^.]+\.?/g) ?? []), text.slice(name.length)]) {
+    const last = lines.at(-1) ?? '';
+    if (last === '' || (last + part).trimEnd().length <= width) lines[lines.length - 1] = last + part;
+    else lines.push(part);
+  }
+  return lines.map((line) => line.trim()).join('\n');
 }
 
 function predictionTable(prediction: readonly PredictedMetric[]): string {
@@ -98,7 +114,7 @@ function predictionTable(prediction: readonly PredictedMetric[]): string {
   });
   for (const each of prediction) {
     const { name, predicted, measured } = each;
-    table.push([name, metricText(name, predicted), metricText(name, measured), differenceText(each)]);
+    table.push([brokenAtDots(name, 37), metricText(name, predicted), metricText(name, measured), differenceText(each)]);
   }
   return table.toString();
 }

@@ -10,7 +10,9 @@ import {
   limitLines,
   metricText,
   purposeWords,
+  reasonText,
   resultWords,
+  shownNotes,
   shownVerdicts,
   verdictWords,
 } from './words.ts';
@@ -22,11 +24,11 @@ export function summaryMarkdown(result: Result): string {
     const shown = run.purpose === 'prediction' ? [] : shownVerdicts(run, result.runs);
     if (shown.length > 0) lines.push('| expected | actual | headroom | verdict |', '|---|---|---|---|');
     for (const verdict of shown) {
-      const reason = verdict.reason === undefined ? '' : ` (${cell(verdict.reason)})`;
-      const word = `${verdictWords[verdict.verdict]}${reason}`;
+      const reason = reasonText(verdict);
+      const word = `${verdictWords[verdict.verdict]}${reason === undefined ? '' : ` (${cell(reason)})`}`;
       lines.push(`| \`${cell(verdict.text)}\` | ${actualText(verdict)} | ${headroomText(verdict)} | ${word} |`);
     }
-    lines.push('', '| measured | |', '|---|---|');
+    lines.push('', '| what came of it | |', '|---|---|');
     for (const [what, value] of keyFacts(run.metrics)) lines.push(`| ${what} | ${value} |`);
     const limits = limitLines(run);
     if (limits.length > 0) lines.push('', 'What limited it:', '', ...limits.map((line) => `- ${cell(line)}`));
@@ -36,7 +38,7 @@ export function summaryMarkdown(result: Result): string {
     }
     for (const [title, texts] of [
       ['What went wrong on the way', run.problems],
-      ['Notes', run.notes],
+      ['Notes', shownNotes(run, result.runs)],
     ] as const) {
       if (texts.length > 0) lines.push('', `${title}:`, '', ...texts.map((text) => `- ${cell(text)}`));
     }

@@ -16,12 +16,20 @@ export function valueText(value: number, unit: MetricUnit): string {
     case 'bitsPerSecond':
       return formatBitsPerSecond(value);
     case 'ratio':
-      return `${(value * 100).toFixed(value === 1 || value === 0 ? 0 : 2)} %`;
+      return ratioText(value);
     case 'count':
       return formatCount(value);
     case 'boolean':
       return value === 1 ? 'yes' : 'no';
   }
+}
+
+/** `96.19 %`; with more digits where two would make a whole of what is none: 2 GB of 70 TB are not 0.00 %. */
+function ratioText(value: number): string {
+  const percent = value * 100;
+  if (value === 0 || value === 1) return `${percent} %`;
+  const texts = [2, 3, 4, 5, 6].map((digits) => percent.toFixed(digits));
+  return `${texts.find((text) => Number(text) !== 0 && Number(text) !== 100) ?? percent} %`;
 }
 
 /** `actual` of an expectation, or why there is none. */
@@ -32,9 +40,33 @@ export function actualText(verdict: ExpectationVerdict): string {
 /** `+7.7 %` of room to the limit; empty where that has no meaning. */
 export function headroomText({ headroomRatio }: ExpectationVerdict): string {
   if (headroomRatio === undefined) return '';
-  const percent = headroomRatio * 100;
-  return `${percent >= 0 ? '+' : ''}${percent.toFixed(Math.abs(percent) < 100 ? 1 : 0)} %`;
+  return differenceByRatio(headroomRatio);
 }
+
+function differenceByRatio(ratio: number): string {
+  const percent = ratio * 100;
+  const text = Math.abs(percent) < 100 ? percent.toFixed(1) : formatCount(Math.round(percent));
+  return `${percent >= 0 ? '+' : ''}${text} %`;
+}
+
+/** Below this share a difference does not show in three digits. */
+const hiddenRatio = 0.005;
+
+/** Why there is no verdict; or the value itself, where it failed by less than its few digits show. */
+export function reasonText({ verdict, reason, actual, limit, unit }: ExpectationVerdict): string | undefined {
+  if (reason !== undefined || verdict !== 'fail' || actual === undefined) return reason;
+  const isHidden = Math.abs(actual - limit) < hiddenRatio * Math.abs(limit);
+  return isHidden ? `it is ${formatCount(actual)} ${exactUnitWords[unit]}`.trimEnd() : undefined;
+}
+
+const exactUnitWords: Readonly<Record<MetricUnit, string>> = {
+  bytes: 'bytes',
+  ms: 'ms',
+  bitsPerSecond: 'bit/s',
+  ratio: '',
+  count: '',
+  boolean: '',
+};
 
 export const verdictWords: Readonly<Record<ExpectationVerdict['verdict'], string>> = {
   pass: 'pass',
@@ -63,10 +95,22 @@ export function limitLines({ limits }: Run): string[] {
   return bound
     .sort((a, b) => b.boundRatio - a.boundRatio)
     .map(({ name, capacity, unit, basis, boundRatio }) => {
-      const of = unit === 'cores' ? `${capacity} cores` : formatBitsPerSecond(capacity ?? 0);
-      const number = capacity === undefined ? '' : ` of ${of}`;
-      return `${(boundRatio * 100).toFixed(1)} % of the bytes: ${name}${number}, ${basis}`;
+      const share = `${(boundRatio * 100).toFixed(1)} % of the bytes: ${name}`;
+      const kind = name.split('.').at(-1) ?? '';
+      if (capacity === undefined) return `${share}, ${limitKindWords[kind] ?? basis}`;
+      return `${share}, ${unit === 'cores' ? `${formatCount(capacity)} cores` : formatBitsPerSecond(capacity)}, ${basis}`;
     });
+}
+
+/** Limits that have no one number. */
+const limitKindWords: Readonly<Record<string, string>> = {
+  requests: 'one request at a time on a connection',
+};
+
+/** Notes of a run that no run before it has. */
+export function shownNotes(run: Run, runs: readonly Run[]): readonly string[] {
+  const before = runs.slice(0, runs.indexOf(run));
+  return run.notes.filter((note) => !before.some(({ notes }) => notes.includes(note)));
 }
 
 /** Verdicts to show of a run: without those that it cannot give and another run gave. */
@@ -80,10 +124,11 @@ export function shownVerdicts(run: Run, runs: readonly Run[]): readonly Expectat
   });
 }
 
-/** `+1.2 %`: predicted by measured. */
+/** `+1.2 %`: predicted by measured; `× 6,700` and `÷ 68` where they are an order of magnitude apart. */
 export function differenceText({ lnRatio }: PredictedMetric): string {
-  const percent = (Math.exp(lnRatio) - 1) * 100;
-  return `${percent >= 0 ? '+' : ''}${percent.toFixed(Math.abs(percent) < 100 ? 1 : 0)} %`;
+  const times = Math.exp(Math.abs(lnRatio));
+  if (times >= 10) return `${lnRatio > 0 ? '×' : '÷'} ${formatCount(Number(times.toPrecision(2)))}`;
+  return differenceByRatio(Math.exp(lnRatio) - 1);
 }
 
 /** A value of a metric by its name. */

@@ -1,6 +1,7 @@
 // From the runs of a command to its result and exit code: judged, compared, with what it takes to do it again.
 
 import { exitCodes } from '../../common/errors.ts';
+import type { Expectation } from '../judge/expectation.ts';
 import { withInvariants } from '../judge/invariants.ts';
 import { type ExpectationVerdict, judgeRun, type OverallVerdict, overallVerdict } from '../judge/judge.ts';
 import { comparePrediction } from '../judge/prediction.ts';
@@ -19,15 +20,23 @@ export type FinishedRun = {
   readonly broken: string | undefined;
 };
 
-/** Judges, and puts the whole result together. */
+/**
+ * Judges, and puts the whole result together. `options`: those of the command, beside what it changes in the scenario;
+ * `interrupted`: in one of the runs, or before all were made.
+ */
 export function conclude(
   loaded: LoadedScenario,
   finished: readonly FinishedRun[],
   startedAt: Date,
+  options: readonly string[] = [],
+  interrupted = finished.some((each) => each.interrupted),
 ): { result: Result; exitCode: number } {
   const { scenario } = loaded;
-  const runs = finished.map((each) => judged(each, scenario));
-  const interrupted = finished.some((each) => each.interrupted);
+  const expectations = withInvariants(
+    scenario.expect,
+    finished.map(({ run }) => run.world),
+  );
+  const runs = finished.map((each) => judged(each, expectations));
   const broken = finished.find((each) => each.broken !== undefined)?.broken;
   const overall = overallOf(
     runs.map((run) => run.expectations),
@@ -41,7 +50,7 @@ export function conclude(
     scenario: { name: scenario.name, path: loaded.path, sha256: loaded.sha256, text: loaded.text },
     overrides: loaded.overrides,
     seed: scenario.seed,
-    command: repeatCommand(loaded),
+    command: repeatCommand(loaded, options),
     startedAt: startedAt.toISOString(),
     machine: thisMachine(),
     verdict: interrupted ? 'interrupted' : broken !== undefined ? 'inconclusive' : overall.verdict,
@@ -59,8 +68,11 @@ export function conclude(
   return { result, exitCode };
 }
 
-function judged({ run, generatorSaturated, interrupted, broken }: FinishedRun, scenario: Scenario): Run {
-  const verdicts = judgeRun(withInvariants(scenario.expect), { ...run, generatorSaturated });
+function judged(
+  { run, generatorSaturated, interrupted, broken }: FinishedRun,
+  expectations: readonly Expectation[],
+): Run {
+  const verdicts = judgeRun(expectations, { ...run, generatorSaturated });
   const isCut = interrupted || broken !== undefined;
   return { ...run, expectations: isCut ? verdicts.map(whenCutShort) : verdicts };
 }
@@ -80,11 +92,12 @@ function overallOf(runs: readonly (readonly ExpectationVerdict[])[], { expect, e
   return noneJudged && overall.verdict === 'pass' ? overallVerdict([], expected) : overall;
 }
 
-function repeatCommand({ path, overrides, scenario }: LoadedScenario): string {
+function repeatCommand({ path, overrides, scenario }: LoadedScenario, options: readonly string[]): string {
   const sets = Object.entries(overrides).flatMap(([key, value]) =>
     key === 'seed' ? [] : [` --set ${quoted(`${key}=${value}`)}`],
   );
-  return `sim run ${quoted(path)} --seed ${scenario.seed}${sets.join('')}`;
+  const words = options.map((word) => ` ${quoted(word)}`);
+  return `sim run ${quoted(path)} --seed ${scenario.seed}${sets.join('')}${words.join('')}`;
 }
 
 /** A word for the shell: in double quotes where that is enough (they work on Windows too). */

@@ -73,7 +73,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
     options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`],
   );
   const worlds = chooseWorlds(loaded.scenario, options.world);
-  const machine = worlds.live && worlds.virtual ? machineProfile(options.profile) : undefined;
+  const runsBoth = worlds.live && worlds.virtual;
+  const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
+  const notes = [
+    ...worlds.notes,
+    ...(machine === undefined || runsBoth ? [] : ['no prediction: that takes both worlds']),
+  ];
   const startedAt = new Date();
   const out = options.out ?? join('out', `${fileName(loaded.path)}-${timeName(startedAt)}`);
   const unmakeFolder = makeFolder(out);
@@ -82,9 +87,17 @@ async function run(path: string, options: RunOptions): Promise<void> {
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
   try {
-    const { finished, rows } = await runWorlds(loaded.scenario, worlds, machine, options, interrupt.signal, progress);
+    const { finished, rows, interrupted } = await runWorlds(
+      loaded.scenario,
+      worlds,
+      machine,
+      options,
+      interrupt.signal,
+      progress,
+    );
     progress.end();
-    const { result, exitCode } = conclude(loaded, finished, startedAt);
+    const noted = finished.map((each) => ({ ...each, run: { ...each.run, notes: [...each.run.notes, ...notes] } }));
+    const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted);
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
@@ -102,6 +115,13 @@ async function run(path: string, options: RunOptions): Promise<void> {
   }
 }
 
+type RunsOfWorlds = {
+  readonly finished: readonly FinishedRun[];
+  readonly rows: readonly DeviceRow[];
+  /** Before all runs were made, or in one of them. */
+  readonly interrupted: boolean;
+};
+
 /** The claim first: it takes a second, and refuses what makes no sense before anything real is started. */
 async function runWorlds(
   scenario: Scenario,
@@ -110,7 +130,7 @@ async function runWorlds(
   options: RunOptions,
   signal: AbortSignal,
   progress: ProgressLine,
-): Promise<{ readonly finished: readonly FinishedRun[]; readonly rows: readonly DeviceRow[] }> {
+): Promise<RunsOfWorlds> {
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -121,7 +141,7 @@ async function runWorlds(
       onProgress: (state) => progress.showVirtual(state),
     });
     const { interrupted } = virtual;
-    finished.push({ run: withNotes(virtual.run, worlds), generatorSaturated: false, interrupted, broken: undefined });
+    finished.push({ run: virtual.run, generatorSaturated: false, interrupted, broken: undefined });
     return virtual;
   };
   if (worlds.virtual) {
@@ -136,23 +156,29 @@ async function runWorlds(
       signal,
       onProgress: (state) => progress.show(state),
       deviceRows: options.devices,
+    }).catch((error: unknown) => {
+      // Interrupted before it had started: the claim is kept.
+      if (signal.aborted && finished.length > 0 && error instanceof OperatorError) return undefined;
+      throw error;
     });
+    if (live === undefined) return { finished, rows, interrupted: true };
     rows = live.rows;
-    finished.push({ ...live, run: withNotes(live.run, worlds) });
+    finished.push(live);
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
-  return { finished, rows };
+  return { finished, rows, interrupted: signal.aborted };
 }
 
-function withNotes(run: FinishedRun['run'], { notes }: ChosenWorlds): FinishedRun['run'] {
-  return notes.length === 0 ? run : { ...run, notes: [...run.notes, ...notes] };
+/** Options that decide which runs there are. */
+function whatRan({ world, profile }: RunOptions): string[] {
+  return [...(world === undefined ? [] : ['--world', world]), ...(profile === undefined ? [] : ['--profile', profile])];
 }
 
 /** An event after the end tests nothing; only the run can tell where the end is. */
 function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
   if (lateEvents.length === 0) return;
   const end = formatDuration(run.durationMs);
-  const lines = lateEvents.map((what) => `events: expected before the end of the run, after ${end}, found: ${what}`);
+  const lines = lateEvents.map((what) => `events: ${what}. Everybody has ended after ${end}.`);
   throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
 }
 

@@ -144,30 +144,33 @@ function headroom(actual: number, limit: number, op: Operator): { readonly headr
 }
 
 /**
- * The verdict over all runs of a command: fail beats inconclusive beats pass; what one run could judge and another
+ * The verdict over all runs of a command, each with the same expectations in the same order: fail beats inconclusive beats pass; what one run could judge and another
  * could not counts as judged; nothing judged at all is inconclusive. `expected: fail` swaps the exit codes 0 and 1.
  */
 export function overallVerdict(
   runs: readonly (readonly ExpectationVerdict[])[],
   expected: 'pass' | 'fail' = 'pass',
 ): OverallVerdict {
-  const judged = runs.flat().filter((each) => each.verdict !== 'notJudged');
-  const failedCount = judged.filter((each) => each.verdict === 'fail').length;
-  const doubtfulCount = judged.filter((each) => each.verdict === 'inconclusive').length;
+  // An expectation that two runs judge is one expectation.
+  const count = (counts: (each: ExpectationVerdict) => boolean): number =>
+    new Set(runs.flatMap((verdicts) => verdicts.flatMap((each, place) => (counts(each) ? [place] : [])))).size;
+  const judgedCount = count(({ verdict }) => verdict !== 'notJudged');
+  const failedCount = count(({ verdict }) => verdict === 'fail');
+  const doubtfulCount = count(({ verdict }) => verdict === 'inconclusive');
   if (failedCount > 0) {
     const asExpected = expected === 'fail';
-    const reason = `${failedCount} of ${judged.length} judged expectations failed${asExpected ? ', as expected' : ''}`;
+    const reason = `${failedCount} of ${judgedCount} judged expectations failed${asExpected ? ', as expected' : ''}`;
     return { verdict: 'fail', asExpected, exitCode: asExpected ? exitCodes.pass : exitCodes.failed, reason };
   }
-  if (judged.length === 0 || doubtfulCount > 0) {
+  if (judgedCount === 0 || doubtfulCount > 0) {
     const reason =
-      judged.length === 0
+      judgedCount === 0
         ? 'nothing was judged: no run could measure an expectation'
-        : `${doubtfulCount} of ${judged.length} judged expectations are inconclusive`;
+        : `${doubtfulCount} of ${judgedCount} judged expectations ${doubtfulCount === 1 ? 'is' : 'are'} inconclusive`;
     return { verdict: 'inconclusive', asExpected: false, exitCode: exitCodes.inconclusive, reason };
   }
   const asExpected = expected === 'pass';
-  const reason = `${judged.length} judged expectations hold${asExpected ? '' : ', but one was expected to fail'}`;
+  const reason = `${judgedCount} judged expectations hold${asExpected ? '' : ', but one was expected to fail'}`;
   return { verdict: 'pass', asExpected, exitCode: asExpected ? exitCodes.pass : exitCodes.failed, reason };
 }
 

@@ -16,8 +16,8 @@ export type ChosenWorlds = {
 /** `asked`: the one or both that the command line names; undefined: whatever is possible. Throws when nothing is left. */
 export function chooseWorlds(scenario: Scenario, asked: WorldName | 'both' | undefined): ChosenWorlds {
   const reasons: Record<WorldName, string | undefined> = {
-    live: scenario.worlds.includes('live') ? whyNotLive(scenario) : 'it is for the virtual world only (worlds)',
-    virtual: scenario.worlds.includes('virtual') ? whyNotVirtual(scenario) : 'it is for the live world only (worlds)',
+    live: scenario.worlds.includes('live') ? whyNotLive(scenario) : 'it says worlds: [virtual]',
+    virtual: scenario.worlds.includes('virtual') ? whyNotVirtual(scenario) : 'it says worlds: [live]',
   };
   const wants = (world: WorldName): boolean => asked === undefined || asked === 'both' || asked === world;
   const runs = (world: WorldName): boolean => wants(world) && reasons[world] === undefined;

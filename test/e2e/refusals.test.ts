@@ -2,9 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { canLookUp, SimRun } from './sim-run.ts';
 
@@ -29,15 +28,10 @@ describe.concurrent('refused before anything is started (exit code 2)', () => {
     const run = new SimRun(small.replace('size: 2 MB', 'size: 2').replace('devices: 10', 'devicez: 10'));
     ok(await expectRefused(run, 2)).toMatchInlineSnapshot(`
       "<folder>/scenario.yaml:3:31  content.0.size: expected a size above zero with a unit, such as 2 GB, 500 MB or 1 MiB, found the bare number 2
-      <folder>/scenario.yaml:5:23  fleet.0.devicez: expected one of the keys id, devices, client, cacheHosts, downlink, wants, arrive, policy, connectionsPerFile, found the unknown key "devicez"; did you mean devices?
+      <folder>/scenario.yaml:5:23  fleet.0.devicez: expected one of the keys id, devices, site, client, cacheHosts, downlink, wants, arrive, policy, connectionsPerFile, found the unknown key "devicez"; did you mean devices?
       <folder>/scenario.yaml: 2 mistakes, nothing was run
       "
     `);
-  });
-
-  test('the virtual world, which is not there yet', async () => {
-    const run = new SimRun(small, { options: ['--world', 'virtual'] });
-    expect(await expectRefused(run, 2)).toBe('The virtual world does not exist yet: run with --world live.\n');
   });
 
   test('a client that the live world cannot play, and a link that it cannot cut: both at once', async ({
@@ -65,7 +59,7 @@ describe.concurrent('refused before anything is started (exit code 2)', () => {
   });
 
   test('an unknown world', async () => {
-    const run = new SimRun(small, { options: ['--world', 'real'] });
+    const run = new SimRun(small, { world: 'default', options: ['--world', 'real'] });
     expect(await expectRefused(run, 2)).toContain('Allowed choices are live, virtual, both.');
   });
 });
@@ -108,13 +102,9 @@ describe.concurrent('cannot be carried out (exit code 3)', () => {
   });
 
   test('--out is a file', async () => {
-    const probe = new SimRun(small, { options: ['--world', 'virtual'] });
-    await probe.ended;
-    const out = join(probe.folder, 'file');
-    writeFileSync(out, '');
-    const run = new SimRun(small, { out });
+    const run = new SimRun(small, { out: 'file', files: { file: '' } });
     expect(await run.exitCode()).toBe(3);
-    expect(run.said()).toBe(`--out ${out}: expected a folder that can be written, found EEXIST. Choose another one.\n`);
+    expect(run.said()).toBe(`--out file: expected a folder that can be written, found EEXIST. Choose another one.\n`);
   });
 
   test.skipIf(!canLookUp)('--out is below a folder that nobody may write to', async () => {
@@ -155,15 +145,14 @@ describe.concurrent('exit codes', () => {
     expect(run.result().reason).toBe('3 judged expectations hold, but one was expected to fail');
   });
 
-  test('none of its expectations could be judged: 4; --world both says that the virtual world is missing', async () => {
+  test('none of its expectations could be judged: 4', async () => {
     const only = small.replace(
       '[devices.completedRatio == 1]',
       '[{ world: virtual, that: devices.completedRatio == 1 }]',
     );
-    const run = new SimRun(only, { options: ['--world', 'both'] });
+    const run = new SimRun(only);
     expect(await run.exitCode()).toBe(4);
     expect(run.result()).toMatchObject({ verdict: 'inconclusive', runs: [{ world: 'live' }] });
-    expect(run.run().notes).toContain('the virtual world does not exist yet: only the live world ran');
     expect(run.stdout).toContain('INCONCLUSIVE  nothing was judged');
   });
 });

@@ -28,6 +28,8 @@ export const canLookUp = process.platform === 'linux';
 const goneWithinMs = 5000;
 
 export type RunOptions = {
+  /** `default`: the command line does not say. Most tests are about the live world alone: live. */
+  readonly world?: 'live' | 'virtual' | 'both' | 'default';
   /** Words after the scenario. */
   readonly options?: readonly string[];
   /** Values by `--set`. */
@@ -36,6 +38,8 @@ export type RunOptions = {
   readonly prefix?: readonly string[];
   readonly out?: string;
   readonly temporaryFolder?: string;
+  /** Files in the run's folder, by name: where it works when the scenario is given as a text. */
+  readonly files?: Readonly<Record<string, string>>;
 };
 
 export type LookedUp = {
@@ -63,18 +67,22 @@ export class SimRun {
   readonly #listeners = new Set<() => void>();
 
   /** `scenario`: a path below the repository, or the text of a scenario (it has more than one line). */
-  constructor(scenario: string, { options = [], set = {}, prefix = [], out, temporaryFolder }: RunOptions = {}) {
+  constructor(scenario: string, runOptions: RunOptions = {}) {
+    const { world = 'live', options = [], set = {}, prefix = [], out, temporaryFolder, files = {} } = runOptions;
     this.folder = mkdtempSync(join(tmpdir(), 'sim-e2e-'));
     this.temporaryFolder = temporaryFolder ?? join(this.folder, 'tmp');
     mkdirSync(this.temporaryFolder, { recursive: true });
     this.out = out ?? join(this.folder, 'out');
     const path = scenario.includes('\n') ? join(this.folder, 'scenario.yaml') : scenario;
     if (path !== scenario) writeFileSync(path, scenario);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.folder, name), text);
     const sets = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-    const words = [process.execPath, 'simulator/sim.js', 'run', path, '--out', this.out, ...sets, ...options];
+    const worldOptions = world === 'default' ? [] : ['--world', world];
+    const sim = [process.execPath, join(repositoryRoot, 'simulator/sim.js')];
+    const words = [...sim, 'run', path, '--out', this.out, ...worldOptions, ...sets, ...options];
     const [command = '', ...rest] = [...prefix, ...words];
     this.child = spawn(command, rest, {
-      cwd: repositoryRoot,
+      cwd: path === scenario ? repositoryRoot : this.folder,
       env: {
         ...process.env,
         TMPDIR: this.temporaryFolder,
@@ -198,14 +206,15 @@ export class SimRun {
     return resultForm.parse(JSON.parse(readFileSync(join(this.out, 'result.json'), 'utf8')));
   }
 
-  run(): Run {
-    const [run] = this.result().runs;
-    if (run === undefined) throw new Error('no run in the result');
+  /** The run of that purpose; by default the first. */
+  run(purpose?: Run['purpose']): Run {
+    const run = this.result().runs.find((each) => purpose === undefined || each.purpose === purpose);
+    if (run === undefined) throw new Error(`no ${purpose ?? 'run'} in the result`);
     return run;
   }
 
-  metrics(): Record<string, number> {
-    return { ...this.run().metrics };
+  metrics(purpose?: Run['purpose']): Record<string, number> {
+    return { ...this.run(purpose).metrics };
   }
 
   file(name: string): string {
@@ -220,7 +229,7 @@ export class SimRun {
   said(): string {
     return stripVTControlCharacters(this.stderr)
       .replaceAll(this.folder, '<folder>')
-      .replaceAll(/^(starting|connecting|running|finishing)\b.*\n/gm, '')
+      .replaceAll(/^(virtual time|starting|connecting|running|finishing)\b.*\n/gm, '')
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>');
   }
 

@@ -1,4 +1,4 @@
-// The main job as a user runs it: smoke.yaml, and everything that it leaves in its folder.
+// The main job as a user runs it: smoke.yaml in both worlds, and everything that it leaves in its folder.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -19,12 +19,13 @@ const smoke = 'scenarios/smoke.yaml';
 
 describe.concurrent('sim run scenarios/smoke.yaml', () => {
   test('passes, writes a complete result, and leaves nothing behind', async () => {
-    const run = new SimRun(smoke, { options: ['--devices'] });
+    const run = new SimRun(smoke, { world: 'default', options: ['--devices'] });
     expect(await run.exitCode()).toBe(0);
     const result = run.result();
+    expect(result.runs.map(({ purpose }) => purpose)).toEqual(expect.arrayContaining(['claim', 'measurement']));
     expect(result).toMatchObject({ schema: 1, verdict: 'pass', seed: 7, overrides: {}, scenario: { path: smoke } });
     expect(result.command).toBe('sim run scenarios/smoke.yaml --seed 7');
-    const { metrics, unavailable, series, problems } = run.run();
+    const { metrics, unavailable, series, problems } = run.run('measurement');
     expect(metrics).toMatchObject({
       'devices.count': 500,
       'devices.completedRatio': 1,
@@ -45,6 +46,8 @@ describe.concurrent('sim run scenarios/smoke.yaml', () => {
       .map(({ name }) => name.replace('node.<id>', 'node.hq').replace('group.<id>', 'group.office'));
     const told = [...Object.keys(metrics), ...Object.keys(unavailable)];
     expect(told.sort()).toEqual(names.sort());
+
+    expect(run.metrics('claim')).toMatchObject({ 'fleet.bytesFromCacheServer': 2e9, 'cdn.egressBytes': 4e6 });
 
     // Series add up to the metrics.
     const total = (name: string): number => (series.columns[name] ?? []).reduce((sum, value) => sum + value, 0) / 8;

@@ -67,7 +67,8 @@ test.skipIf(noNginx !== '')(
   async () => {
     const [cdnPort, nodePort] = [await freePort(), await freePort()];
     await startNginx(nodePort, cdnPort);
-    const run = new SimRun(`
+    const run = new SimRun(
+      `
 name: nginx
 content: [{ id: update, size: 3 MB }]
 cdn: { listen: "127.0.0.1:${cdnPort}" }
@@ -77,9 +78,13 @@ expect:
   - devices.completedRatio == 1
   - fleet.bytesFromCdn == 0
   - node.real.hitRatioBytes >= 0.9
-`);
+`,
+      { world: 'default' },
+    );
     expect(await run.exitCode()).toBe(0);
-    const { metrics, unavailable, expectations } = run.run();
+    const { metrics, unavailable, expectations, notes } = run.run();
+    expect(run.result().runs.map(({ purpose }) => purpose)).toEqual(['measurement']);
+    expect(notes.join('\n')).toMatch(/did not run in the virtual world: node real is a real one \(http.*models only/);
     expect(metrics).toMatchObject({
       'devices.completedRatio': 1,
       'fleet.bytesFromCacheServer': 90e6,

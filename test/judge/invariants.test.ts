@@ -27,8 +27,12 @@ describe('what must hold in every run', () => {
       added: invariants,
     },
   ])('$name', ({ written, added }) => {
-    const all = withInvariants(written);
+    const all = withInvariants(written, ['virtual', 'live']);
     expect(all.slice(0, written.length)).toEqual(written);
     expect(all.slice(written.length).map((each) => each.text)).toEqual(added);
+  });
+
+  it('is not added when no world that ran can measure it', () => {
+    expect(withInvariants([], ['virtual']).map((each) => each.text)).toEqual(['accounting.imbalanceBytes == 0']);
   });
 });

@@ -179,6 +179,14 @@ describe('the verdict over all runs', () => {
     expect(overallVerdict([]).reason).toBe('nothing was judged: no run could measure an expectation');
   });
 
+  it('counts an expectation once, however many runs judge it', () => {
+    const runs = [
+      [of('pass'), of('fail')],
+      [of('fail'), of('fail')],
+    ];
+    expect(overallVerdict(runs).reason).toBe('2 of 2 judged expectations failed');
+  });
+
   it('of one expectation is its worst, or why no run could judge it', () => {
     expect(combinedVerdict([of('pass'), of('fail'), of('inconclusive')])?.verdict).toBe('fail');
     expect(combinedVerdict([of('notJudged'), of('pass')])?.verdict).toBe('pass');

@@ -3,6 +3,7 @@
 
 import { expect } from 'vitest';
 import { Network, type NetworkListener } from '../../simulator/world/virtual/network.ts';
+import { useOf } from '../../simulator/world/virtual/resource-use.ts';
 import { letPass, type SlowFlow, shareOut, untilFirstEnd, whyNotFair } from './slow-solver.ts';
 
 export type ClassPlan = {
@@ -45,7 +46,10 @@ export class TwinNetworks {
     };
     this.network = new Network(flowCount, listener);
     for (const [index, capacity] of capacities.entries()) this.network.addResource(capacity, index);
-    for (const plan of plans) this.network.addClass({ ...plan, capLimit: 1000 }, 0);
+    for (const { connections, cap, uses, coefficients } of plans) {
+      const spec = { connections, cap, capLimit: 1000, uses: [], coefficients: [] };
+      this.network.setUses(this.network.addClass(spec, 0), uses, coefficients, 0);
+    }
     this.network.resolve(0);
   }
 
@@ -112,7 +116,7 @@ export class TwinNetworks {
     }
     for (const resource of this.#capacities.keys()) {
       const used = slow.reduce((sum, { rate, uses }) => sum + (uses.get(resource) ?? 0) * rate, 0);
-      expectClose(this.network.useOf(resource), used, `use of resource ${resource}`);
+      expectClose(useOf(this.network, resource), used, `use of resource ${resource}`);
     }
     const untilEnd = untilFirstEnd(slow);
     expectClose(this.network.firstEndMs, this.nowMs + untilEnd, 'the next end');
@@ -124,9 +128,7 @@ export class TwinNetworks {
     const forMs = Math.min(ms, untilFirstEnd(slow));
     if (forMs === Number.POSITIVE_INFINITY) return;
     for (const { each, slow: mine } of this.entered.values()) {
-      for (const { rate } of mine) {
-        this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
-      }
+      for (const { rate } of mine) this.#slowMoved[each] = (this.#slowMoved[each] as number) + rate * forMs;
     }
     letPass(slow, forMs);
     this.nowMs += forMs;

@@ -6,10 +6,10 @@
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
-import { windowsPolicy } from '../../device/windows-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import { assumptionNotes } from '../assumption-notes.ts';
 import { encodeHistogram } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { Children } from './children.ts';
@@ -60,7 +60,8 @@ const settleMs = 100;
 export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
   refuseImpossible(scenario);
   const resources = await planResources(scenario, availableParallelism());
-  const live = new LiveRunner(scenario, options);
+  // A signal of this run alone: what listens to it goes with the run, when one command makes many.
+  const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) });
   try {
     return await live.run(resources);
   } finally {
@@ -342,8 +343,7 @@ class LiveRunner {
     if (live !== undefined) {
       notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
     }
-    const assumed = windowsPolicy.assumptions.map(({ name, value, unit }) => `${name} = ${formatCount(value)} ${unit}`);
-    notes.push(`assumed, since Microsoft publishes no constants of the Windows client: ${assumed.join(', ')}`);
+    notes.push(...assumptionNotes(this.#scenario));
     return notes;
   }
 

@@ -7,6 +7,8 @@ import type { Tally } from './tally.ts';
 /** A node fetches at most so much by one request (docs/decisions.md). */
 const fetchBytesMax = 8 * 2 ** 20;
 
+type StepTotals = { readonly requests: number; readonly misses: number; readonly stored: number };
+
 /** What requests take, as far as their bytes do not tell. */
 export type RequestTimes = {
   /** Ms of a request whose connection is idle before and after it, misses and hits together. */
@@ -28,6 +30,8 @@ export class Accounts implements NetworkListener {
   #fromCdnBytes = 0;
   #rangeCount = 0;
   readonly #bound: number[] = [];
+  /** By node: what it had answered, and held, at the end of the last step. */
+  readonly #atLastStep: StepTotals[];
   /** Not yet told to the meters. */
   readonly #unmetered: number[];
   #cdnUnmetered = 0;
@@ -52,6 +56,11 @@ export class Accounts implements NetworkListener {
     this.#egress = tally.nodes.map(() => 0);
     this.#miss = tally.nodes.map(() => 0);
     this.#unmetered = tally.nodes.map(() => 0);
+    this.#atLastStep = tally.nodes.map(({ requestCount, missRequestCount }) => ({
+      requests: requestCount,
+      misses: missRequestCount,
+      stored: 0,
+    }));
   }
 
   get #classes(): readonly FlowClass[] {
@@ -193,8 +202,8 @@ export class Accounts implements NetworkListener {
     return known;
   }
 
-  /** Ends a step of the series; everything is settled. */
-  endStep(nowMs: number): void {
+  /** Ends a step of the series; everything is settled. `stored`: bytes on the drives, by node of the scenario. */
+  endStep(nowMs: number, stored: readonly number[]): void {
     this.#meter(nowMs, true);
     const { grid, nodes } = this.#tally;
     for (const [node, tally] of nodes.entries()) {
@@ -204,6 +213,12 @@ export class Accounts implements NetworkListener {
       tally.missBytes += miss;
       grid.add(`node.${tally.id}.egress`, nowMs, egress);
       grid.add(`node.${tally.id}.miss`, nowMs, miss);
+      const before = this.#atLastStep[node] as StepTotals;
+      const after = { requests: tally.requestCount, misses: tally.missRequestCount, stored: stored[node] ?? 0 };
+      grid.add(`node.${tally.id}.requests`, nowMs, after.requests - before.requests);
+      grid.add(`node.${tally.id}.missRequests`, nowMs, after.misses - before.misses);
+      grid.add(`node.${tally.id}.stored`, nowMs, after.stored - before.stored);
+      this.#atLastStep[node] = after;
       this.#egress[node] = 0;
       this.#miss[node] = 0;
     }

@@ -9,6 +9,7 @@ import { type DeviceRate, deviceRate } from './device-rates.ts';
 import type { FlowClass, Phase } from './flow-class.ts';
 import type { Limits } from './limits.ts';
 import type { Network } from './network.ts';
+import { aloneRate } from './resource-use.ts';
 import type { Supply } from './supply.ts';
 import type { Population } from './topology.ts';
 
@@ -184,7 +185,8 @@ export class ClassBook {
     const overheadMs = this.#supply?.overheadMs(flowClass) ?? 0;
     if (overheadMs > 0 && !flowClass.isWhole) {
       // One request at a time on a connection: the overhead is waited for each time (docs/model.md, "Requests").
-      lower((connections * rangeBytes) / (overheadMs + rangeBytes / rate.bytesPerMs), 'requests');
+      const aloneBytesPerMs = Math.min(rate.bytesPerMs, aloneRate(this.#network, each));
+      lower((connections * rangeBytes) / (overheadMs + rangeBytes / aloneBytesPerMs), 'requests');
     }
     if (!flowClass.isHurrying && this.demandBytesPerMs !== undefined) lower(this.demandBytesPerMs, 'demand');
     lower(unlimitedBytesPerMs, 'unlimited');

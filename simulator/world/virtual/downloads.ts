@@ -37,6 +37,8 @@ export class Downloads implements World<number> {
   readonly placement: Placement;
   readonly troubles: Troubles;
   readonly failedDevices = new Set<number>();
+  /** Downloads that have ended, well or not. */
+  #endedCount = 0;
   /** By device: when it had everything; only when rows are asked for. */
   completedAtMs: Float64Array | undefined;
   readonly #parts: DownloadParts;
@@ -94,6 +96,7 @@ export class Downloads implements World<number> {
   observe(flow: number, what: Observation): void {
     const p = this.#flows.populationOf(flow);
     const device = this.#flows.deviceOf(flow, p);
+    if (what.kind === 'done' || what.kind === 'failed') this.#endedCount += 1;
     if (what.kind === 'done') this.#downloadDone(flow, p, device);
     else if (what.kind === 'failed') this.#deviceFailed(p, device, what.cause);
     else if (what.source.kind === 'cdn' && what.because !== undefined) this.#fellBack(flow, p, device, what.because);
@@ -277,7 +280,8 @@ export class Downloads implements World<number> {
       this.facts.isPieces(p) && movedBytes > 0 ? this.placement.halfPieces(flow, p, trouble.source, movedBytes) : 0;
     this.#discard(trouble, p, cause, lostBytes);
     this.#tally.failedRangeCount += devices;
-    this.#tally.addTo(this.#tally.failures, `${cause} at ${this.facts.sourceName(p, trouble.source)}`, devices);
+    trouble.lastFailure = `${cause} at ${this.facts.sourceName(p, trouble.source)}`;
+    this.#tally.addTo(this.#tally.failures, trouble.lastFailure, devices);
     this.#tally.grid.add('failures', Math.max(1, this.#clock.nowMs), devices);
     trouble.runner.sourceFailed(cause, movedBytes > lostBytes);
   }
@@ -334,6 +338,11 @@ export class Downloads implements World<number> {
   }
 
   // ---- Ending
+
+  /** Whether everybody has everything or has given up. */
+  get areOver(): boolean {
+    return this.#endedCount === this.#flows.flowCount;
+  }
 
   /** Everybody stops where he is: no timer and no transfer says anything any more. */
   stop(): void {

@@ -8,17 +8,24 @@ import { endedFlow } from './flow-table.ts';
 import type { Network } from './network.ts';
 import type { GroupTally, Tally } from './tally.ts';
 
-/** Devices that neither have everything nor have given up, by group. */
-export function unfinishedDevices(downloads: Downloads): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  const { flows } = downloads.facts;
+/** Devices that neither have everything nor have given up: how many, and what happened to them last. */
+export type Unfinished = { devices: number; readonly lastFailures: Map<string, number> };
+
+/** By group. */
+export function unfinishedDevices({ facts, failedDevices, troubles }: Downloads): ReadonlyMap<string, Unfinished> {
+  const byGroup = new Map<string, Unfinished>();
+  const { flows } = facts;
   for (let device = 0; device < flows.deviceCount; device += 1) {
-    if ((flows.openDownloads[device] as number) === 0 || downloads.failedDevices.has(device)) continue;
+    if ((flows.openDownloads[device] as number) === 0 || failedDevices.has(device)) continue;
     const p = flows.populationOfDevice(device);
-    const { id } = downloads.facts.group(p);
-    counts.set(id, (counts.get(id) ?? 0) + flows.multiplicityOf(p));
+    const { id } = facts.group(p);
+    const group = byGroup.get(id) ?? { devices: 0, lastFailures: new Map<string, number>() };
+    byGroup.set(id, group);
+    group.devices += flows.multiplicityOf(p);
+    const last = troubles.get(flows.firstFlowOf(device, p))?.lastFailure ?? 'it never failed';
+    group.lastFailures.set(last, (group.lastFailures.get(last) ?? 0) + flows.multiplicityOf(p));
   }
-  return counts;
+  return byGroup;
 }
 
 /** Books what every download wanted, and what of it has not come. */

@@ -25,14 +25,23 @@ type Parts = {
 
 export class EventDesk {
   readonly #parts: Parts;
+  /** Changes that are still to come. */
+  pending = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   scheduleEvents(): void {
-    const { scenario, clock } = this.#parts;
-    for (const event of scenario.events) clock.schedule(event.atMs, () => this.#carryOut(event));
+    for (const event of this.#parts.scenario.events) this.#schedule(event.atMs, () => this.#carryOut(event));
+  }
+
+  #schedule(atMs: number, run: () => void): void {
+    this.pending += 1;
+    this.#parts.clock.schedule(atMs, () => {
+      this.pending -= 1;
+      run();
+    });
   }
 
   #carryOut(event: ScenarioEvent): void {
@@ -61,13 +70,13 @@ export class EventDesk {
       case 'narrow':
         this.#setRate(event.link, event.toBytesPerMs);
         if (event.forMs !== undefined)
-          clock.schedule(clock.nowMs + event.forMs, () => this.#setRate(event.link, undefined));
+          this.#schedule(clock.nowMs + event.forMs, () => this.#setRate(event.link, undefined));
         return;
       case 'cdn': {
         const index = scenario.content.findIndex(({ id }) => id === event.content);
         const end = availability.begin(event.fault, event.content === undefined ? undefined : index);
         if (event.forMs !== undefined) {
-          clock.schedule(clock.nowMs + event.forMs, () => {
+          this.#schedule(clock.nowMs + event.forMs, () => {
             end();
             this.#tellAll();
           });

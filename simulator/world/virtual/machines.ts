@@ -165,7 +165,11 @@ function nodeMachine(
   return {
     copy,
     profile,
-    nic: add(`${name}.${isLimit ? 'limit' : 'nic'}`, Math.min(egress, limit), isLimit ? 'given' : egressBasis),
+    nic: add(
+      `${name}.${isLimit ? 'limit' : egress === wire ? 'nic' : 'egress'}`,
+      Math.min(egress, limit),
+      isLimit ? 'given' : egressBasis,
+    ),
     cpu: profile?.cpu === undefined ? -1 : add(`${name}.cpu`, cores, basisOf('cpu'), { unit: 'cores' }),
     diskRead: add(`${name}.diskRead`, driveCount * (profile?.diskReadBytesPerMs ?? unlimited), basisOf('disk')),
     diskWrite: add(`${name}.diskWrite`, driveCount * (profile?.diskWriteBytesPerMs ?? unlimited), basisOf('disk'), {

@@ -167,15 +167,6 @@ export class Network {
     return this.classes.uses.flatMap((uses, each) => (uses.includes(resource) ? [each] : []));
   }
 
-  /** What is used of a resource, in its unit, at the rates that were resolved last. */
-  useOf(resource: number): number {
-    const { flowCount, uses, coefficients } = this.classes;
-    return this.usersOf(resource).reduce((sum, each) => {
-      const coefficient = coefficients[each]?.[uses[each]?.indexOf(resource) ?? -1] ?? 0;
-      return sum + coefficient * (flowCount[each] as number) * this.flowRate(each);
-    }, 0);
-  }
-
   serviceOf(each: number, nowMs: number): number {
     const { onTrunk, offset, service, rate, atMs } = this.classes;
     if (onTrunk[each] === true) return (this.#trunkOf(each)?.serviceAt(nowMs) ?? 0) + (offset[each] as number);

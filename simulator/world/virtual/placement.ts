@@ -111,31 +111,12 @@ export class Placement {
   toPlain(stock: Stock): void {
     for (const each of [...stock.classes]) {
       if (this.#book.get(each).phase === 'plain') continue;
-      for (const flow of this.#network.queueOf(each).flows()) this.#changePhase(each, flow, 'plain');
+      for (const flow of this.#network.queueOf(each).flows()) this.changePhase(each, flow, 'plain');
     }
   }
 
-  /** Those at the frontier that are slower than it fall behind; those behind that have reached it wait with it. */
-  rephaseFrontier(stock: Stock, fillRate: number): void {
-    const now = this.#clock.nowMs;
-    // All by the rates that were resolved last: one that falls behind stands at the frontier, and must not join it again.
-    const moves: { readonly each: number; readonly flow: number; readonly to: Phase }[] = [];
-    for (const each of stock.classes) {
-      const { phase, connections } = this.#book.get(each);
-      if (phase === 'plain' || (this.#network.classes.flowCount[each] as number) === 0) continue;
-      const isSlower = this.#network.flowRate(each) < fillRate * (1 - 1e-6);
-      if (isSlower !== (phase === 'front')) continue;
-      for (const flow of this.#network.queueOf(each).flows()) {
-        const left = (this.#network.links.endsAt[flow] as number) - this.#network.serviceOf(each, now);
-        // The first to end is the furthest.
-        if (phase === 'behind' && stock.filledBytes - (stock.sizeBytes - left * connections) > 1) break;
-        moves.push({ each, flow, to: phase === 'front' ? 'behind' : 'front' });
-      }
-    }
-    for (const { each, flow, to } of moves) this.#changePhase(each, flow, to);
-  }
-
-  #changePhase(each: number, flow: number, phase: Phase): void {
+  /** Moves a flow to the class of another phase. */
+  changePhase(each: number, flow: number, phase: Phase): void {
     const now = this.#clock.nowMs;
     const { populationIndex: p, want, source } = this.#book.get(each);
     const devices = this.#flows.multiplicityOf(p);

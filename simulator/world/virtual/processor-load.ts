@@ -5,6 +5,7 @@ import { relativeCapacity } from '../../scenario/scalability-law.ts';
 import type { FlowClass } from './flow-class.ts';
 import type { Machines } from './machines.ts';
 import type { Network } from './network.ts';
+import { useOf } from './resource-use.ts';
 
 /** The law is not extrapolated beyond twice what was measured. */
 const extrapolationMax = 2;
@@ -69,7 +70,7 @@ export class ProcessorLoad {
       (harness?.clientMsPerByte ?? 0) +
       ((cpu?.msPerRequest ?? 0) + (harness?.clientMsPerRequest ?? 0)) / rangeBytes;
     const alone = cores * (concurrency === undefined ? 1 : relativeCapacity(concurrency, 1));
-    const usedRatio = Math.min(0.99, this.#network.useOf(machine.cpu) / cores);
+    const usedRatio = Math.min(0.99, useOf(this.#network, machine.cpu) / cores);
     return Math.max(overheadMs, (rangeBytes * msPerByte) / alone) / (1 - usedRatio);
   }
 

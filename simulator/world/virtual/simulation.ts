@@ -19,6 +19,7 @@ import { EventDesk } from './event-desk.ts';
 import type { FlowClass } from './flow-class.ts';
 import { FlowFacts, indexOfSource } from './flow-facts.ts';
 import { FlowTable } from './flow-table.ts';
+import { Frontiers } from './frontiers.ts';
 import type { Limits } from './limits.ts';
 import { Machines } from './machines.ts';
 import { Network } from './network.ts';
@@ -54,10 +55,14 @@ export class Simulation {
   readonly downloads: Downloads;
   readonly #desk: EventDesk;
   readonly #processorLoad: ProcessorLoad;
+  readonly #frontiers: Frontiers;
   /** The run's end, where a window sets one. */
   readonly #horizonMs: number;
   #nextArrival = 0;
   #isBegun = false;
+  #isStopped = false;
+  /** Events in a row after which nothing could ever change. */
+  #idleEvents = 0;
   #stepEndMs = 0;
   eventCount = 0;
 
@@ -107,6 +112,8 @@ export class Simulation {
       oneByOne: window !== undefined,
       cdnLatencyMs: scenario.cdn.latencyMs,
     });
+    const { placement } = this.downloads;
+    this.#frontiers = new Frontiers(this.clock, this.#network, this.#book, this.#supply, placement);
     if (terms.rows !== undefined) {
       this.downloads.completedAtMs = new Float64Array(this.#flows.deviceCount).fill(Number.NaN);
     }
@@ -127,7 +134,9 @@ export class Simulation {
     if (!this.#isBegun) this.#begin();
     const { grid } = this.#terms.tally;
     for (let i = 0; i < eventCount; i += 1) {
-      const nextMs = Math.min(this.#nextMs(), this.#horizonMs);
+      // What is still to come when nobody is left happens after the end.
+      const isDone = this.#horizonMs === Number.POSITIVE_INFINITY && this.downloads.areOver;
+      const nextMs = isDone ? Number.POSITIVE_INFINITY : Math.min(this.#nextMs(), this.#horizonMs);
       const isOver = nextMs === Number.POSITIVE_INFINITY || nextMs >= this.#horizonMs || this.#isEndless();
       const endMs = nextMs === Number.POSITIVE_INFINITY ? this.clock.nowMs : nextMs;
       while (this.#stepEndMs < endMs) {
@@ -141,12 +150,14 @@ export class Simulation {
       this.#next(nextMs);
       this.#resolve();
       this.eventCount += 1;
+      this.#noteIdle();
     }
     return false;
   }
 
   /** Ends it where it is: what has come is booked, and nothing happens any more. */
   stop(): void {
+    this.#isStopped = true;
     this.#finish(this.clock.nowMs);
     this.downloads.stop();
   }
@@ -169,7 +180,18 @@ export class Simulation {
 
   /** Devices that go to and fro between sources without end would be simulated without end. */
   #isEndless(): boolean {
-    return this.eventCount > 100_000 + 1000 * this.#flows.flowCount;
+    const { flowCount } = this.#flows;
+    return this.#idleEvents > 10_000 + 40 * flowCount || this.eventCount > 10_000_000 + 20_000 * flowCount;
+  }
+
+  /** Nothing moves, nobody is to come, and the scenario changes nothing any more: only clients that try again and again. */
+  #noteIdle(): void {
+    const isIdle = this.#network.firstEndMs === Number.POSITIVE_INFINITY && !this.#isAnybodyToCome();
+    this.#idleEvents = isIdle && this.#desk.pending === 0 ? this.#idleEvents + 1 : 0;
+  }
+
+  #isAnybodyToCome(): boolean {
+    return this.#nextArrival < this.#flows.deviceCount;
   }
 
   #nextMs(): number {
@@ -234,41 +256,10 @@ export class Simulation {
     // On a trunk others may have filled it since they were booked last.
     if (this.#network.hasTrunk) for (const each of this.#supply.classesBelow(stock)) this.#network.settle(each, now);
     let atMs = this.#supply.nextRefreshMs(stock, now);
-    if (!stock.isScattered) atMs = Math.min(atMs, this.#nextMeetingMs(stock));
+    if (!stock.isScattered) atMs = Math.min(atMs, this.#frontiers.nextMeetingMs(stock));
     if (atMs === stock.refreshAtMs) return;
     stock.refreshAtMs = atMs;
     if (atMs < Number.POSITIVE_INFINITY) this.clock.push(atMs, timerKinds.refresh, stock.index);
-  }
-
-  /** When one that is behind the frontier reaches it, or one at the frontier turns out to be too slow for it: now. */
-  #nextMeetingMs(stock: Stock): number {
-    const now = this.clock.nowMs;
-    const fillRate = this.#frontierRate(stock);
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const each of stock.classes) {
-      const { phase, connections } = this.#book.get(each);
-      const queue = this.#network.queueOf(each);
-      if (phase === 'plain' || queue.count === 0) continue;
-      const rate = this.#network.flowRate(each);
-      if (phase === 'front') {
-        if (rate < fillRate * (1 - 1e-6)) return now;
-        continue;
-      }
-      const left = (queue.firstEndsAt - this.#network.serviceOf(each, now)) * connections;
-      const gap = stock.filledBytes - (stock.sizeBytes - left);
-      if (rate > fillRate) atMs = Math.min(atMs, now + Math.max(0, gap) / (rate - fillRate));
-    }
-    return atMs;
-  }
-
-  /** How fast the frontier goes: as the fastest of those that are at it, own devices or children. */
-  #frontierRate(stock: Stock): number {
-    let fastest = 0;
-    for (const each of stock.classes) {
-      const isFront = this.#book.get(each).phase === 'front' && this.#network.queueOf(each).count > 0;
-      if (isFront) fastest = Math.max(fastest, this.#network.flowRate(each));
-    }
-    return Math.max(fastest, this.#supply.fillRate(stock));
   }
 
   #refresh(stock: Stock): void {
@@ -281,7 +272,7 @@ export class Simulation {
     for (const each of this.#supply.classesBelow(stock)) this.#network.touch(each, now);
     const wasComplete = stock.isComplete;
     if (!stock.isScattered && missingBytes(stock) >= 0.5) {
-      this.downloads.placement.rephaseFrontier(stock, this.#frontierRate(stock));
+      this.#frontiers.settle(stock);
     }
     this.#supply.refresh(stock, now);
     if (stock.isComplete && !wasComplete) this.downloads.placement.toPlain(stock);
@@ -349,22 +340,29 @@ export class Simulation {
   }
 
   #isAnybodyLeft(): boolean {
-    return this.#nextArrival < this.#flows.deviceCount || this.#network.firstEndMs < Number.POSITIVE_INFINITY;
+    return this.#isAnybodyToCome() || this.#network.firstEndMs < Number.POSITIVE_INFINITY;
   }
 
   #endStep(atMs: number): void {
     this.clock.nowMs = atMs;
     this.#network.settleAll(atMs);
-    this.#accounts.endStep(atMs);
+    this.#accounts.endStep(atMs, this.#supply.storedByNode());
+  }
+
+  /** Who is left at the end can never finish. */
+  #noteStuck(): void {
+    for (const [group, { devices, lastFailures }] of unfinishedDevices(this.downloads)) {
+      const [most] = [...lastFailures].sort(([, a], [, b]) => b - a);
+      const what = this.#isEndless() ? 'try again and again' : 'wait for what never comes';
+      const why = `${what}, and nothing that is still to come changes that; last: ${most?.[0]}`;
+      this.#terms.tally.stuck.push({ group, devices, why });
+    }
   }
 
   #finish(endMs: number): void {
     assert(endMs >= this.clock.nowMs, 'the end is not before the last event');
     this.#endStep(endMs);
-    for (const [group, devices] of unfinishedDevices(this.downloads)) {
-      const why = this.#isEndless() ? 'go to and fro between their sources without end' : 'wait for what never comes';
-      if (this.#horizonMs === Number.POSITIVE_INFINITY) this.#terms.tally.stuck.push({ group, devices, why });
-    }
+    if (this.#horizonMs === Number.POSITIVE_INFINITY && !this.#isStopped) this.#noteStuck();
     bookUnfetched(this.downloads, this.#network, this.#terms.tally, endMs);
     this.#terms.rows?.push(...deviceRows(this.downloads, this.#network, groupBases(this.#terms.scenario), endMs));
     this.#terms.tally.endMs = Math.max(this.#terms.tally.endMs, endMs);

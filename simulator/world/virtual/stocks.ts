@@ -25,6 +25,8 @@ export type Stock = {
   /** Something of it was evicted: devices may have had what is not here any more. */
   isEvicted: boolean;
   isScattered: boolean;
+  /** Contiguous, with a parent: whether it waits for what its parent fetches. */
+  isAtParentsFrontier: boolean;
   lastUsedMs: number;
   /** When its coefficients are to be found anew; the timer of another time is out of date. */
   refreshAtMs: number;
@@ -42,32 +44,48 @@ export const refreshRatio = 0.02;
 export const missingBytes = (stock: Stock): number => Math.max(0, stock.sizeBytes - stock.filledBytes);
 
 /**
- * Share of the bytes that a class asks for that are not in the stock, in scattered order. What a device has came from the
- * stock, so all that is missing is among what it has still to get (`leftBytes`, the mean of its class), unless it was evicted.
+ * Bytes of pieces that are not complete, those under way included: of these, half has come on average, but nobody gets it
+ * before those who wait for it.
  */
-export function missRatio(stock: Stock, leftBytes: number): number {
-  if (stock.isComplete) return 0;
-  // The last piece is fetched as one, however little of it is left.
-  const missing = Math.max(missingBytes(stock), Math.min(pieceBytes, stock.sizeBytes));
-  const among = stock.isEvicted ? stock.sizeBytes : Math.max(leftBytes, missing);
-  return Math.min(1, missing / among);
+function incompleteBytes(stock: Stock): number {
+  const piece = Math.min(pieceBytes, stock.sizeBytes);
+  return Math.min(stock.sizeBytes, Math.max(missingBytes(stock), piece) + (stock.fetchesUnderWay * piece) / 2);
 }
 
 /**
- * Requests that wait for one fetch. `blocked` requests fall on `missing ÷ piece` pieces; those of one device never on the
- * same one. Each that becomes free draws a missing piece at random: with U fetched at a time, U (1 + blocked ÷ pieces) = blocked
- * in equilibrium.
+ * Share of the bytes that a class asks for that are not in the stock, in scattered order. What a device has came from the
+ * stock, so all that is missing is among what it has still to get (`leftBytes`, the mean of its class), unless it was evicted.
+ * It never asks again for what its own `connections` wait for.
+ */
+export function missRatio(stock: Stock, leftBytes: number, connections: number): number {
+  if (stock.isComplete) return 0;
+  const incomplete = incompleteBytes(stock);
+  if (stock.isEvicted) return Math.min(1, incomplete / stock.sizeBytes);
+  if (leftBytes <= missingBytes(stock) + 1) return 1;
+  const piece = Math.min(pieceBytes, stock.sizeBytes);
+  const own = Math.max(0, Math.min(Math.min(connections, stock.fetchesUnderWay) * piece, incomplete - piece));
+  const missing = incomplete - own;
+  return Math.min(1, missing / Math.max(leftBytes - (connections * piece) / 2, missing));
+}
+
+/**
+ * Requests that wait for one fetch. `blocked` requests fall on the pieces that are not complete; those of one device never
+ * on the same one. Each that becomes free draws one of them at random: U fetches at a time, U (1 + others ÷ pieces) = blocked
+ * in equilibrium, with pieces = missing + U ÷ 2, as half of those under way has come.
  */
 export function waitersPerFetch(stock: Stock, blocked: number, deviceCount: number): number {
-  const pieces = Math.max(1, missingBytes(stock) / Math.min(pieceBytes, stock.sizeBytes));
+  const piece = Math.min(pieceBytes, stock.sizeBytes);
+  const missing = Math.max(1, missingBytes(stock) / piece);
   const ofOthers = deviceCount <= 1 ? 0 : blocked * (1 - 1 / deviceCount);
-  return 1 + ofOthers / pieces;
+  const half = missing + ofOthers - blocked / 2;
+  const underWay = Math.sqrt(half * half + 2 * blocked * missing) - half;
+  return 1 + ofOthers / Math.min(stock.sizeBytes / piece, missing + underWay / 2);
 }
 
 /** Share of a child's fetches that its parent has to fetch itself. */
 export function missRatioAtParent(child: Stock, parent: Stock): number {
   if (parent.isComplete) return 0;
-  if (!parent.isScattered) return child.filledBytes >= parent.filledBytes - 1 ? 1 : 0;
+  if (!parent.isScattered) return child.isAtParentsFrontier ? 1 : 0;
   const missing = Math.max(missingBytes(parent), Math.min(pieceBytes, parent.sizeBytes));
   const among = parent.isEvicted ? parent.sizeBytes : Math.max(missing, missingBytes(child));
   return Math.min(1, missing / among);

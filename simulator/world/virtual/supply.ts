@@ -78,6 +78,7 @@ export class Supply {
       isComplete: false,
       isEvicted: false,
       isScattered: false,
+      isAtParentsFrontier: parent !== undefined && parent.filledBytes < 1,
       lastUsedMs: 0,
       refreshAtMs: Number.POSITIVE_INFINITY,
       flowCount: 0,
@@ -158,13 +159,13 @@ export class Supply {
     if (stock.isComplete || flowClass.phase === 'behind') return 0;
     if (flowClass.phase === 'front') return 1;
     const isIdle = (this.#network.classes.flowCount[each] as number) === 0;
-    return missRatio(stock, isIdle ? flowClass.sizeBytes : this.#network.meanLeft(each, nowMs));
+    return missRatio(stock, isIdle ? flowClass.sizeBytes : this.#network.meanLeft(each, nowMs), flowClass.connections);
   }
 
   /** Of those that miss at a stock, how many wait for one fetch. */
   #waiters(flowClass: FlowClass, stock: Stock, child: Stock | undefined): number {
-    if (child === undefined && flowClass.phase === 'front') return Math.max(1, this.frontCount(stock));
-    if (child !== undefined && !stock.isScattered) return Math.max(1, this.#frontsAt(stock));
+    const isAtFrontier = child === undefined ? flowClass.phase === 'front' : !stock.isScattered;
+    if (isAtFrontier) return Math.max(1, this.#readersAtFrontier(stock));
     return stock.waitersPerFetch;
   }
 
@@ -176,16 +177,14 @@ export class Supply {
     }, 0);
   }
 
-  /** Those that read at the frontier of a parent: its own devices as one, and each child that is as far. */
-  #frontsAt(stock: Stock): number {
-    const own = this.frontCount(stock) > 0 ? 1 : 0;
-    const children = stock.children.filter(
-      (child) => child.filledBytes >= stock.filledBytes - 1 && this.#isFetching(child),
-    );
-    return own + children.length;
+  /** Devices at the frontier, and each child that waits at it: together they cost one fetch. */
+  #readersAtFrontier(stock: Stock): number {
+    const children = stock.children.filter((child) => child.isAtParentsFrontier && this.isFetching(child));
+    return this.frontCount(stock) + children.length;
   }
 
-  #isFetching(stock: Stock): boolean {
+  /** Whether somebody makes a node fetch an object. */
+  isFetching(stock: Stock): boolean {
     return (
       !stock.isComplete && this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] ?? 0) > 0)
     );
@@ -275,7 +274,7 @@ export class Supply {
       asked += (flowCount[each] as number) * rate * missing;
       const end = this.#network.links.endsAt[first] as number;
       const left = (end - this.#network.serviceOf(each, nowMs)) * connections;
-      ofForemost = Math.max(ofForemost, rate * missRatio(stock, left));
+      ofForemost = Math.max(ofForemost, rate * missRatio(stock, left, connections));
     }
     return ofForemost > 0 ? Math.max(1, asked / ofForemost) : Math.max(1, deviceCount);
   }
@@ -311,15 +310,9 @@ export class Supply {
   /** When its coefficients will have changed enough; Infinity when nothing is fetched. */
   nextRefreshMs(stock: Stock, nowMs: number): number {
     const rate = this.fillRate(stock);
-    const { parent } = stock;
     if (rate <= 0) return Number.POSITIVE_INFINITY;
     const missing = missingBytes(stock);
-    let stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
-    // A contiguous child that catches up with its parent's frontier begins to wait for it.
-    if (parent !== undefined && !parent.isComplete && !parent.isScattered && !stock.isScattered) {
-      const gap = parent.filledBytes - stock.filledBytes;
-      if (gap > 1) stepBytes = Math.min(stepBytes, gap);
-    }
+    const stepBytes = Math.min(missing, Math.max(refreshRatio * missing, Math.min(pieceBytes, stock.sizeBytes) / 2));
     return nowMs + Math.max(stepBytes, 1e-3) / rate;
   }
 
@@ -344,6 +337,16 @@ export class Supply {
 
   #isUsed(stock: Stock): boolean {
     return this.classesBelow(stock).some((each) => (this.#network.classes.flowCount[each] as number) > 0);
+  }
+
+  /** Bytes on the drives, by node of the scenario, over all its copies of the component. */
+  storedByNode(): number[] {
+    const bytes = this.#scenario.nodes.map(() => 0);
+    for (const { node, filledBytes } of this.stocks) {
+      const { specIndex } = node.copy;
+      bytes[specIndex] = (bytes[specIndex] as number) + filledBytes;
+    }
+    return bytes;
   }
 
   stocksInUse(nodeIndex: number): Stock[] {

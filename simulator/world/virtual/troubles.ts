@@ -17,6 +17,8 @@ export type Trouble = {
   cdnBytes: number;
   refetchedBytes: number;
   fallbackCause: SourceFailureCause | undefined;
+  /** In words, e.g. `refused at hq`. */
+  lastFailure: string | undefined;
   /** It waits for a source that does not answer: until then, or until that source answers again. */
   waiting: { readonly source: Source; readonly cancel: Cancel } | undefined;
 };
@@ -63,6 +65,7 @@ export class Troubles {
       cdnBytes: 0,
       refetchedBytes: 0,
       fallbackCause: undefined,
+      lastFailure: undefined,
       waiting: undefined,
     };
     this.all.set(flow, trouble);

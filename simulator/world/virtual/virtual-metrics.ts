@@ -33,7 +33,7 @@ export function measureVirtual(scenario: Scenario, tally: Tally, isWindow: boole
   putTimes(tally, put);
   for (const node of tally.nodes) putNode(tally, node, scenario.nodes.find(({ id }) => id === node.id)?.url, put);
   put('cdn.requestCount', Math.round(tally.cdnRequestCount), '');
-  put('cdn.egressBytes', Math.round(tally.cdnBytes), '');
+  put('cdn.egressBytes', cdnBytes(scenario, tally, metrics), '');
   const cdnPeak = tally.cdnMeter?.peakBitsPerSecond ?? peakRate(tally.grid.perSecond('cdn'));
   put('cdn.egressBitsPerSecond.peak', cdnPeak, 'the CDN sent nothing');
   putFallback(scenario, tally, put);
@@ -45,6 +45,19 @@ export function measureVirtual(scenario: Scenario, tally: Tally, isWindow: boole
     unavailable[name] = 'bytes have no content in the virtual world';
   }
   return { metrics, unavailable, problems };
+}
+
+/** What its receivers say, whose bytes are whole; unless the books do not balance, which shows there. */
+function cdnBytes(scenario: Scenario, tally: Tally, metrics: Readonly<Record<string, number>>): number {
+  const received = scenario.nodes.reduce(
+    (sum, { id, parent }) => sum + (parent === undefined ? (metrics[`node.${id}.upstreamBytes`] ?? 0) : 0),
+    metrics['fleet.bytesFromCdn'] ?? 0,
+  );
+  return isRounding(received, tally.cdnBytes) ? received : Math.round(tally.cdnBytes);
+}
+
+function isRounding(a: number, b: number): boolean {
+  return Math.abs(a - b) <= Math.max(0.5, roundingRatio * Math.max(a, b));
 }
 
 const statisticNames = { p50: 50, p90: 90, p95: 95, p99: 99, p999: 99.9, max: 100 } as const;
@@ -149,9 +162,8 @@ function putFallback(scenario: Scenario, tally: Tally, put: Put): void {
 function putBooks(tally: Tally, put: Put, problems: string[]): void {
   let imbalanceBytes = 0;
   const check = (what: string, a: number, b: number): void => {
-    const difference = Math.abs(a - b);
-    if (difference <= Math.max(0.5, roundingRatio * Math.max(a, b))) return;
-    imbalanceBytes += Math.ceil(difference);
+    if (isRounding(a, b)) return;
+    imbalanceBytes += Math.ceil(Math.abs(a - b));
     problems.push(`${what}: ${Math.round(a)} against ${Math.round(b)} bytes`);
   };
   let received = 0;

@@ -6,11 +6,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { OperatorError } from '../../../common/errors.ts';
 import { formatCount, formatDuration } from '../../../common/units.ts';
-import { policyOf } from '../../device/policies.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
-import type { LimitReport, Run, Series } from '../../result/result.ts';
+import type { LimitReport, Run } from '../../result/result.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
+import { assumptionNotes } from '../assumption-notes.ts';
 import { describeEvent } from '../event-words.ts';
 import { arrivalsOf } from '../fleet-plan.ts';
 import { encodeHistogram } from '../histogram.ts';
@@ -20,6 +20,7 @@ import { Simulation } from './simulation.ts';
 import { Tally } from './tally.ts';
 import { components, layOut } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
+import { seriesOf } from './virtual-series.ts';
 
 export type VirtualProgress = { readonly virtualMs: number; readonly doneRatio: number };
 
@@ -170,43 +171,6 @@ function secondOfShare(scenario: Scenario, share: number): number {
   return Math.floor(high / 1000);
 }
 
-function seriesOf(scenario: Scenario, tally: Tally): Series {
-  const { grid } = tally;
-  const bits = (column: string): number[] => grid.perSecond(column).map((bytes) => bytes * 8);
-  const started = grid.totals('started');
-  const completed = grid.totals('completed');
-  const failed = grid.totals('failed');
-  const columns: Record<string, number[]> = {
-    'range.rangesPerSecond': grid.perSecond('ranges'),
-    'range.failuresPerSecond': grid.perSecond('failures'),
-    'devices.activeCount': started.map((count, step) => count - (completed[step] ?? 0) - (failed[step] ?? 0)),
-    'devices.completedCount': completed,
-    'fleet.fromCdnBitsPerSecond': bits('fromCdn'),
-    'cdn.egressBitsPerSecond': bits('cdn'),
-  };
-  for (const { id } of scenario.nodes) {
-    const egress = bits(`node.${id}.egress`);
-    const miss = bits(`node.${id}.miss`);
-    columns[`node.${id}.egressBitsPerSecond`] = egress;
-    columns[`node.${id}.hitBitsPerSecond`] = egress.map((value, step) => value - (miss[step] ?? 0));
-    columns[`node.${id}.missBitsPerSecond`] = miss;
-    columns[`node.${id}.upstreamBitsPerSecond`] = miss;
-  }
-  const bound = Array.from(tally.boundBytes, (_, limit) => grid.sums(`bound.${limit}`));
-  // The limit that bound most of what moved, by its place in `limits`; -1: nothing moved.
-  columns['limitIndex'] = Array.from({ length: grid.length }, (_, step) => {
-    let most = 0;
-    let index = -1;
-    for (const [limit, bytes] of bound.entries()) {
-      if ((bytes[step] ?? 0) <= most) continue;
-      most = bytes[step] ?? 0;
-      index = limit;
-    }
-    return index;
-  });
-  return { startSecond: 0, stepSeconds: grid.stepMs / 1000, columns };
-}
-
 function limitReports(limits: Limits, tally: Tally): LimitReport[] {
   const total = tally.boundBytes.reduce((sum, bytes) => sum + (bytes ?? 0), 0);
   return limits.all.map(({ name, capacity, unit, basis }, index) => ({
@@ -238,11 +202,6 @@ function notesOf(scenario: Scenario, machine: HardwareProfile | undefined): stri
       if (hardware.cpu === undefined) notes.push(`the processor of ${id} does not limit: its profile has no costs`);
     }
   }
-  for (const client of new Set(scenario.fleet.map((group) => group.client))) {
-    const { assumptions } = policyOf(client);
-    if (assumptions.length === 0) continue;
-    const list = assumptions.map(({ name, value, unit }) => `${name} = ${formatCount(value)} ${unit}`);
-    notes.push(`assumed of the ${client} client: ${list.join(', ')}`);
-  }
+  notes.push(...assumptionNotes(scenario));
   return notes;
 }
