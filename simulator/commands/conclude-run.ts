@@ -9,6 +9,7 @@ import { thisMachine } from '../result/machine.ts';
 import { type Result, type Run, resultSchema } from '../result/result.ts';
 import { toolVersion } from '../result/tool-version.ts';
 import type { LoadedScenario } from '../scenario/load.ts';
+import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
 /** One world's run, before it is judged. */
@@ -30,6 +31,7 @@ export function conclude(
   startedAt: Date,
   options: readonly string[] = [],
   interrupted = finished.some((each) => each.interrupted),
+  machine?: HardwareProfile,
 ): { result: Result; exitCode: number } {
   const { scenario } = loaded;
   const expectations = withInvariants(
@@ -53,6 +55,7 @@ export function conclude(
     command: repeatCommand(loaded, options),
     startedAt: startedAt.toISOString(),
     machine: thisMachine(),
+    ...profilesOf(scenario, machine),
     verdict: interrupted ? 'interrupted' : broken !== undefined ? 'inconclusive' : overall.verdict,
     reason: interrupted ? 'interrupted before its end' : (broken ?? overall.reason),
     runs,
@@ -66,6 +69,12 @@ export function conclude(
       ? exitCodes.cannotRun
       : overall.exitCode;
   return { result, exitCode };
+}
+
+/** The hardware that was modelled, for a file that needs no other one. */
+function profilesOf({ nodes }: Scenario, machine: HardwareProfile | undefined): Pick<Result, 'profiles'> {
+  const used = [...nodes.flatMap(({ hardware }) => hardware ?? []), ...(machine === undefined ? [] : [machine])];
+  return used.length === 0 ? {} : { profiles: Object.fromEntries(used.map((profile) => [profile.id, profile])) };
 }
 
 function judged(

@@ -78,6 +78,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const notes = [
     ...worlds.notes,
     ...(machine === undefined || runsBoth ? [] : ['no prediction: that takes both worlds']),
+    ...(machine === undefined && runsBoth ? ['no prediction: sim calibrate makes the profile that it takes'] : []),
   ];
   const startedAt = new Date();
   const out = options.out ?? join('out', `${fileName(loaded.path)}-${timeName(startedAt)}`);
@@ -97,7 +98,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
     );
     progress.end();
     const noted = finished.map((each) => ({ ...each, run: { ...each.run, notes: [...each.run.notes, ...notes] } }));
-    const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted);
+    const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted, machine);
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
     writeWhole(join(out, 'summary.md'), summaryMarkdown(result));

@@ -73,6 +73,7 @@ export const resultForm: z.ZodType<Result> = z.strictObject({
     node: z.string(),
     openFilesMax: z.number().optional(),
   }),
+  profiles: z.record(z.string(), z.unknown()).exactOptional(),
   verdict: z.enum(['pass', 'fail', 'inconclusive', 'interrupted']),
   reason: z.string(),
   runs: z.array(runForm),

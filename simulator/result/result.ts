@@ -22,6 +22,8 @@ export type Result = {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly machine: Machine;
+  /** Hardware profiles that were modelled, by id, in inner units (`HardwareProfile` of scenario/profile.ts). */
+  readonly profiles?: Readonly<Record<string, unknown>>;
   readonly verdict: Verdict;
   /** One sentence: what the verdict rests on. */
   readonly reason: string;
