@@ -115,11 +115,11 @@ fleet:
       // Virtual time passes by what happens in it.
       if (!this.#isTicking) {
         this.#isTicking = true;
-        this.schedule(this.now() + 5, () => {
+        this.schedule(this.now() + 100, () => {
           this.#isTicking = false;
         });
       }
-      this.#simulation.advance(1);
+      if (this.#simulation.advance(1)) throw new Error('the run ended before what was waited for');
     }
   }
 
