@@ -120,6 +120,8 @@ export class Accounts implements NetworkListener {
     const { rangeBytes, connections } = flowClass;
     const ranges = bytes / rangeBytes;
     this.#rangeCount += ranges;
+    // One request for all that is left takes as long as its flow: noted when that ends.
+    if (flowClass.isWhole) return;
     const flowCount = this.#network?.classes.flowCount[each] ?? 0;
     let serviceMs: number;
     let waitedMs = 0;

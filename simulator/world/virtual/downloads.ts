@@ -185,6 +185,7 @@ export class Downloads implements World<number> {
     const trouble = this.troubles.get(flow);
     if (trouble !== undefined) {
       trouble.leftAtMove = trouble.leftBytes;
+      trouble.movedSinceMs = this.#clock.nowMs;
       if (source < 0 && trouble.leftCacheHostAtMs !== undefined) {
         const firstByteMs = this.#clock.nowMs + this.#parts.cdnLatencyMs;
         this.#tally.fallbackTime.add(firstByteMs - trouble.leftCacheHostAtMs, this.#flows.multiplicityOf(p));
@@ -229,6 +230,7 @@ export class Downloads implements World<number> {
     this.placement.end(flow, p);
     this.#flows.classOf[flow] = endedFlow;
     const trouble = this.troubles.get(flow);
+    if (!this.facts.isPieces(p)) this.#noteWhole(flow, p, trouble);
     if (trouble === undefined) {
       this.observe(flow, observedDone);
       return;
@@ -236,6 +238,15 @@ export class Downloads implements World<number> {
     if (trouble.source < 0) trouble.cdnBytes += trouble.leftAtMove;
     trouble.leftBytes = 0;
     trouble.runner.sourceFinished();
+  }
+
+  /** One request was all that was left: it took from when it was served to now. */
+  #noteWhole(flow: number, p: number, trouble: Trouble | undefined): void {
+    const arrivedMs = this.#flows.arriveAtMs[this.#flows.deviceOf(flow, p)] as number;
+    const firstMs = arrivedMs + (this.#firstMoves[this.facts.population(p).groupIndex] ?? 0);
+    const serviceMs = this.#clock.nowMs - (trouble?.movedSinceMs ?? firstMs);
+    this.#tally.service.add(serviceMs, this.#flows.multiplicityOf(p));
+    this.#tally.latency.add(serviceMs, this.#flows.multiplicityOf(p));
   }
 
   // ---- Trouble

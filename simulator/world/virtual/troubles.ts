@@ -11,6 +11,8 @@ export type Trouble = {
   /** What was left when its present source was asked first, and when it last began to move. */
   leftAtSourceStart: number;
   leftAtMove: number;
+  /** When it last began to move. */
+  movedSinceMs: number;
   source: number;
   lastByteMs: number;
   leftCacheHostAtMs: number | undefined;
@@ -59,6 +61,7 @@ export class Troubles {
       leftBytes: sizeBytes,
       leftAtSourceStart: sizeBytes,
       leftAtMove: sizeBytes,
+      movedSinceMs: startedMs,
       source: indexOfSource(source),
       lastByteMs: startedMs,
       leftCacheHostAtMs: undefined,
