@@ -36,7 +36,7 @@ export function addValidateModelCommand(program: Command): void {
     .command('validate-model')
     .summary('compare the model with real runs on this machine')
     .description(
-      'Runs a fixed set of small scenarios live, none of which calibration has used, predicts each by the profile of this\n' +
+      'Runs a fixed set of small scenarios live, none of which calibration has used, predicts each by the profile of this ' +
         'machine, and prints how far the predictions are off: |ln(predicted ÷ measured)|, and whether the bottleneck was right.',
     )
     .argument('[scenario...]', 'other scenarios than scenarios/validation/*.yaml')
