@@ -48,7 +48,8 @@ export const speedClassesMax = 64;
 export function layOut(scenario: Scenario): Topology {
   const sites = siteCopies(scenario.sites);
   const nodes = nodeCopies(scenario.nodes, scenario.sites, sites);
-  const populations = scenario.fleet.flatMap((group, index) => populationsOf(group, index, scenario, sites, nodes));
+  const bySite = nodesBySite(nodes);
+  const populations = scenario.fleet.flatMap((group, index) => populationsOf(group, index, scenario, sites, bySite));
   return { sites, nodes, populations };
 }
 
@@ -82,19 +83,32 @@ function nodeCopies(
     const places = sites.flatMap((site, copy) => (site.specIndex === siteIndex ? [copy] : []));
     for (const site of spec.site === undefined ? [-1] : places) copies.push({ spec, specIndex, site, parent: -1 });
   }
+  const bySite = nodesBySite(copies);
   for (const copy of copies) {
-    if (copy.spec.parent !== undefined) copy.parent = nodeFor(copy.spec.parent, copy.site, copies, sites);
+    if (copy.spec.parent !== undefined) copy.parent = nodeFor(copy.spec.parent, copy.site, bySite, sites);
   }
   return copies;
 }
 
+/** By id of the node: its copies by site. */
+type NodesBySite = ReadonlyMap<string, ReadonlyMap<number, number>>;
+
+function nodesBySite(nodes: readonly NodeCopy[]): NodesBySite {
+  const byId = new Map<string, Map<number, number>>();
+  for (const [index, { spec, site }] of nodes.entries()) {
+    const copies = byId.get(spec.id) ?? new Map<number, number>();
+    byId.set(spec.id, copies.set(site, index));
+  }
+  return byId;
+}
+
 /** The copy of a node that somebody at a site means: the only one, or the one on the way from the site to the CDN. */
-function nodeFor(id: string, site: number, nodes: readonly NodeCopy[], sites: readonly SiteCopy[]): number {
-  const candidates = nodes.flatMap((node, index) => (node.spec.id === id ? [index] : []));
-  const only = candidates[0];
-  if (candidates.length === 1 && only !== undefined) return only;
-  const way = pathToCdn(site, sites);
-  const found = candidates.find((index) => way.includes((nodes[index] as NodeCopy).site));
+function nodeFor(id: string, site: number, nodes: NodesBySite, sites: readonly SiteCopy[]): number {
+  const copies = nodes.get(id);
+  const [only] = copies?.values() ?? [];
+  if (copies?.size === 1 && only !== undefined) return only;
+  const place = pathToCdn(site, sites).find((each) => copies?.has(each));
+  const found = place === undefined ? undefined : copies?.get(place);
   assert(found !== undefined, `the loader checked that ${id} is on the way from its users to the CDN`);
   return found;
 }
@@ -111,7 +125,7 @@ function populationsOf(
   groupIndex: number,
   scenario: Scenario,
   sites: readonly SiteCopy[],
-  nodes: readonly NodeCopy[],
+  nodes: NodesBySite,
 ): Population[] {
   const siteIndex = scenario.sites.findIndex((each) => each.id === group.site);
   const places =
