@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Runs of `sim run`, each a handful of processes. They judge their own speed: beside nothing else, six at once on two cores. */
+/** Runs of `sim run`, each a handful of processes. They judge their own speed: beside nothing else, four at once on two cores. */
 const endToEnd = ['test/e2e/**/*.test.ts'];
 /** Devices by the clock, in the test's own process: beside nothing else, a file for every two cores. */
 const clocked = ['test/{world,contract}/**/*.test.ts'];
@@ -25,7 +25,7 @@ export default defineConfig({
       { extends: true, test: { name: 'clocked', include: clocked, maxWorkers: '50%', sequence: { groupOrder: 1 } } },
       {
         extends: true,
-        test: { name: 'e2e', include: endToEnd, maxWorkers: '100%', maxConcurrency: 3, sequence: { groupOrder: 2 } },
+        test: { name: 'e2e', include: endToEnd, maxWorkers: '100%', maxConcurrency: 2, sequence: { groupOrder: 2 } },
       },
     ],
   },
