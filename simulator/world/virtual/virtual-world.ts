@@ -18,7 +18,7 @@ import { Limits } from './limits.ts';
 import { SeriesGrid } from './series-grid.ts';
 import { Simulation } from './simulation.ts';
 import { Tally } from './tally.ts';
-import { components, layOut } from './topology.ts';
+import { components, layOut, speedClassesMax } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
 import { seriesOf } from './virtual-series.ts';
 
@@ -201,6 +201,15 @@ function notesOf(scenario: Scenario, machine: HardwareProfile | undefined): stri
       notes.push(`${id} is modelled as ${hardware.name} (${hardware.source})`);
       if (hardware.cpu === undefined) notes.push(`the processor of ${id} does not limit: its profile has no costs`);
     }
+  }
+  for (const { id, downlink } of machine === undefined ? scenario.fleet : []) {
+    if (downlink === undefined || downlink.bytesPerMsMin === downlink.bytesPerMsMax) continue;
+    // Each class has its geometric mean: half a class, in logarithms, is the most that a device is off by.
+    const offRatio = (downlink.bytesPerMsMax / downlink.bytesPerMsMin) ** (1 / (2 * speedClassesMax)) - 1;
+    const off = (offRatio * 100).toFixed(1);
+    notes.push(
+      `downlinks of ${id} are cut into ${speedClassesMax} speeds where there are as many devices: off by at most ${off} %`,
+    );
   }
   notes.push(...assumptionNotes(scenario));
   return notes;
