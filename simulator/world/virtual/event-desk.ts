@@ -45,7 +45,7 @@ export class EventDesk {
   }
 
   #carryOut(event: ScenarioEvent): void {
-    const { availability, clock, downloads, scenario, supply } = this.#parts;
+    const { availability, clock, scenario } = this.#parts;
     switch (event.kind) {
       case 'kill':
         for (const node of this.#nodesOf(event.node)) availability.setNodeState(node, 'killed');
@@ -95,9 +95,7 @@ export class EventDesk {
       default:
         assertNever(event);
     }
-    for (const stock of supply.stocks) supply.refresh(stock, clock.nowMs);
     this.#tellAll();
-    downloads.askAgain();
   }
 
   /** Those who move from a source that does not serve them any more. */

@@ -32,7 +32,8 @@ export class Supply {
   readonly #setCap: (each: number, nowMs: number) => void;
   /** Live window: ms of a request that finds its connection idle. */
   readonly #pacedMs: (flowClass: FlowClass) => number;
-  readonly #byKey = new Map<string, Stock>();
+  /** By node and object, as one number: it is asked for at every transfer. */
+  readonly #byKey = new Map<number, Stock>();
   /** By node: share of what it sends that is read from its drives. */
   readonly #memoryMiss = new Map<number, number>();
 
@@ -58,7 +59,7 @@ export class Supply {
 
   /** What a node holds of an object; empty at first. */
   stockOf(nodeIndex: number, object: number): Stock {
-    const key = `${nodeIndex}/${object}`;
+    const key = nodeIndex * this.#scenario.content.length + object;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const node = this.#machines.nodes.get(nodeIndex);
