@@ -49,7 +49,7 @@ export class RangeTransfer implements ResponseSink {
     const { device } = this.#download;
     this.#reused = false;
     device.fleet.waiting.add(this);
-    this.#connection = device.fleet.connect(this.endpoint, device, (failure) => {
+    this.#connection = device.fleet.connections.open(this.endpoint, device, (failure) => {
       if (this.#stopped) return;
       if (this.#piece === undefined) device.fleet.waiting.delete(this);
       if (failure !== undefined) this.#failed(failure.cause === 'timeout' ? 'timeout' : 'refused', failure.detail);
