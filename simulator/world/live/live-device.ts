@@ -5,6 +5,7 @@ import type { SourceFailureCause } from '../../device/download-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
 import type { DeviceTimeouts } from './device-protocol.ts';
+import type { Download } from './download.ts';
 import { LiveDownload } from './live-download.ts';
 import type { LiveFleet } from './live-fleet.ts';
 
@@ -15,7 +16,7 @@ export class LiveDevice {
   readonly plan: PlannedDevice;
   /** Since the start of the run; in a live window everybody is there from the start. */
   readonly arriveAtMs: number;
-  readonly downloads: readonly LiveDownload[];
+  readonly downloads: readonly Download[];
   /** What the policy keeps for all of them. */
   readonly agent: unknown;
   readonly timeouts: DeviceTimeouts;
@@ -167,7 +168,7 @@ export class LiveDevice {
     };
   }
 
-  #current(): LiveDownload | undefined {
+  #current(): Download | undefined {
     return this.downloads.find((download) => download.runner !== undefined && !download.isComplete);
   }
 }

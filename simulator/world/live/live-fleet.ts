@@ -11,11 +11,11 @@ import { plannedDevices } from '../fleet-plan.ts';
 import { policySettingsOf } from '../policy-settings.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
+import type { Download } from './download.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
 import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
-import type { LiveDownload } from './live-download.ts';
 import { Meter } from './meter.ts';
 import type { Endpoint, RangeTransfer } from './range-transfer.ts';
 
@@ -26,7 +26,7 @@ const timeoutMsMax = 2 ** 31 - 1;
 /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
 const windowsIdleCloseMs = 28_500;
 
-export class LiveFleet implements World<LiveDownload> {
+export class LiveFleet implements World<Download> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
   /** The live world has Windows clients only (refused before it starts: run-events.ts). */
@@ -44,7 +44,7 @@ export class LiveFleet implements World<LiveDownload> {
   readonly #functions = new Map<string, ContentFunction>();
   readonly #servers: readonly string[];
   readonly #corruption: string[] = [];
-  readonly #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
+  readonly #finished: { readonly download: Download; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
   #cpuMsAtStart = 0;
   /** The start of the run, on the clock of `now`. */
@@ -114,11 +114,11 @@ export class LiveFleet implements World<LiveDownload> {
     return { ...counts, onCdn, bytesFromCacheServer, bytesFromCdn, failedRanges: this.meter.failedRangeCount };
   }
 
-  begin(download: LiveDownload): void {
+  begin(download: Download): void {
     const { policy } = this;
     const { agent, plan } = download.device;
     const terms = { policy, settings: policySettingsOf(plan.group), agent, origin: download.content.host };
-    download.begin(new DownloadRunner<LiveDownload>(this, download, terms));
+    download.begin(new DownloadRunner<Download>(this, download, terms));
   }
 
   ended(device: LiveDevice, how: 'completed' | 'failed'): void {
@@ -146,11 +146,11 @@ export class LiveFleet implements World<LiveDownload> {
     return () => clearTimeout(timer);
   }
 
-  transfer(download: LiveDownload, source: Source): void {
+  transfer(download: Download, source: Source): void {
     download.transfer(source);
   }
 
-  observe(download: LiveDownload, what: Observation): void {
+  observe(download: Download, what: Observation): void {
     if (what.kind !== 'source') {
       this.#finished.push({ download, atMs: performance.now() });
       download.device.downloadEnded(what.kind === 'failed');
@@ -200,7 +200,7 @@ export class LiveFleet implements World<LiveDownload> {
   }
 
   /** Counts wrong bytes, and describes the first few. */
-  corrupt(download: LiveDownload, buffer: Buffer, start: number, offset: number, length: number): void {
+  corrupt(download: Download, buffer: Buffer, start: number, offset: number, length: number): void {
     const { content, version } = download;
     const truth = Buffer.allocUnsafe(length);
     this.contentFunction(content.id, version).fill(truth, 0, offset, length);
