@@ -11,8 +11,9 @@ import type { MeterReading } from './meter.ts';
 export type DeviceTimeouts = {
   /** For a connection. */
   readonly connectMs: number;
-  /** For the next byte. */
+  /** For the next byte, or for as many that it is this fast (per ms; 0: any byte counts). */
   readonly stallMs: number;
+  readonly stallBytesPerMs: number;
   /** With an idle connection after the download, before it closes it. */
   readonly idleCloseMs: number;
 };
@@ -29,7 +30,7 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
-  readonly timeouts?: DeviceTimeouts | undefined;
+  readonly timeouts?: Partial<DeviceTimeouts> | undefined;
 };
 
 export type ToDeviceProcess =
