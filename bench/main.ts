@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
+import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchIndexLoad } from './index-load.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { peerVersions } from './peers.ts';
@@ -21,6 +22,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  'size-soak': benchSoak,
+  'size-idle': benchIdle,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,
