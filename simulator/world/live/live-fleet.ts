@@ -3,7 +3,7 @@
 import type { Address } from '../../../common/address.ts';
 import { ContentFunction, describeDifference } from '../../../common/content.ts';
 import { assert } from '../../../common/errors.ts';
-import { processorTimeMs } from '../../../common/processor-time.ts';
+import { processorTimeMs, processorWaitMs } from '../../../common/processor-time.ts';
 import type { Source } from '../../device/download-policy.ts';
 import { policyOf } from '../../device/policies.ts';
 import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
@@ -17,6 +17,7 @@ import { FleetConnections } from './fleet-connections.ts';
 import { groupReport } from './group-report.ts';
 import type { Target } from './linux-http.ts';
 import { LiveDevice } from './live-device.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
 import type { Endpoint } from './range-transfer.ts';
 
@@ -51,7 +52,9 @@ export class LiveFleet implements World<Download> {
   readonly #corruption: string[] = [];
   readonly #finished: { readonly download: Download; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
+  readonly #loopDelay: LoopDelay;
   #cpuMsAtStart = 0;
+  #cpuWaitMsAtStart: number | undefined;
   /** The start of the run, on the clock of `now`. */
   startedAtMs = 0;
   #endedDevices = 0;
@@ -66,6 +69,7 @@ export class LiveFleet implements World<Download> {
     this.#servers = [...order.scenario.nodes.map((node) => node.id), 'cdn'];
     this.cdnServer = this.#servers.length - 1;
     this.meter = new Meter(this.#servers);
+    this.#loopDelay = new LoopDelay((ms) => this.meter.loopDelay(ms));
     this.connections = new FleetConnections(this.#servers, order.sourceNetwork);
     this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
   }
@@ -82,7 +86,9 @@ export class LiveFleet implements World<Download> {
   start(atEpochMs: number): void {
     this.#startSweeping();
     this.startedAtMs = this.now() + atEpochMs - Date.now();
+    this.#loopDelay.start(performance.now() + atEpochMs - Date.now());
     this.#cpuMsAtStart = processorTimeMs();
+    this.#cpuWaitMsAtStart = processorWaitMs();
     const { live } = this.#order.scenario;
     if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
@@ -99,6 +105,7 @@ export class LiveFleet implements World<Download> {
     const until = performance.now() + graceMs;
     while (this.waiting.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
     this.#cancelSweep();
+    this.#loopDelay.stop();
     this.meter.tick();
     const wallMs = this.now() - this.startedAtMs;
     for (const device of this.devices) device.stop();
@@ -272,7 +279,9 @@ export class LiveFleet implements World<Download> {
   // ---- Report
 
   #report(wallMs: number): DeviceReport {
+    const cpuWaitMs = processorWaitMs();
     return {
+      part: this.#order.part.index,
       reading: this.meter.read(),
       groups: this.#order.scenario.fleet.map((group, index) =>
         groupReport(
@@ -284,6 +293,7 @@ export class LiveFleet implements World<Download> {
       rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
       corruption: this.#corruption,
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
+      cpuWaitMs: cpuWaitMs === undefined ? undefined : cpuWaitMs - (this.#cpuWaitMsAtStart ?? cpuWaitMs),
       wallMs,
     };
   }

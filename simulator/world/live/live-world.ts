@@ -42,7 +42,6 @@ export type LiveOptions = {
 
 export type LiveRun = {
   readonly run: Omit<Run, 'expectations'>;
-  readonly generatorSaturated: boolean;
   readonly rows: readonly DeviceRow[];
   readonly interrupted: boolean;
   /** Why the run could not be carried to its end. */
@@ -200,12 +199,15 @@ class LiveRunner {
         purpose: 'measurement',
         metrics: measured.metrics,
         unavailable: measured.unavailable,
+        generatorLimits: measured.generatorLimits,
+        processes: measured.processes,
         series: this.#series(devices),
         histograms: {
           'range.latencyMs': encodeHistogram(histograms.latency),
           'range.serviceMs': encodeHistogram(histograms.service),
           'range.firstByteMs': encodeHistogram(histograms.firstByte),
           'generator.latenessMs': encodeHistogram(histograms.lateness),
+          'generator.eventLoopDelayMs': encodeHistogram(histograms.loopDelay),
           'fallback.timeMs': encodeHistogram(histograms.fallback),
         },
         timeline: this.#timeline,
@@ -218,7 +220,6 @@ class LiveRunner {
         ],
         durationMs,
       },
-      generatorSaturated: measured.generatorSaturated,
       rows: reports.flatMap((report) => report.rows).sort((a, b) => a.Device - b.Device),
       interrupted: this.#options.signal.aborted,
       broken: this.#broken,
