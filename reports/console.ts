@@ -111,7 +111,7 @@ function processTable(run: Run): string {
   const table = new Table({
     head: processColumns,
     style: { head: [], border: [], compact: true },
-    colWidths: [18, 9, 11, 11, 9, 9, 9],
+    colWidths: [18, 9, 9, 9, 9, 9, 9],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
     wordWrap: true,
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },

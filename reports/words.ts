@@ -213,6 +213,6 @@ export function keyFacts(metrics: Readonly<Record<string, number>>): Fact[] {
   }
   add('bytes checked', value('integrity.verifiedBytes', 'bytes'));
   add('load generator, busiest process', value('generator.cpuRatio', 'ratio'));
-  add("load generator's share of all CPU", value('generator.cpuShareRatio', 'ratio'));
+  add('load generator, share of all CPU', value('generator.cpuShareRatio', 'ratio'));
   return facts;
 }
