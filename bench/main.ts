@@ -9,6 +9,7 @@ import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchIndexLoad } from './index-load.ts';
 import { type Benchmark, spread } from './measurement.ts';
+import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
 import { benchServing } from './serving.ts';
 import { benchGrowth } from './virtual/growth.ts';
@@ -24,6 +25,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   connections: benchConnections,
   'size-soak': benchSoak,
   'size-idle': benchIdle,
+  omission: benchOmission,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,
