@@ -3,6 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Children } from './children.ts';
 import type { DeviceProgress, DeviceReport, FromDeviceProcess, ToDeviceProcess } from './device-protocol.ts';
+import type { DevicesPart } from './parts.ts';
 
 /** How long a device process may take for its report. */
 const reportTimeoutMs = 30_000;
@@ -23,10 +24,6 @@ export class FleetProcesses {
     this.idle = new Promise((resolve) => {
       this.#whenIdle = resolve;
     });
-  }
-
-  get count(): number {
-    return this.#processes.length;
   }
 
   progress(): readonly DeviceProgress[] {
@@ -59,7 +56,7 @@ export class FleetProcesses {
   }
 
   /** Stops all; resolves to the reports of those that could still make one. An abort takes the grace away. */
-  async report(graceMs: number, signal: AbortSignal): Promise<readonly DeviceReport[]> {
+  async report(graceMs: number, signal: AbortSignal): Promise<DevicesPart> {
     for (const child of this.#processes) this.#children.expectEnd(child);
     const living = this.#processes.filter((child) => child.connected);
     const exits = living.map((child) => new Promise((resolve) => child.once('exit', resolve)));
@@ -67,7 +64,8 @@ export class FleetProcesses {
     signal.addEventListener('abort', () => this.tell({ kind: 'stop', graceMs: 0 }), { once: true });
     const timeout = new Promise((resolve) => setTimeout(resolve, graceMs + reportTimeoutMs).unref());
     await Promise.race([Promise.all(exits), timeout]);
-    return [...this.#reports.values()];
+    const reports = [...this.#reports.values()];
+    return { reports, lost: reports.length < this.#processes.length };
   }
 
   #hear(child: ChildProcess, message: FromDeviceProcess): void {
