@@ -9,9 +9,9 @@ import { assumptionNotes } from '../assumption-notes.ts';
 import { encodeHistogram } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
-import { measure, type Outcome } from './live-metrics.ts';
+import { isGeneratorSaturated, measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
-import type { EnvironmentPart, LiveParts } from './parts.ts';
+import { type DevicesPart, type EnvironmentPart, type LiveParts, shardName } from './parts.ts';
 
 export type LiveRun = {
   readonly run: Omit<Run, 'expectations'>;
@@ -20,6 +20,8 @@ export type LiveRun = {
   readonly interrupted: boolean;
   /** Why the run could not be carried to its end. */
   readonly broken: string | undefined;
+  /** All that it was made of. */
+  readonly parts: LiveParts;
 };
 
 /** At least one device process has made its report. */
@@ -30,11 +32,12 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
   const devices = mergeReports(reports);
   const measured = measure(outcomeOf(scenario, parts, devices));
   const { histograms } = devices;
+  const saturatedShards = parts.devices.filter(isSaturatedShard).map((part) => shardName(part.shard));
   return {
     run: {
       world: 'live',
       purpose: 'measurement',
-      metrics: measured.metrics,
+      metrics: saturatedShards.length === 0 ? measured.metrics : { ...measured.metrics, 'generator.saturated': 1 },
       unavailable: measured.unavailable,
       series: seriesOf(devices, environment),
       histograms: {
@@ -45,8 +48,9 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
         'fallback.timeMs': encodeHistogram(histograms.fallback),
       },
       timeline: environment.timeline,
-      notes: notesOf(scenario),
+      notes: [...notesOf(scenario), ...shardNotes(parts.devices)],
       problems: [
+        ...saturatedShards.map((name) => `the load generator was the limit in ${name}`),
         ...measured.problems,
         ...failureLines(devices),
         ...refetchLines(devices),
@@ -54,11 +58,17 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
       ],
       durationMs: parts.durationMs,
     },
-    generatorSaturated: measured.generatorSaturated,
+    generatorSaturated: measured.generatorSaturated || saturatedShards.length > 0,
     rows: reports.flatMap((report) => report.rows).sort((a, b) => a.Device - b.Device),
     interrupted,
     broken,
+    parts,
   };
+}
+
+/** One of many shards hardly shows in the percentiles of all. */
+function isSaturatedShard({ shard, reports }: DevicesPart): boolean {
+  return shard.count > 1 && reports.length > 0 && isGeneratorSaturated(mergeReports(reports));
 }
 
 function outcomeOf(scenario: Scenario, parts: LiveParts, devices: MergedReport): Outcome {
@@ -76,7 +86,7 @@ function outcomeOf(scenario: Scenario, parts: LiveParts, devices: MergedReport):
     cdnLedger: cdn.ledger,
     cdnPerSecond: growthPerSecond(cdn.samples, startSecond, rangesPerSecond.length, (books) => books.bodyBytes),
     cdnCpuMs: growthSince(cdn.samples, startEpochMs, (books) => books.cpuMs),
-    devicesLost: parts.devices.some((part) => part.lost),
+    devicesLost: parts.devices.some((part) => part.lost) || parts.devices.length < (parts.devices[0]?.shard.count ?? 1),
     bounds: steadyBounds(devices, scenario, startEpochMs / 1000 - startSecond),
     finished: !interrupted && broken === undefined,
   };
@@ -137,6 +147,17 @@ function notesOf(scenario: Scenario): string[] {
   }
   notes.push(...assumptionNotes(scenario));
   return notes;
+}
+
+function shardNotes(devices: readonly DevicesPart[]): string[] {
+  const clocks = devices.flatMap(({ clock }) => clock ?? []);
+  if (clocks.length === 0) return [];
+  const aheadMsMax = Math.max(...clocks.map(({ aheadMs }) => Math.abs(aheadMs)));
+  const errorMsMax = Math.max(...clocks.map(({ errorMs }) => errorMs));
+  const count = devices[0]?.shard.count ?? 0;
+  return [
+    `run in ${count} shards; their clocks were within ${aheadMsMax.toFixed(1)} ms of the environment's, measured to ± ${errorMsMax.toFixed(1)} ms`,
+  ];
 }
 
 function failureLines(devices: MergedReport): string[] {

@@ -312,9 +312,14 @@ function unclaimed(outcome: Outcome, cdnLedger: readonly LedgerEntry[]): readonl
   return cdnLedger.filter((entry) => !claimed.has(entry.peer));
 }
 
+/** Whether these device processes were the limit themselves. */
+export function isGeneratorSaturated(devices: Pick<MergedReport, 'histograms' | 'cpuRatioMax'>): boolean {
+  return (percentileMs(devices.histograms.lateness, 99) ?? 0) > latenessMsMax || devices.cpuRatioMax > cpuRatioMax;
+}
+
 function generatorMetrics({ histograms, cpuMs, cpuRatioMax: cpuRatio }: MergedReport, put: Put): boolean {
   const latenessMs = percentileMs(histograms.lateness, 99);
-  const saturated = (latenessMs ?? 0) > latenessMsMax || cpuRatio > cpuRatioMax;
+  const saturated = isGeneratorSaturated({ histograms, cpuRatioMax: cpuRatio });
   put('generator.latenessMs.p99', latenessMs, 'nothing was due');
   put('generator.cpuMs', cpuMs, '');
   put('generator.cpuRatio', cpuRatio, '');

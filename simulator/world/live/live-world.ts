@@ -6,15 +6,17 @@
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import { wholeFleet } from '../fleet-plan.ts';
 import { Children } from './children.ts';
 import { concludeLive, type LiveRun } from './conclusion.ts';
 import type { DeviceProgress } from './device-protocol.ts';
 import { Environment } from './environment.ts';
 import { EnvironmentRecords } from './environment-records.ts';
+import type { Fleet } from './fleet.ts';
 import { FleetProcesses } from './fleet-processes.ts';
-import { planResources } from './machine-limits.ts';
+import { type LiveResources, planResources } from './machine-limits.ts';
 import { sumProgress } from './merge.ts';
-import type { DevicesPart } from './parts.ts';
+import type { DevicesPart, LiveParts } from './parts.ts';
 import { refuseImpossible, scheduleEvents } from './run-events.ts';
 
 /** What the run is doing, once a second, for whoever watches. */
@@ -22,6 +24,8 @@ export type LiveProgress = {
   readonly phase: 'starting' | 'connecting' | 'running' | 'finishing';
   readonly elapsedMs: number;
   readonly devices: DeviceProgress;
+  /** While connecting: whom the run waits for, where it is not only its devices. */
+  readonly waitsFor?: string | undefined;
   /** Over the last second. */
   readonly egressBitsPerSecond: number;
   /** Since the start, over all nodes; undefined before the first byte. */
@@ -33,6 +37,18 @@ export type LiveOptions = {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LiveProgress) => void;
   readonly deviceRows: boolean;
+  /** When the run's clock begins, a whole second of the epoch; absent: as soon as everybody is ready. */
+  readonly startAtEpochMs?: number | undefined;
+  /** Where the fleet is when it is not in processes of this run. */
+  readonly elsewhere?: FleetElsewhere | undefined;
+};
+
+/** A fleet that others run: this run has the environment alone. */
+export type FleetElsewhere = {
+  /** The address on which nodes and CDN listen, so that the devices can reach them. */
+  readonly listenHost: string;
+  /** `onBroken` is told why the run cannot go on. */
+  readonly fleet: (onBroken: (what: string) => void) => Fleet;
 };
 
 const pollMs = 1000;
@@ -45,11 +61,13 @@ const settleMs = 100;
 /** Runs a scenario in the live world. Throws an OperatorError when nothing could be run. */
 export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
   refuseImpossible(scenario);
-  const resources = await planResources(scenario, availableParallelism());
+  const isWhole = options.elsewhere === undefined;
+  const load = { part: isWhole ? wholeFleet : undefined, environment: true };
+  const resources = await planResources(scenario, availableParallelism(), load);
   // A signal of this run alone: what listens to it goes with the run, when one command makes many.
-  const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) });
+  const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) }, resources);
   try {
-    return await live.run(resources);
+    return await live.run();
   } finally {
     await live.end();
   }
@@ -61,7 +79,8 @@ class LiveRunner {
   readonly #children: Children;
   readonly #environment: Environment;
   readonly #records: EnvironmentRecords;
-  readonly #fleet: FleetProcesses;
+  readonly #fleet: Fleet;
+  readonly #resources: LiveResources;
   /** Resolves when the run is to end before its time. */
   readonly #ended: Promise<void>;
   #end: () => void = () => undefined;
@@ -71,22 +90,25 @@ class LiveRunner {
   #lastBytes = 0;
   #lastAtMs = performance.now();
 
-  constructor(scenario: Scenario, options: LiveOptions) {
+  constructor(scenario: Scenario, options: LiveOptions, resources: LiveResources) {
     this.#scenario = scenario;
     this.#options = options;
+    this.#resources = resources;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#children = new Children((what) => this.#break(what));
-    this.#environment = new Environment(this.#children, scenario);
+    const onBroken = (what: string): void => this.#break(what);
+    const { elsewhere } = options;
+    this.#children = new Children(onBroken);
+    this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost);
     this.#records = new EnvironmentRecords(this.#environment);
-    this.#fleet = new FleetProcesses(this.#children);
+    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet);
     options.signal.addEventListener('abort', () => this.#end());
   }
 
-  async run(resources: Awaited<ReturnType<typeof planResources>>): Promise<LiveRun> {
+  async run(): Promise<LiveRun> {
     this.#enter('starting');
-    const started = this.#environment.start(resources.cdnProcesses, resources.connections);
+    const started = this.#environment.start(this.#resources);
     await Promise.race([started, this.#ended]);
     started.catch(() => undefined); // ended while starting: the race has told what counts
     this.#refuseEnded();
@@ -97,16 +119,16 @@ class LiveRunner {
       this.#showProgress();
     }, pollMs);
     try {
-      const connected = this.#fleet.start(resources.deviceProcesses, {
+      const connected = this.#fleet.start({
         scenario: this.#scenario,
         nodes: Object.fromEntries([...this.#environment.nodes].map(([id, node]) => [id, node.address])),
         cdns: this.#environment.cdns.map((cdn) => cdn.listen),
-        sourceNetwork: resources.sourceNetwork,
         deviceRows: this.#options.deviceRows,
       });
-      const problem = await Promise.race([connected, this.#ended]);
+      connected.catch(() => undefined); // as above
+      const problem = await Promise.race([connected, this.#startMissed(), this.#ended]);
       this.#refuseEnded();
-      if (problem !== undefined) this.#break(`not every device could connect: ${problem}`);
+      if (problem !== undefined) this.#break(problem);
       else await this.#window();
       return await this.#finish();
     } finally {
@@ -126,6 +148,15 @@ class LiveRunner {
     }
   }
 
+  /** Resolves when it is too late for a start at the time that was asked for, with what that means. */
+  #startMissed(): Promise<string> {
+    const { startAtEpochMs } = this.#options;
+    if (startAtEpochMs === undefined) return new Promise(() => undefined);
+    const what = `not everybody was ready for the start at ${new Date(startAtEpochMs).toISOString()}: choose a later --start-at`;
+    const lastMs = startAtEpochMs - this.#fleet.beginLeadMs;
+    return new Promise((resolve) => setTimeout(() => resolve(what), lastMs - Date.now()).unref());
+  }
+
   #enter(phase: LiveProgress['phase']): void {
     this.#phase = phase;
     this.#showProgress();
@@ -137,8 +168,9 @@ class LiveRunner {
     // What connecting cost is not the run's.
     await this.#records.sample();
     // Whole seconds of the epoch, so that the first second of the series is a whole one.
-    this.#startEpochMs = Math.ceil((Date.now() + 250) / 1000) * 1000;
-    this.#fleet.tell({ kind: 'start', atEpochMs: this.#startEpochMs });
+    const soonest = Math.ceil((Date.now() + this.#fleet.beginLeadMs) / 1000) * 1000;
+    this.#startEpochMs = this.#options.startAtEpochMs ?? soonest;
+    this.#fleet.begin(this.#startEpochMs);
     this.#enter('running');
     const events = scheduleEvents(
       this.#scenario,
@@ -162,8 +194,9 @@ class LiveRunner {
     const durationMs = this.#startEpochMs === 0 ? 0 : this.#elapsedMs();
     const early = this.#options.signal.aborted || this.#broken !== undefined;
     const graceMs = early || this.#scenario.live === undefined ? 0 : windowGraceMs;
-    const devices = await this.#fleet.report(graceMs, this.#options.signal);
-    if (devices.reports.length === 0) {
+    const because = this.#options.signal.aborted ? 'it was interrupted' : this.#broken;
+    const devices = await this.#fleet.report(graceMs, this.#options.signal, because);
+    if (devices.every((part) => part.reports.length === 0)) {
       const why = this.#broken ?? 'no device process made its report in time';
       throw new OperatorError('NO_REPORTS', `The run broke off: ${why}. Nothing was measured.`, 3);
     }
@@ -175,16 +208,17 @@ class LiveRunner {
   }
 
   /** Asks for all books, again while the last writes are still being counted. */
-  async #settled(devices: DevicesPart, durationMs: number): Promise<LiveRun> {
+  async #settled(devices: readonly DevicesPart[], durationMs: number): Promise<LiveRun> {
     for (let attempt = 1; ; attempt += 1) {
-      const live = concludeLive(this.#scenario, {
+      const parts: LiveParts = {
         startEpochMs: this.#startEpochMs,
         durationMs,
         environment: await this.#records.close(),
-        devices: [devices],
+        devices,
         interrupted: this.#options.signal.aborted,
         broken: this.#broken,
-      });
+      };
+      const live = concludeLive(this.#scenario, parts);
       if (live.run.metrics['accounting.imbalanceBytes'] === 0 || attempt === settleAttempts) return live;
       await new Promise((resolve) => setTimeout(resolve, settleMs));
     }
@@ -201,6 +235,7 @@ class LiveRunner {
       phase: this.#phase,
       elapsedMs: this.#startEpochMs === 0 ? 0 : this.#elapsedMs(),
       devices,
+      waitsFor: this.#fleet.waitsFor,
       egressBitsPerSecond: Math.max(0, egressBitsPerSecond),
       hitRatioBytes: this.#records.hitRatioBytes,
     });

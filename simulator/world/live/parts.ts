@@ -3,6 +3,7 @@
 // or out of a file.
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
+import type { FleetPart } from '../fleet-plan.ts';
 import type { Sample } from './counter-samples.ts';
 import type { DeviceReport } from './device-protocol.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
@@ -38,11 +39,28 @@ export type EnvironmentPart = {
   readonly timeline: readonly TimelineEntry[];
 };
 
-/** The part of devices. */
+/** The part of devices: of the whole fleet, or of one shard of it. */
 export type DevicesPart = {
+  /** Which part of the fleet it is. */
+  readonly shard: FleetPart;
   readonly reports: readonly DeviceReport[];
   /** Whether a device process died, and its report with it. */
   readonly lost: boolean;
+  /** Why these devices could not go on to the end of the run. */
+  readonly broken?: string | undefined;
+  /** Of a shard. */
+  readonly clock?: ClockOffset | undefined;
+};
+
+/** As messages name it: `shard 2/4`, as the command line does. */
+export const shardName = ({ index, count }: FleetPart): string => `shard ${index}/${count}`;
+
+/** How far the clock of a shard's machine was from the environment's; true within the error. */
+export type ClockOffset = {
+  /** Above 0: the shard's clock is ahead. */
+  readonly aheadMs: number;
+  /** Half of the time that asking took. */
+  readonly errorMs: number;
 };
 
 /** A live run, as it is concluded. */
