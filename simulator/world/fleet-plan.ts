@@ -22,6 +22,18 @@ export type PlannedDevice = {
 /** Part `index` of `count` equal parts of the fleet: every count-th device. */
 export type FleetPart = { readonly index: number; readonly count: number };
 
+export const wholeFleet: FleetPart = { index: 0, count: 1 };
+
+/** A part of a part, as a part of the whole. */
+export const partWithin = (outer: FleetPart, inner: FleetPart): FleetPart => ({
+  index: outer.index + outer.count * inner.index,
+  count: outer.count * inner.count,
+});
+
+/** How many devices the largest of the parts has. */
+export const devicesOfPart = (scenario: Scenario, { count }: FleetPart): number =>
+  Math.ceil(deviceCount(scenario) / count);
+
 export const deviceCount = (scenario: Scenario): number =>
   scenario.fleet.reduce((sum, group) => sum + group.devices, 0);
 
