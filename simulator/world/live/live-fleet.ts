@@ -17,7 +17,7 @@ import { FleetConnections } from './fleet-connections.ts';
 import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import { Meter } from './meter.ts';
-import type { Endpoint, RangeTransfer } from './range-transfer.ts';
+import type { Endpoint, RangeOwner, RangeTransfer } from './range-transfer.ts';
 
 const sweepMs = 250;
 const corruptionExamplesMax = 10;
@@ -200,7 +200,7 @@ export class LiveFleet implements World<Download> {
   }
 
   /** Counts wrong bytes, and describes the first few. */
-  corrupt(download: Download, buffer: Buffer, start: number, offset: number, length: number): void {
+  corrupt(download: RangeOwner, buffer: Buffer, start: number, offset: number, length: number): void {
     const { content, version } = download;
     const truth = Buffer.allocUnsafe(length);
     this.contentFunction(content.id, version).fill(truth, 0, offset, length);
