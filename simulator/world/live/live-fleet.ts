@@ -19,7 +19,7 @@ import type { Target } from './linux-http.ts';
 import { LiveDevice } from './live-device.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
-import type { Endpoint } from './range-transfer.ts';
+import type { Endpoint, RangeOwner } from './range-transfer.ts';
 
 const sweepMs = 100;
 const corruptionExamplesMax = 10;
@@ -232,7 +232,13 @@ export class LiveFleet implements World<Download> {
   }
 
   /** Counts wrong bytes, and describes the first few; how many there are. */
-  corrupt(download: Download, buffer: Buffer, start: number, offset: number, length: number): number {
+  corrupt(
+    download: Pick<RangeOwner, 'content' | 'version' | 'device'>,
+    buffer: Buffer,
+    start: number,
+    offset: number,
+    length: number,
+  ): number {
     const { content, version } = download;
     const truth = Buffer.allocUnsafe(length);
     this.contentFunction(content.id, version).fill(truth, 0, offset, length);
