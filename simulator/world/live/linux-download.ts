@@ -14,8 +14,9 @@ import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
 import { Download } from './download.ts';
-import { contentTotalOf, requestTarget, statusKind, type Target } from './linux-http.ts';
+import { contentTotalOf, statusKind } from './linux-http.ts';
 import { LowSpeed } from './low-speed.ts';
+import { cacheHostTarget, linuxRequestHead, type Target } from './request-head.ts';
 
 /** CURLOPT_MAXREDIRS of the agent. */
 const redirectCountMax = 10;
@@ -56,7 +57,9 @@ export class LinuxDownload extends Download implements ResponseSink {
 
   override transfer(source: Source): void {
     const endpoint = this.device.fleet.endpointOf(source, this.device);
-    this.#target = { endpoint, ...requestTarget(this.content, endpoint, source.kind) };
+    const { content } = this;
+    const own = { host: content.host, target: content.path };
+    this.#target = { endpoint, ...(source.kind === 'cdn' ? own : cacheHostTarget(content, endpoint)) };
     this.#redirectCount = 0;
     this.#appendedBefore = this.#appendedBytes;
     if (this.#appendedBytes > 0 && this.#appendedBytes >= this.#totalBytes) {
@@ -146,12 +149,9 @@ export class LinuxDownload extends Download implements ResponseSink {
     this.#head = undefined;
     this.#totalIsKnown = false;
     this.#lowSpeed = new LowSpeed(timeouts.stallBytesPerMs, timeouts.stallMs, nowMs);
-    // Order and case of the fields as the agent and its libcurl send them.
-    this.#connection?.send(
-      `GET ${this.#target?.target} HTTP/1.1\r\nHost: ${this.#target?.host}\r\n` +
-        `User-Agent: Microsoft-Delivery-Optimization-Lite/10.0.0.1\r\nAccept: */*\r\n${this.#rangeLines}\r\n`,
-      this,
-    );
+    if (this.#target !== undefined) {
+      this.#connection?.send(linuxRequestHead(this.#target, this.#rangeLines), this);
+    }
   }
 
   /** Looks whether no connection comes, or too few bytes. */

@@ -15,11 +15,11 @@ import type { Download } from './download.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
 import { groupReport } from './group-report.ts';
-import type { Target } from './linux-http.ts';
 import { LiveDevice } from './live-device.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
 import type { Endpoint, RangeOwner } from './range-transfer.ts';
+import type { Target } from './request-head.ts';
 
 const sweepMs = 100;
 const corruptionExamplesMax = 10;
