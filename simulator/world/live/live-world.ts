@@ -209,7 +209,7 @@ class LiveRunner {
           'fallback.timeMs': encodeHistogram(histograms.fallback),
         },
         timeline: this.#timeline,
-        notes: this.#notes(),
+        notes: this.#notes(devices),
         problems: [
           ...measured.problems,
           ...failureLines(devices),
@@ -321,9 +321,10 @@ class LiveRunner {
     return { startSecond, columns };
   }
 
-  #notes(): string[] {
-    const { fleet, nodes, live } = this.#scenario;
+  #notes(devices: MergedReport): string[] {
+    const { fleet, nodes, live, bodies } = this.#scenario;
     const notes: string[] = [];
+    if (bodies === 'discard') notes.push(discardNote(devices));
     if (fleet.some((group) => group.downlink !== undefined)) {
       notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
     }
@@ -355,6 +356,15 @@ class LiveRunner {
   #elapsedMs(): number {
     return Math.max(0, Date.now() - this.#startEpochMs);
   }
+}
+
+/** By which path the bytes went that nobody looked at. */
+function discardNote({ uncheckedBytes, droppedBytes }: MergedReport): string {
+  const path =
+    droppedBytes === 0
+      ? 'read and dropped'
+      : `${formatBytes(droppedBytes)} dropped in the kernel, ${formatBytes(uncheckedBytes - droppedBytes)} read and dropped`;
+  return `bodies: discard: ${formatBytes(uncheckedBytes)} were discarded, none compared (${path})`;
 }
 
 function failureLines(devices: MergedReport): string[] {
