@@ -44,6 +44,7 @@ export function reportOf(parts: ReportParts): DeviceReport {
       fallbackDevices: {},
       verifiedBytes: parts.verifiedBytes,
       uncheckedBytes: 0,
+      droppedBytes: 0,
       corruptBytes: 0,
     },
     groups: parts.groups,

@@ -85,6 +85,7 @@ function reportOf(seen: readonly Happening[], startSecond: number, number: numbe
       fallbackDevices: record(total(is('failure'))),
       verifiedBytes: total((each) => each.bytes),
       uncheckedBytes: total(is('range')),
+      droppedBytes: 0,
       corruptBytes: total(is('failure')),
     },
     groups: [group],

@@ -50,7 +50,7 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
         'fallback.timeMs': encodeHistogram(histograms.fallback),
       },
       timeline: environment.timeline,
-      notes: [...notesOf(scenario), ...shardNotes(parts.devices)],
+      notes: [...notesOf(scenario, devices), ...shardNotes(parts.devices)],
       problems: [
         ...measured.problems,
         ...failureLines(devices),
@@ -125,9 +125,10 @@ function seriesOf(devices: MergedReport, { nodes, cdn }: EnvironmentPart): Run['
   return { startSecond, columns };
 }
 
-function notesOf(scenario: Scenario): string[] {
-  const { fleet, nodes, live } = scenario;
+function notesOf(scenario: Scenario, devices: MergedReport): string[] {
+  const { fleet, nodes, live, bodies } = scenario;
   const notes: string[] = [];
+  if (bodies === 'discard') notes.push(discardNote(devices));
   if (fleet.some((group) => group.downlink !== undefined)) {
     notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
   }
@@ -149,6 +150,15 @@ function notesOf(scenario: Scenario): string[] {
   }
   notes.push(...assumptionNotes(scenario));
   return notes;
+}
+
+/** By which path the bytes went that nobody looked at. */
+function discardNote({ uncheckedBytes, droppedBytes }: MergedReport): string {
+  const path =
+    droppedBytes === 0
+      ? 'read and dropped'
+      : `${formatBytes(droppedBytes)} dropped in the kernel, ${formatBytes(uncheckedBytes - droppedBytes)} read and dropped`;
+  return `bodies: discard: ${formatBytes(uncheckedBytes)} were discarded, none compared (${path})`;
 }
 
 function shardNotes(devices: readonly DevicesPart[]): string[] {

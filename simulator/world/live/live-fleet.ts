@@ -44,6 +44,8 @@ export class LiveFleet implements World<Download> {
   readonly waiting = new Set<Waiting>();
   /** Whether the devices connect first, and ask when a range is due. */
   readonly isWindow: boolean;
+  /** Whether bodies are dropped unseen. */
+  readonly discardsBodies: boolean;
   isEnding = false;
   readonly #order: DeviceOrder;
   readonly #contents: ReadonlyMap<string, ContentSpec>;
@@ -65,12 +67,13 @@ export class LiveFleet implements World<Download> {
     this.#order = order;
     this.#onIdle = onIdle;
     this.isWindow = order.scenario.live !== undefined;
+    this.discardsBodies = order.scenario.bodies === 'discard';
     this.#contents = new Map(order.scenario.content.map((content) => [content.id, content]));
     this.#servers = [...order.scenario.nodes.map((node) => node.id), 'cdn'];
     this.cdnServer = this.#servers.length - 1;
     this.meter = new Meter(this.#servers);
     this.#loopDelay = new LoopDelay((ms) => this.meter.loopDelay(ms));
-    this.connections = new FleetConnections(this.#servers, order.sourceNetwork);
+    this.connections = new FleetConnections(this.#servers, order.sourceNetwork, this.discardsBodies);
     this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
   }
 

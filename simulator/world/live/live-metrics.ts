@@ -100,7 +100,8 @@ function fleetMetrics({ devices, scenario, finished }: Outcome, put: Put): void 
   put('devices.connectedCountMax', Math.max(0, ...devices.connectedPerSecond), '');
   put('integrity.verifiedBytes', devices.verifiedBytes, '');
   put('integrity.uncheckedBytes', devices.uncheckedBytes, '');
-  put('integrity.corruptBytes', devices.corruptBytes, '');
+  const isCompared = scenario.bodies === 'verify';
+  put('integrity.corruptBytes', isCompared ? devices.corruptBytes : undefined, 'bodies were discarded, not compared');
   put('range.failedCount', sum(Object.values(devices.failedRanges)), '');
   const received = sum(devices.groups.map((group) => group.bytesFromCacheServer + group.bytesFromCdn));
   const fromCdn = sum(devices.groups.map((group) => group.bytesFromCdn));

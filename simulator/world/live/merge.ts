@@ -62,6 +62,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     fallbackDevices: sumRecords(readings.map((reading) => reading.fallbackDevices)),
     verifiedBytes: total(readings.map((reading) => reading.verifiedBytes)),
     uncheckedBytes: total(readings.map((reading) => reading.uncheckedBytes)),
+    droppedBytes: total(readings.map((reading) => reading.droppedBytes)),
     corruptBytes: total(readings.map((reading) => reading.corruptBytes)),
     groups: mergeGroups(reports),
     ledgers: mergeLedgers(reports),

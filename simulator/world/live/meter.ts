@@ -32,6 +32,8 @@ export type MeterReading = {
   readonly fallbackDevices: Readonly<Record<string, number>>;
   readonly verifiedBytes: number;
   readonly uncheckedBytes: number;
+  /** Of the unchecked ones: never copied to this process, but dropped in the kernel. */
+  readonly droppedBytes: number;
   readonly corruptBytes: number;
 };
 
@@ -70,6 +72,7 @@ export class Meter {
   connectedDevices = 0;
   verifiedBytes = 0;
   uncheckedBytes = 0;
+  droppedBytes = 0;
   corruptBytes = 0;
   failedRangeCount = 0;
 
@@ -175,6 +178,7 @@ export class Meter {
       fallbackDevices: this.#fallback,
       verifiedBytes: this.verifiedBytes,
       uncheckedBytes: this.uncheckedBytes,
+      droppedBytes: this.droppedBytes,
       corruptBytes: this.corruptBytes,
     };
   }
