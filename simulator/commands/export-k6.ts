@@ -55,22 +55,21 @@ function exportK6(path: string, options: ExportOptions): void {
   );
   const script = { exported, scenarios };
   const texts = { ts: scriptText(script, 'ts'), js: scriptText(script, 'js') };
-  const name = fileName(path);
+  const name = resourceName(fileName(path));
   const out = options.out ?? join('out', `${name}-k6`);
   makeFolder(out);
   const files = { ts: join(out, `${name}.ts`), js: join(out, `${name}.js`), testRun: join(out, 'testrun.yaml') };
   writeWhole(files.ts, texts.ts);
   writeWhole(files.js, texts.js);
-  const names = { name: resourceName(name), scriptFile: `${name}.js` };
-  writeWhole(files.testRun, testRunManifest(exported, Object.values(scenarios), names));
-  process.stdout.write(summary(exported, virtualUsersMax(Object.values(scenarios)), files));
+  writeWhole(files.testRun, testRunManifest(exported, { name, scriptFile: `${name}.js` }));
+  process.stdout.write(summary(exported, files));
 }
 
 const noWait = { atMs: 0, overMs: 0 };
 
 type Files = { readonly ts: string; readonly js: string; readonly testRun: string };
 
-function summary(exported: ExportedScenario, virtualUsers: number, files: Files): string {
+function summary(exported: ExportedScenario, files: Files): string {
   const judged = exported.expectations.flatMap((each) =>
     'notJudged' in each ? [] : [`  ${each.expects}  →  ${each.metric} ${each.threshold}`],
   );
@@ -83,12 +82,12 @@ function summary(exported: ExportedScenario, virtualUsers: number, files: Files)
     .map(({ variable }) => ` -e ${variable}=http://…`)
     .join('');
   return [
-    `${files.js}, ${files.ts}, ${files.testRun}`,
+    `Written: ${files.js}, ${files.ts}, ${files.testRun}`,
     '',
     ...section('Judged by k6', judged),
     ...section('Not judged by k6', notJudged),
     ...section('Not carried', notCarried),
-    `Up to ${formatCount(virtualUsers)} virtual users at a time. To run it:`,
+    `Up to ${formatCount(virtualUsersMax(exported.groups))} virtual users at a time. To run it:`,
     `  k6 run${missing} ${files.js}`,
     '',
   ].join('\n');

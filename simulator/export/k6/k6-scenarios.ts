@@ -76,17 +76,19 @@ export function k6Scenario(
     exec: 'device',
     rate: devices,
     timeUnit: microseconds(arrive.overMs),
-    duration: microseconds(arrive.overMs),
+    // How many iterations k6 starts in a duration is not quite sure (k6 issue 3052). One step longer, at least all devices
+    // arrive; iterations beyond them end at once, and find a virtual user.
+    duration: microseconds(arrive.overMs + arrive.overMs / devices),
     startTime: microseconds(arrive.atMs),
     preAllocatedVUs: Math.min(devices, preAllocatedMax),
-    maxVUs: devices,
+    maxVUs: devices + 2,
     gracefulStop: downloadTimeMax,
   };
 }
 
-/** Most virtual users at a time: those of groups that overlap add up. */
-export function virtualUsersMax(scenarios: readonly K6Scenario[]): number {
-  return scenarios.reduce((sum, each) => sum + (each.executor === 'shared-iterations' ? each.vus : each.maxVUs), 0);
+/** Most virtual users at a time: one a device. */
+export function virtualUsersMax(groups: readonly ExportedGroup[]): number {
+  return groups.reduce((sum, { devices }) => sum + devices, 0);
 }
 
 /** Whole seconds where it is that, for people. */

@@ -1,7 +1,7 @@
 // The manifest for k6's operator: a TestRun that lets several pods run parts of the script.
 
 import { stringify } from 'yaml';
-import { type K6Scenario, virtualUsersMax } from './k6-scenarios.ts';
+import { virtualUsersMax } from './k6-scenarios.ts';
 import type { ExportedScenario } from './script/exported-scenario.ts';
 
 /** A pod with as many virtual users needs about a processor and some GB. */
@@ -13,19 +13,15 @@ export type TestRunNames = {
   readonly scriptFile: string;
 };
 
-/** Names that Kubernetes takes: lower case letters, digits and `-`, at most 50 of them. */
+/** A name that Kubernetes takes, also as key of a ConfigMap: lower case letters, digits and `-`, at most 50 of them. */
 export function resourceName(fileName: string): string {
   const name = fileName.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   return name.slice(0, 50).replaceAll(/^-+|-+$/g, '') || 'scenario';
 }
 
 /** YAML, with the commands that it needs in its comments. */
-export function testRunManifest(
-  exported: ExportedScenario,
-  scenarios: readonly K6Scenario[],
-  { name, scriptFile }: TestRunNames,
-): string {
-  const parallelism = Math.max(1, Math.ceil(virtualUsersMax(scenarios) / virtualUsersPerPod));
+export function testRunManifest(exported: ExportedScenario, { name, scriptFile }: TestRunNames): string {
+  const parallelism = Math.max(1, Math.ceil(virtualUsersMax(exported.groups) / virtualUsersPerPod));
   const addresses = [...Object.values(exported.nodes), ...(exported.cdn === null ? [] : [exported.cdn])];
   const manifest = {
     apiVersion: 'k6.io/v1alpha1',

@@ -5,6 +5,9 @@ import { fail } from 'k6';
 import { addressProblems } from './addresses.ts';
 import type { ExportedScenario } from './exported-scenario.ts';
 
+/** k6 has it; its types leave it to the library `dom`. */
+declare const console: { log(text: string): void };
+
 /**
  * What must hold, as k6's thresholds. With `PODS` above 1 this is one instance of several: sums over the whole fleet are
  * then left to whoever adds up the instances.
@@ -21,14 +24,22 @@ export function thresholdsOf({ expectations }: ExportedScenario): Record<string,
   return thresholds;
 }
 
-/** Before the first iteration. Stops the run when it is not known where the servers are. */
+/** Before the first iteration. Stops the run when it is not known where the servers are, or a variable makes no sense. */
 export function prepare(exported: ExportedScenario): void {
-  const problems = addressProblems(exported);
+  const problems = [...addressProblems(exported), ...numberProblems(['PODS', 'REQUEST_TIMEOUT_MS'])];
   if (problems.length > 0) fail(`${exported.name} cannot start:\n  ${problems.join('\n  ')}`);
   for (const what of exported.notCarried) console.log(`not carried: ${what}`);
   for (const each of exported.expectations) {
     if ('notJudged' in each) console.log(`not judged: ${each.expects}: ${each.notJudged}`);
   }
+}
+
+function numberProblems(variables: readonly string[]): string[] {
+  return variables.flatMap((variable) => {
+    const text = __ENV[variable];
+    if (text === undefined || Number(text) > 0) return [];
+    return [`${variable}: expected a number above zero, found "${text}"`];
+  });
 }
 
 type MetricSummary = {

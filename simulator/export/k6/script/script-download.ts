@@ -110,7 +110,7 @@ export class ScriptDownload {
       if (failure === undefined) state.progressed = true;
       else {
         this.#pieces.giveBack(piece);
-        state.failure ??= failure;
+        state.failure = state.failure ?? failure;
       }
     }
   }
