@@ -13,7 +13,7 @@ import { loadScenario } from '../scenario/load.ts';
 
 type ExportOptions = {
   readonly out?: string;
-  readonly node: ReadonlyMap<string, string>;
+  readonly node?: ReadonlyMap<string, string>;
   readonly cdn?: string;
   readonly set: readonly string[];
 };
@@ -24,12 +24,13 @@ export function addExportK6Command(exportCommand: Command): void {
     .command('k6')
     .summary('a script for k6, and a TestRun for its operator')
     .description(
-      'Writes a script for k6 (TypeScript, and the same as JavaScript) that needs no other file, with arrivals and\n' +
-        'expectations as options of k6, and testrun.yaml for its operator. docs/k6.md says what differs from sim run.',
+      'Writes a script for k6 (TypeScript, and the same as JavaScript) that needs no other file, with ' +
+        'arrivals and expectations as options of k6, and testrun.yaml for its operator. docs/k6.md says what differs ' +
+        'from sim run.',
     )
     .argument('<scenario>', 'a scenario file')
     .option('--out <folder>', 'where the files go (default: out/<scenario>-k6)')
-    .option('--node <id=url>', 'where a node is; may be repeated', nodeAddress, new Map<string, string>())
+    .option('--node <id=url>', 'where a node is; may be repeated', nodeAddress)
     .option('--cdn <url>', 'where the CDN is, for devices that fall back to it', httpAddress)
     .option('--set <path=value>', 'changes a value of the file; may be repeated', (v, all: string[]) => [...all, v], [])
     .addHelpText(
@@ -49,7 +50,7 @@ Examples:
 function exportK6(path: string, options: ExportOptions): void {
   const loaded = loadScenario(path, options.set);
   const { scenario } = loaded;
-  const exported = exportScenario(scenario, { nodes: options.node, cdn: options.cdn });
+  const exported = exportScenario(scenario, { nodes: options.node ?? new Map(), cdn: options.cdn });
   const scenarios = Object.fromEntries(
     exported.groups.map((group, index) => [group.id, k6Scenario(group, scenario.fleet[index]?.arrive ?? noWait)]),
   );
@@ -101,7 +102,7 @@ function fileName(path: string): string {
   return name.replace(/\.ya?ml$/i, '') || 'scenario';
 }
 
-function nodeAddress(text: string, all: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+function nodeAddress(text: string, all: ReadonlyMap<string, string> = new Map()): ReadonlyMap<string, string> {
   const equals = text.indexOf('=');
   if (equals < 1) throw new InvalidArgumentError(`Expected id=http://host[:port]; found "${text}".`);
   return new Map([...all, [text.slice(0, equals), httpAddress(text.slice(equals + 1))]]);

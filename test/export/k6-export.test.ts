@@ -86,7 +86,7 @@ describe('sim export k6', () => {
         script: { configMap: { name: 'small-fleet', file: 'small-fleet.js' } },
         runner: {
           env: [
-            { name: 'NODE_HQ', value: 'http://SET-THIS' },
+            { name: 'NODE_HQ', value: 'SET THIS: http://host[:port]' },
             { name: 'NODE_THERE', value: 'http://192.0.2.7:8081' },
             { name: 'CDN', value: 'http://192.0.2.8' },
             { name: 'PODS', value: '3' },

@@ -7,6 +7,9 @@ import type { ExportedScenario } from './script/exported-scenario.ts';
 /** A pod with as many virtual users needs about a processor and some GB. */
 const virtualUsersPerPod = 2000;
 
+/** The script refuses it: it is no address. */
+const notSet = 'SET THIS: http://host[:port]';
+
 export type TestRunNames = {
   /** Of the resource and of the ConfigMap. */
   readonly name: string;
@@ -32,7 +35,7 @@ export function testRunManifest(exported: ExportedScenario, { name, scriptFile }
       script: { configMap: { name, file: scriptFile } },
       runner: {
         env: [
-          ...addresses.map(({ variable, url }) => ({ name: variable, value: url ?? 'http://SET-THIS' })),
+          ...addresses.map(({ variable, url }) => ({ name: variable, value: url ?? notSet })),
           { name: 'PODS', value: String(parallelism) },
         ],
       },
