@@ -11,6 +11,9 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** One of {@link exitCodes}. */
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
 /** 2: the input is wrong. 3: the machine cannot carry the run out. 130: the operator interrupted it. */
 export type OperatorExitCode = 2 | 3 | 130;
 

@@ -6,6 +6,7 @@ import { formatDuration } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
 import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
+import { brokenAtDots, columns, wrapped } from './console-lines.ts';
 import {
   actualText,
   differenceText,
@@ -22,8 +23,6 @@ import {
   shownVerdicts,
   verdictWords,
 } from './words.ts';
-
-const columns = 80;
 
 /** Prints what came out, and where the rest of it is. */
 export function printSummary(result: Result, stream: NodeJS.WriteStream, out: string): void {
@@ -94,18 +93,6 @@ function expectationTable(
   return table.toString();
 }
 
-/** A metric's name, with the limit that may follow, in lines that end between its parts. */
-function brokenAtDots(text: string, width: number): string {
-  const [name = ''] = text.split(' ', 1);
-  const lines = [''];
-  for (const part of [...(name.match(/[^.]+\.?/g) ?? []), text.slice(name.length)]) {
-    const last = lines.at(-1) ?? '';
-    if (last === '' || (last + part).trimEnd().length <= width) lines[lines.length - 1] = last + part;
-    else lines.push(part);
-  }
-  return lines.map((line) => line.trim()).join('\n');
-}
-
 /** For whoever asks what was in the generator's way. */
 function processTable(run: Run): string {
   const table = new Table({
@@ -134,20 +121,4 @@ function predictionTable(prediction: readonly PredictedMetric[]): string {
     table.push([brokenAtDots(name, 37), metricText(name, predicted), metricText(name, measured), differenceText(each)]);
   }
   return table.toString();
-}
-
-/** Lines of at most 80 columns (longer ones only for a longer word), with a bullet. */
-function wrapped(texts: readonly string[], start = '  - ', indent = ' '.repeat(start.length)): string[] {
-  return texts.flatMap((text) => {
-    const lines: string[] = [];
-    let line = start;
-    for (const word of text.split(' ')) {
-      if (line.length + word.length > columns && line.length > start.length) {
-        lines.push(line.trimEnd());
-        line = indent;
-      }
-      line += `${word} `;
-    }
-    return [...lines, line.trimEnd()];
-  });
 }

@@ -27,7 +27,12 @@ export type MetricDefinition = {
    * was asked for more might have given more); `void` (times: the generator's own delay is in them).
    */
   readonly whenSaturated: 'valid' | 'lowerBound' | 'void';
+  /** Which way is good news when two builds, machines or settings are compared; `neither` where that depends. */
+  readonly better: Better;
 };
+
+/** See {@link MetricDefinition.better}. */
+export type Better = 'higher' | 'lower' | 'neither';
 
 /** Whose metric it is, when it is not the whole run's. */
 export type MetricScope = { readonly kind: 'node' | 'group'; readonly id: string };
@@ -71,6 +76,37 @@ const processorTime: Exception = { worlds: ['live'], whenSaturated: 'valid' };
 const ofGenerator: Exception = { worlds: ['live'], whenSaturated: 'valid' };
 const generatorRatio: Exception = { ...ofGenerator, noise: 'measured' };
 
+/** Where better is not what the unit says: more is better of a rate, less of a time, and neither of all else. */
+const betterByName: Readonly<Record<string, Better>> = {
+  'devices.completedCount': 'higher',
+  'devices.completedRatio': 'higher',
+  'devices.failedCount': 'lower',
+  'fleet.bytesFromCdn': 'lower',
+  'fleet.refetchedBytes': 'lower',
+  'fleet.usefulBytes': 'higher',
+  'fleet.unfetchedBytes': 'lower',
+  'range.failedCount': 'lower',
+  'node.<id>.missBytes': 'lower',
+  'node.<id>.upstreamBytes': 'lower',
+  'node.<id>.hitRatioBytes': 'higher',
+  'node.<id>.hitRatioRequests': 'higher',
+  'node.<id>.egressBitsPerSecond.peak': 'neither',
+  'cdn.egressBytes': 'lower',
+  'cdn.cpuMs': 'neither',
+  'cdn.egressBitsPerSecond.peak': 'neither',
+  'integrity.corruptBytes': 'lower',
+  'accounting.imbalanceBytes': 'lower',
+  'fallback.deviceCount': 'lower',
+  'fallback.cdnByteRatio': 'lower',
+};
+
+function betterOf(name: string, unit: MetricUnit): Better {
+  const stated = betterByName[name];
+  // What the load generator took of the machine, or how late it was, is nothing that is tested.
+  if (stated !== undefined || name.startsWith('generator.')) return stated ?? 'neither';
+  return unit === 'bitsPerSecond' ? 'higher' : unit === 'ms' ? 'lower' : 'neither';
+}
+
 function metric(name: string, unit: MetricUnit, meaning: string, exception: Exception = {}): MetricDefinition {
   const isRate = unit === 'bitsPerSecond';
   const isTime = unit === 'ms';
@@ -81,6 +117,7 @@ function metric(name: string, unit: MetricUnit, meaning: string, exception: Exce
     worlds: ['live', 'virtual'],
     noise: isRate || isTime ? 'measured' : 'exact',
     whenSaturated: isRate ? 'lowerBound' : isTime ? 'void' : 'valid',
+    better: betterOf(name, unit),
     ...exception,
   };
 }

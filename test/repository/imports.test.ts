@@ -31,7 +31,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'simulator/judge',
     'simulator/result',
   ],
-  reports: ['common', 'simulator/result', 'simulator/judge'],
+  'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
+  reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/compare'],
   bench: ['common', 'cache', 'simulator'],
 };
 /** Shared by the two worlds: knows neither. */

@@ -1,0 +1,88 @@
+// A comparison on the console: 80 columns, colours only where the terminal has them.
+
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import type { CandidateComparison, Comparison, MetricComparison } from '../simulator/compare/comparison.ts';
+import {
+  changeText,
+  comparisonResultWords,
+  comparisonVerdictWords,
+  intervalText,
+  nameText,
+  rulesText,
+  sameText,
+  sideText,
+  tellingMetrics,
+  valuesText,
+} from './comparison-words.ts';
+import { brokenAtDots, wrapped } from './console-lines.ts';
+
+type Paint = (verdict: string, text: string) => string;
+
+/** Prints what came out. `out`: where all of it was written, if it was. */
+export function printComparison(comparison: Comparison, stream: NodeJS.WriteStream, out?: string): void {
+  const colours = pc.createColors(stream.isTTY === true && stream.hasColors());
+  const paint: Paint = (verdict, text) =>
+    verdict === 'pass' ? colours.green(text) : verdict === 'fail' ? colours.red(text) : colours.yellow(text);
+  const { scenario, base, candidates, verdict, reason } = comparison;
+  const lines = ['', colours.bold(scenario), ''];
+  for (const candidate of candidates) lines.push(...candidateLines(base, candidate, paint));
+  const word = comparisonResultWords[verdict];
+  const [first = '', ...more] = wrapped([`${word}  ${reason}`], '', '  ');
+  lines.push(
+    ...wrapped([rulesText(comparison)], '', ''),
+    '',
+    first.replace(word, paint(verdict, colours.bold(word))),
+    ...more,
+  );
+  if (out !== undefined) lines.push(`All of it in ${out}`);
+  stream.write(`${lines.join('\n')}\n\n`);
+}
+
+function candidateLines(base: Comparison['base'], candidate: CandidateComparison, paint: Paint): string[] {
+  const { metrics, expectations, notes } = candidate;
+  const lines = [
+    ...wrapped([`base       ${sideText(base)}`], '  ', ' '.repeat(13)),
+    ...wrapped([`candidate  ${sideText(candidate)}`], '  ', ' '.repeat(13)),
+  ];
+  if (notes.length > 0) lines.push('', ...wrapped(notes));
+  const telling = tellingMetrics(metrics);
+  if (telling.length > 0) lines.push('', metricTable(telling, paint));
+  lines.push(...wrapped([sameText(metrics)], '', ''));
+  const untold = new Map<string, string[]>();
+  for (const { name, reason, verdict } of telling) {
+    if (verdict === 'inconclusive') untold.set(reason, [...(untold.get(reason) ?? []), name]);
+  }
+  if (untold.size > 0) lines.push('', 'Not told');
+  for (const [reason, names] of untold) lines.push(...wrapped([`${names.join(', ')}: ${reason}`]));
+  const changed = expectations.filter(({ reason }) => reason !== 'as before');
+  if (changed.length > 0) lines.push('', 'Expectations');
+  for (const { text, verdict, reason } of changed) {
+    lines.push(...wrapped([`${text}: ${comparisonVerdictWords[verdict]}, ${reason}`]));
+  }
+  return [...lines, ''];
+}
+
+function metricTable(metrics: readonly MetricComparison[], paint: Paint): string {
+  const table = new Table({
+    head: ['metric', 'base\ncandidate', 'change\n95 % interval', 'verdict'],
+    style: { head: [], border: [], compact: true },
+    colWidths: [27, 15, 19, 14],
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  });
+  for (const metric of metrics) {
+    const word = comparisonVerdictWords[metric.verdict];
+    table.push([
+      brokenAtDots(nameText(metric, metrics), 25),
+      `${valuesText(metric, metric.base)}\n${valuesText(metric, metric.candidate)}`,
+      [changeText(metric), intervalText(metric)].filter((text) => text !== '').join('\n'),
+      paint(
+        metric.verdict,
+        metric.role === 'watched' && metric.verdict === 'inconclusive' ? `${word}\n(watched)` : word,
+      ),
+    ]);
+  }
+  return table.toString();
+}

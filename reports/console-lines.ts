@@ -1,0 +1,32 @@
+// Lines for the console.
+
+/** Wide enough for people, narrow enough for every terminal. */
+export const columns = 80;
+
+/** A metric's name, with the limit that may follow, in lines that end between its parts. */
+export function brokenAtDots(text: string, width: number): string {
+  const [name = ''] = text.split(' ', 1);
+  const lines = [''];
+  for (const part of [...(name.match(/[^.]+\.?/g) ?? []), text.slice(name.length)]) {
+    const last = lines.at(-1) ?? '';
+    if (last === '' || (last + part).trimEnd().length <= width) lines[lines.length - 1] = last + part;
+    else lines.push(part);
+  }
+  return lines.map((line) => line.trim()).join('\n');
+}
+
+/** Lines of at most 80 columns (longer ones only for a longer word), with a bullet. */
+export function wrapped(texts: readonly string[], start = '  - ', indent = ' '.repeat(start.length)): string[] {
+  return texts.flatMap((text) => {
+    const lines: string[] = [];
+    let line = start;
+    for (const word of text.split(' ')) {
+      if (line.length + word.length > columns && line.length > start.length) {
+        lines.push(line.trimEnd());
+        line = indent;
+      }
+      line += `${word} `;
+    }
+    return [...lines, line.trimEnd()];
+  });
+}
