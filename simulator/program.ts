@@ -6,6 +6,7 @@ import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
 import { addCompareCommand } from './commands/compare.ts';
 import { addExportCommand } from './commands/export.ts';
+import { addGateCommand } from './commands/gate.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
     );
   addRunCommand(program);
   addCompareCommand(program);
+  addGateCommand(program);
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);

@@ -30,9 +30,9 @@ export function addCompareCommand(program: Command): void {
     .command('compare')
     .summary('compare results: is a candidate worse than the base?')
     .description(
-      'Compares results of sim run: is a candidate worse than the base? Each is a result.json, the folder of a run, or a folder\n' +
+      'Compares results of sim run: is a candidate worse than the base? Each is a result.json, the folder of a run, or a folder ' +
         'that holds folders of several runs. Nothing is run.\n\n' +
-        'The virtual world is compared exactly: one run each is enough. What live runs measure differs by chance: it takes ten\n' +
+        'The virtual world is compared exactly: one run each is enough. What live runs measure differs by chance: it takes ten ' +
         'runs a side, made in turns on one machine (sim gate makes them).',
     )
     .argument('<base>', 'result.json, or a folder')

@@ -32,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'simulator/result',
   ],
   'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
+  'simulator/gate': ['common'],
   reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/compare'],
   bench: ['common', 'cache', 'simulator'],
 };
