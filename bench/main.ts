@@ -7,6 +7,7 @@ import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
+import { benchGateErrors, benchGateRuns } from './gate.ts';
 import { benchIndexLoad } from './index-load.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { benchOmission } from './omission.ts';
@@ -26,6 +27,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'size-soak': benchSoak,
   'size-idle': benchIdle,
   omission: benchOmission,
+  'gate-runs': benchGateRuns,
+  'gate-errors': benchGateErrors,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,

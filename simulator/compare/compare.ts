@@ -22,8 +22,11 @@ import { differenceNotes } from './notes.ts';
 import { marginOf, requireKnown, roleOf } from './roles.ts';
 import { requireComparable, type Side, sideSummary } from './side.ts';
 
+/** One that nobody interrupted. */
+export type JudgedComparison = Comparison & { readonly verdict: ComparisonVerdict };
+
 /** Compares each candidate with the base. Throws an OperatorError (exit code 2) when that makes no sense. */
-export function compareSides(base: Side, candidates: readonly Side[], rules: Rules): Comparison {
+export function compareSides(base: Side, candidates: readonly Side[], rules: Rules): JudgedComparison {
   for (const candidate of candidates) requireComparable(base, candidate);
   requireKnown(rules, namesOf([base, ...candidates]));
   for (const candidate of candidates) requireCommonWorld(base, candidate);

@@ -32,7 +32,7 @@ export function judgeFinding(
     case 'untold':
       return { verdict: 'inconclusive', reason: finding.reason };
     case 'exact':
-      if (worse(finding.ratio) <= limit) return { verdict: 'pass', reason: 'exact' };
+      if (worse(finding.ratio) <= 1 + marginRatio) return { verdict: 'pass', reason: 'exact' };
       return { verdict: 'fail', reason: `worse, exactly${beyond(marginRatio)}` };
     case 'interval': {
       const ends = [worse(finding.interval.low), worse(finding.interval.high)];

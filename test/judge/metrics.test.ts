@@ -55,6 +55,23 @@ describe('the registry of metrics', () => {
   });
 
   it.each([
+    ['range.latencyMs.p50', 'lower'],
+    ['group.office.devices.completionMs.p99', 'lower'],
+    ['group.office.devices.completedRatio', 'higher'],
+    ['node.hq.cpuMs', 'lower'],
+    ['node.hq.egressBitsPerSecond.sustained', 'higher'],
+    ['node.hq.egressBitsPerSecond.peak', 'neither'],
+    ['node.hq.egressBytes', 'neither'],
+    ['node.hq.hitRatioBytes', 'higher'],
+    ['cdn.egressBytes', 'lower'],
+    ['integrity.corruptBytes', 'lower'],
+    ['generator.latenessMs.p99', 'neither'],
+    ['generator.cpuMs', 'neither'],
+  ])('says of %s which way is better: %s', (name, better) => {
+    expect(findMetric(name)?.better).toBe(better);
+  });
+
+  it.each([
     ['node.hq.hitBytes', 'node.<id>.hitBytes', { kind: 'node', id: 'hq' }],
     ['group.a-b_1.fleet.finishMs', 'group.<id>.fleet.finishMs', { kind: 'group', id: 'a-b_1' }],
     ['fleet.finishMs', 'fleet.finishMs', undefined],
