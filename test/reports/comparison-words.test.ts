@@ -27,7 +27,7 @@ describe('a comparison in words', () => {
     [1, '0 %'],
     [1 + 1e-12, '0 %'],
     [1.000_04, '+0.0040 %'],
-    [0.999_4, '-0.060 %'],
+    [0.999_6, '-0.040 %'],
   ])('says a ratio of %d as %s', (ratio, text) => {
     expect(changeText(metric({ ratio }))).toBe(text);
   });
