@@ -47,6 +47,8 @@ export type ConnectionOptions = {
   readonly kernelReads?: KernelReads | undefined;
   /** What of a body of known length did not come with its head is dropped in the kernel: the sink hears how much. */
   readonly drops?: boolean;
+  /** Called when bytes came that nobody asked for, while no request was under way; the connection is closed then. */
+  readonly onUnasked?: (failure: Failure) => void;
   /** Called once, when the connection is gone, however it went. */
   readonly onClose?: (connection: HttpConnection) => void;
 };
@@ -136,10 +138,15 @@ export class HttpConnection {
     if (this.#state !== 'closed') this.#socket.resume();
   }
 
-  /** What has come is read now, and what will as it comes: the sender is too slow to gather its bytes. */
-  readAtOnce(): void {
+  /**
+   * What has come is read next, and what will as it comes: the sender is too slow to gather its bytes. False when that was
+   * so already.
+   */
+  readAtOnce(): boolean {
+    const isNews = !this.#isSlow;
     this.#isSlow = true;
     if (this.#state === 'open') this.#wakeAt(1);
+    return isNews;
   }
 
   /** Ends the connection in order (FIN). */
@@ -257,6 +264,7 @@ export class HttpConnection {
     if (failure.cause === 'badResponse') this.#socket.resetAndDestroy();
     else this.#socket.destroy();
     onConnect?.(failure);
+    if (sink === undefined && failure.cause === 'badResponse') this.#options.onUnasked?.(failure);
     sink?.onFailure(failure);
   }
 

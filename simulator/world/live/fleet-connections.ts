@@ -48,6 +48,7 @@ export class FleetConnections {
         port: endpoint.port,
         localAddress: this.#sourceAddress(device),
         ...this.#reads,
+        onUnasked: () => device.fleet.meter.rangeFailed('badResponse', 'bytes that nobody asked for'),
         onClose: (closed) => {
           this.#open.delete(closed);
           if (!opened) this.#connected();

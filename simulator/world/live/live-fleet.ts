@@ -277,7 +277,10 @@ export class LiveFleet implements World<Download> {
     const nowMs = this.now();
     this.#cancelSweep = this.schedule(nowMs + sweepMs, () => this.#sweep());
     this.meter.tick();
-    for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
+    // After what has come is read: when this process stood still, that is not the servers' silence.
+    setImmediate(() => {
+      for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
+    });
     if (this.isWindow) return; // idle close is suspended
     const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
     while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {

@@ -69,6 +69,8 @@ export class RangeTransfer implements ResponseSink {
   intendedMs = 0;
   #sentMs = 0;
   #firstByteMs = 0;
+  /** When the last body byte came, or the request left: what else a server sends is no progress. */
+  #progressMs = 0;
   /** Whether the connection had carried an answer before this request. */
   #reused = false;
   #answered = false;
@@ -135,11 +137,12 @@ export class RangeTransfer implements ResponseSink {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
     const { connectMs, stallMs } = this.#download.device.timeouts;
-    const silentMs = nowMs - connection.lastProgressMs;
-    if (silentMs > gatherMsMax) connection.readAtOnce();
+    const silentMs = nowMs - (connection.isOpen ? this.#progressMs : connection.lastProgressMs);
+    // What lies in the kernel comes first.
+    if (silentMs > gatherMsMax && connection.readAtOnce()) return;
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
-      ? `no byte for ${formatDuration(stallMs)}`
+      ? `no body byte for ${formatDuration(stallMs)}`
       : `no connection within ${formatDuration(connectMs)}`;
     connection.fail({ cause: 'timeout', detail });
   }
@@ -176,6 +179,7 @@ export class RangeTransfer implements ResponseSink {
   #arrived(bytes: number): boolean {
     if (this.#piece === undefined) return false;
     const nowMs = this.#connection?.lastProgressMs ?? 0;
+    this.#progressMs = nowMs;
     if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
     const { meter } = this.#download.device.fleet;
     meter.received(this.endpoint.server, bytes, nowMs);
@@ -225,6 +229,7 @@ export class RangeTransfer implements ResponseSink {
     this.#position = this.#range.start;
     this.#answered = false;
     this.#sentMs = nowMs;
+    this.#progressMs = nowMs;
     this.#firstByteMs = nowMs;
     this.#connection.send(this.#download.requestHead(this.#range, this.endpoint), this);
   }
