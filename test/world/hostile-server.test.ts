@@ -34,7 +34,7 @@ const window = scenarioOf(`${fleet(3)}\nlive: { window: 10 s, demand: 140 MB/s }
 
 /** Long, but for servers whose slowness is to be noticed: this process is both sides, and may itself be slow. */
 const timeouts = { connectMs: 10_000, stallMs: 10_000, idleCloseMs: 28_500 };
-const shortTimeouts = { ...timeouts, stallMs: 150 };
+const shortTimeouts = { ...timeouts, stallMs: 400 };
 
 let cdn: Cdn;
 beforeEach(async () => {
@@ -75,7 +75,7 @@ type Row = {
   readonly cause: string;
   readonly detail: RegExp | string;
   /** Whether body bytes came, to no avail. */
-  readonly refetched?: boolean;
+  readonly refetched?: boolean | 'perhaps';
 };
 
 const rows: readonly Row[] = [
@@ -267,13 +267,13 @@ const rows: readonly Row[] = [
       drip(socket, 20, () => 'x');
     },
     cause: 'timeout',
-    detail: 'no body byte for 150 ms',
+    detail: 'no body byte for 400 ms',
   },
   {
     name: 'an interim answer now and then',
     answer: (_, socket) => drip(socket, 40, () => 'HTTP/1.1 102 Processing\r\n\r\n'),
     cause: 'timeout',
-    detail: 'no body byte for 150 ms',
+    detail: 'no body byte for 400 ms',
   },
   {
     name: 'a body in chunks whose trailer never ends',
@@ -286,14 +286,14 @@ const rows: readonly Row[] = [
       drip(socket, 20, () => 'x');
     },
     cause: 'stall',
-    detail: 'no body byte for 150 ms',
+    detail: 'no body byte for 400 ms',
     refetched: true,
   },
   {
     name: 'nothing, and reads nothing',
     greet: (socket) => socket.pause(),
     cause: 'timeout',
-    detail: 'no body byte for 150 ms',
+    detail: 'no body byte for 400 ms',
   },
   // The end of a connection
   {
@@ -310,8 +310,9 @@ const rows: readonly Row[] = [
       sent(300_000);
     },
     cause: 'reset',
-    detail: 'ECONNRESET',
-    refetched: true,
+    detail: /^(ECONNRESET|SHORT_BODY)$/,
+    // A reset takes what lay unread in the kernel with it.
+    refetched: 'perhaps',
   },
   {
     name: 'an end in the middle of the head',
@@ -384,7 +385,7 @@ async function play(scenario: Scenario, row: Row): Promise<void> {
 
       // Books that balance.
       expectOwnBooks(report);
-      expect((group?.refetchedBytes ?? 0) > 0).toBe(refetched);
+      if (refetched !== 'perhaps') expect((group?.refetchedBytes ?? 0) > 0).toBe(refetched);
       await until(() => server.openCount === 0 && cdn.books().connectionsOpen === 0);
       expectBalanced(server.ledger(), report.ledgers['hq']);
       expect(expectBalanced(cdn.ledger(), report.ledgers['cdn'])).toBe(0);

@@ -11,10 +11,11 @@ import type { Endpoint } from './range-transfer.ts';
 const readBufferBytes = 256 * 1024;
 const headBufferBytes = 4096;
 /** How fast the whole fleet connects before a window, and how often it tries again for devices that lost theirs. */
-const connectsPerSecond = 5000;
+export const connectsPerSecond = 5000;
 const connectTickMs = 10;
 const connectRoundsMax = 4;
-const devicesPerSourceAddress = 1000;
+/** Devices that share an address of 127.0.0.0/8, and its ports. */
+export const devicesPerSourceAddress = 1000;
 
 export class FleetConnections {
   /** By server: the nodes in the scenario's order, then the CDN. */
