@@ -159,7 +159,7 @@ const rows: readonly Row[] = [
     name: 'a length of 10^15',
     answer: withHead({ 'Content-Length': '1000000000000000' }),
     cause: 'badResponse',
-    detail: 'status 206',
+    detail: 'status 206 with another Content-Length',
   },
   {
     name: 'a length and chunks',
@@ -207,6 +207,12 @@ const rows: readonly Row[] = [
     refetched: true,
   },
   // Wrong meaning
+  {
+    name: 'a 200 to a range',
+    answer: says(`HTTP/1.1 200 OK\r\nContent-Length: ${sizeBytes}\r\n\r\n`),
+    cause: 'badResponse',
+    detail: 'status 200 to a range',
+  },
   ...['301 Moved Permanently', '303 See Other', '307 Temporary Redirect', '308 Permanent Redirect'].map(
     (line): Row => ({
       name: `a redirect, ${line}`,
@@ -234,13 +240,13 @@ const rows: readonly Row[] = [
     name: 'several ranges in one',
     answer: withHead({ 'Content-Range': undefined, 'Content-Type': 'multipart/byteranges; boundary=x' }),
     cause: 'badResponse',
-    detail: 'status 206',
+    detail: 'status 206 without Content-Range',
   },
   {
     name: 'the range that could not be',
     answer: withHead({ 'Content-Range': `bytes */${sizeBytes}` }),
     cause: 'badResponse',
-    detail: 'status 206',
+    detail: 'status 206 with another Content-Range',
   },
   {
     name: 'bytes that are packed',

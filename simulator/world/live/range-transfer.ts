@@ -150,7 +150,7 @@ export class RangeTransfer implements ResponseSink {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     const problem = this.#problemOf(head);
-    if (problem !== undefined) this.#failed(problem, `status ${head.statusCode}`);
+    if (problem !== undefined) this.#failed(problem.cause, `status ${head.statusCode}${problem.what}`);
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
@@ -234,19 +234,22 @@ export class RangeTransfer implements ResponseSink {
     this.#connection.send(this.#download.requestHead(this.#range, this.endpoint), this);
   }
 
-  #problemOf(head: ResponseHead): SourceFailureCause | undefined {
+  /** Why an answer is not the one that was asked for, in words that follow its status. */
+  #problemOf(head: ResponseHead): { readonly cause: SourceFailureCause; readonly what: string } | undefined {
     const status = head.statusCode;
-    if (status >= 500) return 'status5xx';
-    if (status >= 400) return 'status4xx';
+    if (status >= 500) return { cause: 'status5xx', what: '' };
+    if (status >= 400) return { cause: 'status4xx', what: '' };
+    const bad = (what: string) => ({ cause: 'badResponse', what }) as const;
     const { sizeBytes } = this.#download.plan;
     const { start, end } = this.#range;
-    if (head.contentLength !== undefined && head.contentLength !== end - start) return 'badResponse';
-    if (status === 200) {
-      if (start !== 0 || end !== sizeBytes) return 'badResponse';
-    } else {
-      if (status !== 206 || !isRangeOf(head.contentRange, this.#range, sizeBytes)) return 'badResponse';
+    if (status !== 200 && status !== 206) return bad('');
+    if (status === 200 && (start !== 0 || end !== sizeBytes)) return bad(' to a range');
+    if (status === 206 && !isRangeOf(head.contentRange, this.#range, sizeBytes)) {
+      return bad(head.contentRange === undefined ? ' without Content-Range' : ' with another Content-Range');
     }
-    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : 'badResponse';
+    if (head.contentLength !== undefined && head.contentLength !== end - start)
+      return bad(' with another Content-Length');
+    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : bad(' of an older version');
   }
 
   #failed(cause: SourceFailureCause, detail: string): void {
