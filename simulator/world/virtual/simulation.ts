@@ -126,6 +126,7 @@ export class Simulation {
       book: this.#book,
       supply: this.#supply,
       downloads: this.downloads,
+      followHours: (groupIndex) => this.#followHours(groupIndex),
     });
   }
 
@@ -167,7 +168,7 @@ export class Simulation {
     this.#stepEndMs = this.#terms.tally.grid.stepEndMs(0);
     this.#makeFirstClasses();
     this.#desk.scheduleEvents();
-    for (const [groupIndex] of this.#terms.scenario.fleet.entries()) this.#scheduleHours(groupIndex);
+    for (const [groupIndex] of this.#terms.scenario.fleet.entries()) this.#followHours(groupIndex);
   }
 
   /** Where everybody begins, so that the network's islands are found once. */
@@ -328,14 +329,17 @@ export class Simulation {
     });
   }
 
-  #scheduleHours(groupIndex: number): void {
+  #followHours(groupIndex: number): void {
     const { startsAtMs } = this.#terms.scenario;
     const now = this.clock.nowMs;
-    const wait = untilHoursChangeMs(this.#book.policies[groupIndex]?.limitedHours, startsAtMs + now);
+    const policy = this.#book.policies[groupIndex];
+    const wait = untilHoursChangeMs(policy?.limitedHours, startsAtMs + now);
     if (wait === Number.POSITIVE_INFINITY || !this.#isAnybodyLeft()) return;
     this.clock.schedule(now + wait, () => {
+      // Whoever was told other policies since then is followed from there.
+      if (this.#book.policies[groupIndex] !== policy) return;
       this.#book.refreshRates(groupIndex, this.clock.nowMs);
-      this.#scheduleHours(groupIndex);
+      this.#followHours(groupIndex);
     });
   }
 
