@@ -7,6 +7,7 @@ import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
 import { benchIndexLoad } from './index-load.ts';
+import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { peerVersions } from './peers.ts';
 import { benchServing } from './serving.ts';
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  limits: benchLimits,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,

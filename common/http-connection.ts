@@ -10,6 +10,7 @@ import net from 'node:net';
 import { assert, errorCode } from './errors.ts';
 import { type ResponseHead, ResponseParser } from './http-response-parser.ts';
 import { peerKey } from './ledger.ts';
+import type { Line } from './line.ts';
 
 /** Why a request failed, seen from the client. */
 export type FailureCause =
@@ -40,6 +41,8 @@ export type ConnectionOptions = {
   readonly lookup?: net.LookupFunction | undefined;
   /** Shared by all connections of a process: a span of it is valid only while `onBody` runs. */
   readonly readBuffer: Buffer;
+  /** What lies between; default: nothing. */
+  readonly line?: Line | undefined;
   /** Called once, when the connection is gone, however it went. */
   readonly onClose?: (connection: HttpConnection) => void;
 };
@@ -60,6 +63,9 @@ export class HttpConnection {
   /** When the last byte came (or the request left), by the clock of `performance.now()`. */
   lastProgressMs = 0;
   #countBody = false;
+  /** Whether its line lets nothing more through for now; and an end that it has not let through. */
+  #isHeld = false;
+  #endIsHeld = false;
 
   constructor(options: ConnectionOptions, onConnect?: (failure: Failure | undefined) => void) {
     this.#options = options;
@@ -71,15 +77,19 @@ export class HttpConnection {
       onEnd: () => this.#end(),
       onError: (code) => this.#failed({ cause: endedEarly.has(code) ? 'reset' : 'badResponse', detail: code }),
     });
+    const { line, readBuffer } = options;
     this.#socket = net.connect({
       host: options.host,
       port: options.port,
       noDelay: true,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
-      onread: { buffer: options.readBuffer, callback: (bytes, buffer) => this.#read(bytes, buffer as Buffer) },
+      onread: {
+        buffer: line === undefined ? readBuffer : () => firstBytes(readBuffer, line.readBytesMax),
+        callback: (bytes, buffer) => this.#read(bytes, buffer as Buffer),
+      },
     });
-    this.#socket.on('connect', () => this.#connected());
+    this.#socket.on('connect', () => after(line?.opening() ?? 0, () => this.#connected()));
     this.#socket.on('error', (error) => this.#broken(errorCode(error)));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.#broken('closed'));
@@ -109,7 +119,12 @@ export class HttpConnection {
     this.#sink = sink;
     this.lastProgressMs = performance.now();
     this.#parser.next(isHead ? 'HEAD' : 'GET');
-    this.#socket.write(head, 'latin1');
+    const { line } = this.#options;
+    if (line === undefined) this.#socket.write(head, 'latin1');
+    else
+      after(line.asking(), () => {
+        if (this.#sink === sink) this.#socket.write(head, 'latin1');
+      });
   }
 
   /** Stops reading until `resume`: the sender feels it through TCP. */
@@ -121,6 +136,24 @@ export class HttpConnection {
     if (this.#state !== 'closed') this.#socket.resume();
   }
 
+  /** For its line: what was held may pass. */
+  release(): void {
+    if (this.isClosed || !this.#isHeld) return;
+    this.#isHeld = false;
+    if (this.#endIsHeld) this.#end();
+    if (!this.isClosed && !this.#isHeld) this.#socket.resume();
+  }
+
+  /** Whether its line died under it: the server never hears of its end. */
+  get isHalfOpen(): boolean {
+    return this.#options.line?.isDead === true;
+  }
+
+  /** Gives back the socket of a connection that was closed while half open. */
+  bury(): void {
+    this.#socket.resetAndDestroy();
+  }
+
   /** Ends the connection in order (FIN). */
   close(): void {
     if (this.#state === 'closed') return;
@@ -129,6 +162,7 @@ export class HttpConnection {
       return;
     }
     this.#giveUp();
+    if (this.isHalfOpen) return;
     this.#socket.end();
     this.#socket.destroySoon();
   }
@@ -138,6 +172,7 @@ export class HttpConnection {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#giveUp();
+    if (this.isHalfOpen) return;
     // A socket that is still connecting would wait for its connection before it resets it.
     if (wasOpen) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
@@ -154,6 +189,7 @@ export class HttpConnection {
   }
 
   #connected(): void {
+    if (this.#state === 'closed') return;
     this.#state = 'open';
     this.#peer = peerKey(this.#socket.localAddress, this.#socket.localPort);
     this.lastProgressMs = performance.now();
@@ -168,8 +204,12 @@ export class HttpConnection {
 
   #read(bytes: number, buffer: Buffer): boolean {
     this.lastProgressMs = performance.now();
-    if (this.#state !== 'closed') this.#parser.feed(buffer, 0, bytes);
-    return true;
+    if (this.#state === 'closed') return true;
+    const { line } = this.#options;
+    // The line has its say first: the end of an answer that it holds is told when it lets it through.
+    if (line !== undefined) this.#isHeld = !line.take(bytes, this.lastProgressMs, this);
+    this.#parser.feed(buffer, 0, bytes);
+    return !this.#isHeld;
   }
 
   #head(head: ResponseHead): void {
@@ -187,6 +227,8 @@ export class HttpConnection {
   }
 
   #end(): void {
+    this.#endIsHeld = this.#isHeld;
+    if (this.#isHeld) return;
     const sink = this.#sink;
     this.#sink = undefined;
     if (!this.#keepAlive) this.close();
@@ -224,4 +266,13 @@ export class HttpConnection {
     this.#state = 'closed';
     this.#options.onClose?.(this);
   }
+}
+
+function after(delayMs: number, run: () => void): void {
+  if (delayMs === 0) run();
+  else if (delayMs < Number.POSITIVE_INFINITY) setTimeout(run, delayMs);
+}
+
+function firstBytes(buffer: Buffer, count: number): Buffer {
+  return count >= buffer.length ? buffer : buffer.subarray(0, count);
 }

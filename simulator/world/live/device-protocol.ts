@@ -3,7 +3,7 @@
 import type { Address } from '../../../common/address.ts';
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
-import type { Scenario } from '../../scenario/scenario.ts';
+import type { DownloadPolicySpec, Scenario } from '../../scenario/scenario.ts';
 import type { FleetPart } from '../fleet-plan.ts';
 import type { MeterReading } from './meter.ts';
 
@@ -36,6 +36,8 @@ export type ToDeviceProcess =
   | { readonly kind: 'order'; readonly order: DeviceOrder }
   /** The run starts at this time (epoch ms). */
   | { readonly kind: 'start'; readonly atEpochMs: number }
+  /** The devices of a group are told other policies; those that are not named stay. */
+  | { readonly kind: 'policy'; readonly group: string; readonly policy: Partial<DownloadPolicySpec> }
   /** Stop asking, let what is under way finish for `graceMs`, then report. */
   | { readonly kind: 'stop'; readonly graceMs: number };
 

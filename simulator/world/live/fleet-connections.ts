@@ -19,6 +19,8 @@ export class FleetConnections {
   readonly #servers: readonly string[];
   readonly #sourceNetwork: string | undefined;
   readonly #open = new Map<HttpConnection, string>();
+  /** Closed by their devices, and still open for their servers, which were told nothing. */
+  #halfOpen: HttpConnection[] = [];
   readonly #ledgers: Record<string, LedgerEntry[]> = {};
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
   #connecting = 0;
@@ -41,11 +43,13 @@ export class FleetConnections {
         port: endpoint.port,
         localAddress: this.#sourceAddress(device),
         readBuffer: this.#readBuffer,
+        line: device.line?.connect(),
         onClose: (closed) => {
           this.#open.delete(closed);
           if (!opened) this.#connected();
           else device.connectionClosed();
           if (closed.peer !== '') this.#note(server, closed);
+          if (closed.isHalfOpen) this.#halfOpen.push(closed);
         },
       },
       (failure) => {
@@ -73,6 +77,12 @@ export class FleetConnections {
     }
     const lostCount = devices.filter((device) => device.openConnections === 0).length;
     return this.#problem ?? (lostCount === 0 ? undefined : `${lostCount} connections were lost again and again`);
+  }
+
+  /** At the end of the run. */
+  buryHalfOpen(): void {
+    for (const connection of this.#halfOpen) connection.bury();
+    this.#halfOpen = [];
   }
 
   /** Both those that have ended and those that are open now. */

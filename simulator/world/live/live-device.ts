@@ -4,6 +4,7 @@ import { hashText } from '../../../common/random.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
+import type { DeviceLine } from './device-line.ts';
 import type { DeviceTimeouts } from './device-protocol.ts';
 import { LiveDownload } from './live-download.ts';
 import type { LiveFleet } from './live-fleet.ts';
@@ -19,6 +20,8 @@ export class LiveDevice {
   /** What the policy keeps for all of them. */
   readonly agent: unknown;
   readonly timeouts: DeviceTimeouts;
+  /** What lies between it and its servers; undefined: nothing but this machine. */
+  readonly line: DeviceLine | undefined;
   /** Of the MS-CV header: shared by all requests of a device. */
   readonly correlationVector: string;
   state: DeviceState = 'waiting';
@@ -40,7 +43,8 @@ export class LiveDevice {
     this.plan = plan;
     this.arriveAtMs = fleet.isWindow ? 0 : plan.arriveAtMs;
     this.agent = fleet.policy.newAgent();
-    this.timeouts = fleet.timeoutsOf(plan.group);
+    this.timeouts = fleet.timeoutsOf(plan);
+    this.line = fleet.limits.lineOf(plan);
     this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
     this.downloads = plan.group.wants.flatMap((id, number) => {
       const content = fleet.content(id);

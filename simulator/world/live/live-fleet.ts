@@ -6,13 +6,13 @@ import { assert } from '../../../common/errors.ts';
 import { processorTimeMs } from '../../../common/processor-time.ts';
 import type { Source } from '../../device/download-policy.ts';
 import { windowsPolicy } from '../../device/windows-policy.ts';
-import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
-import { plannedDevices } from '../fleet-plan.ts';
-import { policySettingsOf } from '../policy-settings.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import { type PlannedDevice, plannedDevices } from '../fleet-plan.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
+import { FleetLimits } from './fleet-limits.ts';
 import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import type { LiveDownload } from './live-download.ts';
@@ -24,11 +24,13 @@ const corruptionExamplesMax = 10;
 const timeoutMsMax = 2 ** 31 - 1;
 
 /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
-const windowsIdleCloseMs = 28_500;
+const windowsIdleCloseMsMin = 27_000;
+const windowsIdleCloseMsMax = 30_000;
 
 export class LiveFleet implements World<LiveDownload> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
+  readonly limits: FleetLimits;
   /** The live world has Windows clients only (refused before it starts: run-events.ts). */
   readonly policy = windowsPolicy;
   readonly devices: readonly LiveDevice[];
@@ -44,7 +46,7 @@ export class LiveFleet implements World<LiveDownload> {
   readonly #functions = new Map<string, ContentFunction>();
   readonly #servers: readonly string[];
   readonly #corruption: string[] = [];
-  readonly #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
+  #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
   #cpuMsAtStart = 0;
   /** The start of the run, on the clock of `now`. */
@@ -61,6 +63,7 @@ export class LiveFleet implements World<LiveDownload> {
     this.cdnServer = this.#servers.length - 1;
     this.meter = new Meter(this.#servers);
     this.connections = new FleetConnections(this.#servers, order.sourceNetwork);
+    this.limits = new FleetLimits(order.scenario, (elapsedMs, run) => this.at(elapsedMs, run));
     this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
   }
 
@@ -77,6 +80,7 @@ export class LiveFleet implements World<LiveDownload> {
     this.#startSweeping();
     this.startedAtMs = performance.now() + atEpochMs - Date.now();
     this.#cpuMsAtStart = processorTimeMs();
+    this.limits.start();
     const { live } = this.#order.scenario;
     if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
@@ -96,6 +100,7 @@ export class LiveFleet implements World<LiveDownload> {
     this.meter.tick();
     const wallMs = performance.now() - this.startedAtMs;
     for (const device of this.devices) for (const download of device.downloads) download.stop();
+    this.connections.buryHalfOpen();
     return this.#report(wallMs);
   }
 
@@ -117,7 +122,8 @@ export class LiveFleet implements World<LiveDownload> {
   begin(download: LiveDownload): void {
     const { policy } = this;
     const { agent, plan } = download.device;
-    const terms = { policy, settings: policySettingsOf(plan.group), agent, origin: download.content.host };
+    const settings = this.limits.settingsOf(plan.groupIndex);
+    const terms = { policy, settings, agent, origin: download.content.host };
     download.begin(new DownloadRunner<LiveDownload>(this, download, terms));
   }
 
@@ -165,10 +171,12 @@ export class LiveFleet implements World<LiveDownload> {
 
   // ---- What downloads need
 
-  timeoutsOf(group: FleetGroup): DeviceTimeouts {
+  timeoutsOf({ groupIndex, phase }: PlannedDevice): DeviceTimeouts {
     const { transport } = this.policy;
-    const connectMs = transport.connectTimeoutMs(policySettingsOf(group));
-    return this.#order.timeouts ?? { connectMs, stallMs: transport.stallTimeMs, idleCloseMs: windowsIdleCloseMs };
+    const connectMs = transport.connectTimeoutMs(this.limits.settingsOf(groupIndex));
+    // Phases are spread evenly over the fleet.
+    const idleCloseMs = windowsIdleCloseMsMin + phase * (windowsIdleCloseMsMax - windowsIdleCloseMsMin);
+    return this.#order.timeouts ?? { connectMs, stallMs: transport.stallTimeMs, idleCloseMs };
   }
 
   content(id: string): ContentSpec {
@@ -227,12 +235,16 @@ export class LiveFleet implements World<LiveDownload> {
       const nowMs = performance.now();
       this.meter.tick();
       for (const transfer of [...this.waiting]) transfer.checkSilence(nowMs);
-      if (this.isWindow) return; // idle close is suspended
-      const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
-      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
-        this.#finished.shift()?.download.closeIdle();
-      }
+      if (!this.isWindow) this.#closeIdle(nowMs); // in a window idle close is suspended
     }, sweepMs);
+  }
+
+  #closeIdle(nowMs: number): void {
+    this.#finished = this.#finished.filter(({ download, atMs }) => {
+      const isDue = nowMs - atMs >= download.device.timeouts.idleCloseMs;
+      if (isDue) download.closeIdle();
+      return !isDue;
+    });
   }
 
   // ---- Report

@@ -163,6 +163,7 @@ class LiveRunner {
     const events = scheduleEvents(
       this.#scenario,
       this.#environment,
+      (message) => this.#fleet.tell(message),
       this.#startEpochMs,
       (entry) => this.#timeline.push(entry),
       (error) => this.#break(error instanceof Error ? error.message : String(error)),
@@ -322,15 +323,8 @@ class LiveRunner {
   }
 
   #notes(): string[] {
-    const { fleet, nodes, live } = this.#scenario;
+    const { nodes, live } = this.#scenario;
     const notes: string[] = [];
-    if (fleet.some((group) => group.downlink !== undefined)) {
-      notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
-    }
-    const throttled = fleet.some(
-      ({ policy }) => policy.maxBackgroundDownloadBytesPerMs ?? policy.maxForegroundDownloadBytesPerMs,
-    );
-    if (throttled) notes.push('download throttles of the policy are not enforced in the live world yet');
     const modelled = nodes.filter(
       (node) => node.profile ?? node.egressBytesPerMs ?? node.wanBytesPerMs ?? node.drivesBytes ?? node.cores,
     );

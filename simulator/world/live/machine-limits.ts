@@ -9,6 +9,7 @@ import { openFileLimit } from '../../../common/open-file-limit.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
 import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
+import { deviceRate } from '../device-rates.ts';
 import { deviceCount } from '../fleet-plan.ts';
 
 /** Share of a process's open files that a run uses for connections. */
@@ -20,6 +21,10 @@ const portShare = 0.8;
 /** Kernel memory of both ends of a loopback connection that is being filled: at most about this much, idle ones far less. */
 const kernelBytesBusy = 64 * 1024;
 const kernelBytesIdle = 4 * 1024;
+/** Of one whose device takes less than it is sent: the range waits in the kernel (measured with 1,000 devices of 64 kB/s). */
+const kernelBytesHeld = 600 * 1024;
+/** Devices slower than this have the server wait for them, and not the other way round. */
+const slowBytesPerMs = 12_500;
 
 /** How a run uses the machine. */
 export type LiveResources = {
@@ -59,7 +64,7 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
         '"sudo ifconfig lo0 alias 127.16.0.1 up").',
     );
   }
-  const kernelBytes = kernelMemoryBytes(scenario, connections);
+  const kernelBytes = kernelMemoryBytes(scenario);
   const kernelBytesMax = tcpMemoryBytesMax();
   if (kernelBytesMax !== undefined && kernelBytes > kernelBytesMax) {
     problems.push(
@@ -122,11 +127,27 @@ function mayUseCdn(scenario: Scenario): boolean {
   return goes || scenario.fleet.some((group) => group.cacheHosts.length === 0);
 }
 
-function kernelMemoryBytes(scenario: Scenario, connections: number): number {
+function kernelMemoryBytes(scenario: Scenario): number {
   const demand = scenario.live?.demandBytesPerMs;
-  // An open model has the ranges of about two seconds under way; a closed one may have one on each connection.
-  const busy = typeof demand === 'number' ? Math.min(connections, (demand * 2000) / pieceBytes) : connections;
-  return busy * kernelBytesBusy + (connections - busy) * kernelBytesIdle;
+  const devices = deviceCount(scenario);
+  return scenario.fleet.reduce((sum, group) => {
+    const connections = group.devices * connectionsPerDevice(scenario, group);
+    const rate = slowestBytesPerMs(scenario, group);
+    // An open model has the ranges of about two seconds under way, or of as long as one takes; a closed one may have one on
+    // each connection.
+    const busyMs = Math.max(2000, pieceBytes / rate);
+    const share = group.devices / devices;
+    const busy =
+      typeof demand === 'number' ? Math.min(connections, (share * demand * busyMs) / pieceBytes) : connections;
+    return (
+      sum + busy * (rate < slowBytesPerMs ? kernelBytesHeld : kernelBytesBusy) + (connections - busy) * kernelBytesIdle
+    );
+  }, 0);
+}
+
+/** What the slowest device of a group may receive at the start. */
+function slowestBytesPerMs(scenario: Scenario, { policy, downlink }: FleetGroup): number {
+  return deviceRate(policy, downlink?.bytesPerMsMin ?? Number.POSITIVE_INFINITY, scenario.startsAtMs).bytesPerMs;
 }
 
 function tcpMemoryBytesMax(): number | undefined {

@@ -3,6 +3,7 @@
 import { assertNever, OperatorError } from '../../../common/errors.ts';
 import type { CdnFaultEvent, Scenario, ScenarioEvent } from '../../scenario/scenario.ts';
 import { describeEvent } from '../event-words.ts';
+import type { ToDeviceProcess } from './device-protocol.ts';
 import type { Environment } from './environment.ts';
 import { whyNotLive } from './why-not-live.ts';
 
@@ -20,6 +21,7 @@ export function refuseImpossible(scenario: Scenario): void {
 export function scheduleEvents(
   scenario: Scenario,
   environment: Environment,
+  tellFleet: (message: ToDeviceProcess) => void,
   startEpochMs: number,
   note: (entry: TimelineEntry) => void,
   onError: (error: unknown) => void,
@@ -29,7 +31,7 @@ export function scheduleEvents(
   const timers = scenario.events.map((event) =>
     setTimeout(
       () => {
-        const done = carryOut(event, environment)
+        const done = carryOut(event, environment, tellFleet)
           .then(() => note({ atMs: Date.now() - startEpochMs, what: describeEvent(event) }))
           .catch(onError)
           .finally(() => {
@@ -48,7 +50,11 @@ export function scheduleEvents(
   return { cancel, pending: () => pending - underWay.size };
 }
 
-async function carryOut(event: ScenarioEvent, environment: Environment): Promise<void> {
+async function carryOut(
+  event: ScenarioEvent,
+  environment: Environment,
+  tellFleet: (message: ToDeviceProcess) => void,
+): Promise<void> {
   switch (event.kind) {
     case 'kill':
       return await environment.kill(event.node);
@@ -62,12 +68,13 @@ async function carryOut(event: ScenarioEvent, environment: Environment): Promise
       return await environment.orderCdn('/faults', faultOrder(event));
     case 'version':
       return await environment.orderCdn('/version', { id: event.content });
+    case 'policy':
+      return tellFleet({ kind: 'policy', group: event.group, policy: event.policy });
     case 'cut':
     case 'join':
     case 'narrow':
     case 'drain':
     case 'loseDrive':
-    case 'policy':
       return; // refused before the run
     default:
       assertNever(event);

@@ -58,6 +58,9 @@ export function whyNotVirtual(scenario: Scenario): string | undefined {
         ? [`events: ${describeEvent(event)}: single requests (count) exist in the live world only`]
         : [],
     ),
+    ...scenario.fleet.flatMap(({ id, line }) =>
+      line === undefined ? [] : [`fleet ${id}: a line (latency, loss, resets) exists in the live world only`],
+    ),
   ];
   return problems.length === 0 ? undefined : problems.join('; ');
 }
