@@ -9,6 +9,7 @@
 import net from 'node:net';
 import { assert, errorCode } from './errors.ts';
 import { type ResponseHead, ResponseParser } from './http-response-parser.ts';
+import { descriptorOf, type KernelReads } from './kernel-reads.ts';
 import { peerKey } from './ledger.ts';
 import type { Line } from './line.ts';
 
@@ -30,6 +31,8 @@ export interface ResponseSink {
   onBody(buffer: Buffer, start: number, end: number): void;
   onEnd(): void;
   onFailure(failure: Failure): void;
+  /** Body bytes came and are gone unseen (`ConnectionOptions.drops`). */
+  onDropped?(bytes: number): void;
 }
 
 export type ConnectionOptions = {
@@ -43,9 +46,16 @@ export type ConnectionOptions = {
   readonly readBuffer: Buffer;
   /** What lies between; default: nothing. */
   readonly line?: Line | undefined;
+  /** Lets the kernel gather a body's bytes before it wakes us. Default: every write of the sender does. */
+  readonly kernelReads?: KernelReads | undefined;
+  /** What of a body of known length did not come with its head is dropped in the kernel: the sink hears how much. */
+  readonly drops?: boolean;
   /** Called once, when the connection is gone, however it went. */
   readonly onClose?: (connection: HttpConnection) => void;
 };
+
+/** A body wakes us once so many bytes are there, or its rest. A device's buffer in the kernel then holds twice that. */
+const gatheredBytes = 256 * 1024;
 
 export class HttpConnection {
   readonly #options: ConnectionOptions;
@@ -66,6 +76,10 @@ export class HttpConnection {
   /** Whether its line lets nothing more through for now; and an end that it has not let through. */
   #isHeld = false;
   #endIsHeld = false;
+  /** The socket's descriptor, once it is connected and where the kernel helps; and how many bytes wake us. */
+  #fd: number | undefined;
+  #wakeAtBytes = 1;
+  #isSlow = false;
 
   constructor(options: ConnectionOptions, onConnect?: (failure: Failure | undefined) => void) {
     this.#options = options;
@@ -118,6 +132,7 @@ export class HttpConnection {
     assert(this.#state !== 'closed', 'a closed connection is not used again');
     this.#sink = sink;
     this.lastProgressMs = performance.now();
+    this.#isSlow = false;
     this.#parser.next(isHead ? 'HEAD' : 'GET');
     const { line } = this.#options;
     if (line === undefined) this.#socket.write(head, 'latin1');
@@ -152,6 +167,12 @@ export class HttpConnection {
   /** Gives back the socket of a connection that was closed while half open. */
   bury(): void {
     this.#socket.resetAndDestroy();
+  }
+
+  /** What has come is read now, and what will as it comes: the sender is too slow to gather its bytes. */
+  readAtOnce(): void {
+    this.#isSlow = true;
+    if (this.#state === 'open') this.#wakeAt(1);
   }
 
   /** Ends the connection in order (FIN). */
@@ -191,6 +212,7 @@ export class HttpConnection {
   #connected(): void {
     if (this.#state === 'closed') return;
     this.#state = 'open';
+    if (this.#options.kernelReads !== undefined) this.#fd = descriptorOf(this.#socket);
     this.#peer = peerKey(this.#socket.localAddress, this.#socket.localPort);
     this.lastProgressMs = performance.now();
     this.#takeOnConnect()?.(undefined);
@@ -206,10 +228,45 @@ export class HttpConnection {
     this.lastProgressMs = performance.now();
     if (this.#state === 'closed') return true;
     const { line } = this.#options;
-    // The line has its say first: the end of an answer that it holds is told when it lets it through.
-    if (line !== undefined) this.#isHeld = !line.take(bytes, this.lastProgressMs, this);
-    this.#parser.feed(buffer, 0, bytes);
+    if (line === undefined) {
+      this.#parser.feed(buffer, 0, bytes);
+      this.#drop(gatheredBytes);
+    } else {
+      // The end of an answer is told when the line lets all that came through.
+      this.#isHeld = true;
+      this.#parser.feed(buffer, 0, bytes);
+      const dropped = this.#drop(line.readBytesMax - bytes);
+      if (line.take(bytes + dropped, this.lastProgressMs, this)) this.#isHeld = false;
+      if (!this.#isHeld && this.#endIsHeld) this.#end();
+    }
+    this.#gather();
     return !this.#isHeld;
+  }
+
+  /** Drops what is there of the body, where that is wanted; returns how much it was. */
+  #drop(bytesMax: number): number {
+    const { drops, kernelReads } = this.#options;
+    const count = Math.min(gatheredBytes, bytesMax, this.#parser.bodyBytesLeft);
+    if (drops !== true || this.#fd === undefined || !this.isOpen || !this.#countBody || count <= 0) return 0;
+    const dropped = kernelReads?.drop(this.#fd, count) ?? 0;
+    if (dropped === 0) return 0;
+    this.bodyBytes += dropped;
+    this.#sink?.onDropped?.(dropped);
+    if (this.isOpen) this.#parser.skipBody(dropped);
+    return dropped;
+  }
+
+  /** Sleeps until enough of the rest of a body has come, and no more than its line lets through at once. */
+  #gather(): void {
+    if (this.#fd === undefined || !this.isOpen) return;
+    const ofLine = this.#options.line?.readBytesMax ?? gatheredBytes;
+    this.#wakeAt(this.#isSlow ? 1 : Math.max(1, Math.min(gatheredBytes, ofLine, this.#parser.bodyBytesLeft)));
+  }
+
+  #wakeAt(bytes: number): void {
+    if (bytes === this.#wakeAtBytes || this.#fd === undefined) return;
+    this.#wakeAtBytes = bytes;
+    this.#options.kernelReads?.wakeAt(this.#fd, bytes);
   }
 
   #head(head: ResponseHead): void {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodes, OperatorError } from '../common/errors.ts';
 import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
+import { addExportCommand } from './commands/export.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);
+  addExportCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
   addNodeCommand(program);

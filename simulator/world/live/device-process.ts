@@ -23,9 +23,6 @@ async function hear(message: ToDeviceProcess): Promise<void> {
     case 'start':
       fleet?.start(message.atEpochMs);
       return;
-    case 'policy':
-      fleet?.limits.tell(message.group, message.policy, fleet.elapsedMs());
-      return;
     case 'stop':
       if (fleet === undefined) return;
       process.send?.({ kind: 'report', report: await fleet.stop(message.graceMs) } satisfies FromDeviceProcess, () => {

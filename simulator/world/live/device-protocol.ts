@@ -3,7 +3,7 @@
 import type { Address } from '../../../common/address.ts';
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
-import type { DownloadPolicySpec, Scenario } from '../../scenario/scenario.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
 import type { FleetPart } from '../fleet-plan.ts';
 import type { MeterReading } from './meter.ts';
 
@@ -11,8 +11,9 @@ import type { MeterReading } from './meter.ts';
 export type DeviceTimeouts = {
   /** For a connection. */
   readonly connectMs: number;
-  /** For the next byte. */
+  /** For the next byte, or for as many that it is this fast (per ms; 0: any byte counts). */
   readonly stallMs: number;
+  readonly stallBytesPerMs: number;
   /** With an idle connection after the download, before it closes it. */
   readonly idleCloseMs: number;
 };
@@ -29,15 +30,13 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
-  readonly timeouts?: DeviceTimeouts | undefined;
+  readonly timeouts?: Partial<DeviceTimeouts> | undefined;
 };
 
 export type ToDeviceProcess =
   | { readonly kind: 'order'; readonly order: DeviceOrder }
   /** The run starts at this time (epoch ms). */
   | { readonly kind: 'start'; readonly atEpochMs: number }
-  /** The devices of a group are told other policies; those that are not named stay. */
-  | { readonly kind: 'policy'; readonly group: string; readonly policy: Partial<DownloadPolicySpec> }
   /** Stop asking, let what is under way finish for `graceMs`, then report. */
   | { readonly kind: 'stop'; readonly graceMs: number };
 
@@ -62,6 +61,8 @@ export type DeviceProgress = {
 };
 
 export type DeviceReport = {
+  /** Which device process it is: 0, 1 … */
+  readonly part: number;
   readonly reading: MeterReading;
   readonly groups: readonly GroupReport[];
   /** Connections by the name of the server: a node's id, or `cdn`. */
@@ -69,7 +70,9 @@ export type DeviceReport = {
   readonly rows: readonly DeviceRow[];
   /** The first few wrong bytes, described. */
   readonly corruption: readonly string[];
+  /** Since the start of the run: processor time, ms of one core; time without a processor though there was work (undefined: not told). */
   readonly cpuMs: number;
+  readonly cpuWaitMs: number | undefined;
   readonly wallMs: number;
 };
 

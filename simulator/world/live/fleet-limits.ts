@@ -52,13 +52,16 @@ export class FleetLimits {
     return line;
   }
 
-  /** The run begins: hours change from now on. */
+  /** The run begins: hours change from now on, and events tell policies. */
   start(): void {
     for (const group of this.#groups) this.#followHours(group, 0);
+    for (const event of this.#scenario.events) {
+      if (event.kind === 'policy') this.#at(event.atMs, () => this.#tell(event.group, event.policy, event.atMs));
+    }
   }
 
   /** The devices of a group are told other policies; those that are not named stay. */
-  tell(id: string, change: Partial<DownloadPolicySpec>, elapsedMs: number): void {
+  #tell(id: string, change: Partial<DownloadPolicySpec>, elapsedMs: number): void {
     for (const [index, spec] of this.#scenario.fleet.entries()) {
       if (spec.id !== id) continue;
       const group = this.#group(index);

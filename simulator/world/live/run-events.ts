@@ -3,7 +3,6 @@
 import { assertNever, OperatorError } from '../../../common/errors.ts';
 import type { CdnFaultEvent, Scenario, ScenarioEvent } from '../../scenario/scenario.ts';
 import { describeEvent } from '../event-words.ts';
-import type { ToDeviceProcess } from './device-protocol.ts';
 import type { Environment } from './environment.ts';
 import { whyNotLive } from './why-not-live.ts';
 
@@ -21,7 +20,6 @@ export function refuseImpossible(scenario: Scenario): void {
 export function scheduleEvents(
   scenario: Scenario,
   environment: Environment,
-  tellFleet: (message: ToDeviceProcess) => void,
   startEpochMs: number,
   note: (entry: TimelineEntry) => void,
   onError: (error: unknown) => void,
@@ -31,7 +29,7 @@ export function scheduleEvents(
   const timers = scenario.events.map((event) =>
     setTimeout(
       () => {
-        const done = carryOut(event, environment, tellFleet)
+        const done = carryOut(event, environment)
           .then(() => note({ atMs: Date.now() - startEpochMs, what: describeEvent(event) }))
           .catch(onError)
           .finally(() => {
@@ -50,11 +48,7 @@ export function scheduleEvents(
   return { cancel, pending: () => pending - underWay.size };
 }
 
-async function carryOut(
-  event: ScenarioEvent,
-  environment: Environment,
-  tellFleet: (message: ToDeviceProcess) => void,
-): Promise<void> {
+async function carryOut(event: ScenarioEvent, environment: Environment): Promise<void> {
   switch (event.kind) {
     case 'kill':
       return await environment.kill(event.node);
@@ -69,7 +63,7 @@ async function carryOut(
     case 'version':
       return await environment.orderCdn('/version', { id: event.content });
     case 'policy':
-      return tellFleet({ kind: 'policy', group: event.group, policy: event.policy });
+      return; // device processes know their scenario, and do it themselves (fleet-limits.ts)
     case 'cut':
     case 'join':
     case 'narrow':
