@@ -10,6 +10,7 @@ import { encodeHistogram } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
 import { generatorLimits } from './generator-metrics.ts';
+import { lineNotes } from './line-words.ts';
 import { measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
 import { type DevicesPart, type EnvironmentPart, type LiveParts, shardName } from './parts.ts';
@@ -141,7 +142,7 @@ function notesOf(scenario: Scenario, devices: MergedReport): string[] {
   if (live !== undefined) {
     notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
   }
-  notes.push(...assumptionNotes(scenario));
+  notes.push(...lineNotes(scenario), ...assumptionNotes(scenario));
   return notes;
 }
 
