@@ -5,6 +5,8 @@ import type { Failure } from './http-connection.ts';
 
 /** What a line does with a connection. */
 export interface Shaped {
+  /** When the last byte came; later than now while a pace spreads what was read at once: that is no silence of the server. */
+  lastProgressMs: number;
   /** What was held may pass: its end is told, and more is read. */
   release(): void;
   /** The connection breaks. */

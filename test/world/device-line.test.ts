@@ -87,6 +87,21 @@ fleet: [{ id: office, devices: 3, wants: [a, b, c], downlink: 1 MB/s }]`);
     });
   });
 
+  it('that becomes so narrow that one read lasts for long is no silence of the server', async () => {
+    // From 100 ms to 1.2 s at 100 B/s: what was read last is spread over minutes, far beyond the patience of 200 ms.
+    const keys = 'policy: { maxBackgroundDownload: 1 MB/s }';
+    const events = `events:
+  - { at: 100 ms, policy: { group: office, maxBackgroundDownload: 100 B/s } }
+  - { at: 1.2 s, policy: { group: office, maxBackgroundDownload: 1 GB/s } }`;
+    await withServer(serves, async (_, hq) => {
+      const report = await runFleet(scenarioWith(keys, events), {
+        ...{ nodes: { hq }, cdns: [addressOf(cdn)], timeouts: { ...timeouts, stallMs: 200 } },
+      });
+      expect(report.reading.failedRanges).toEqual({});
+      expect(durations(report.rows)[0]).toBeGreaterThanOrEqual(1190);
+    });
+  });
+
   it('is cut by the hours: when they end, the rest comes at once', async () => {
     // 1 kB/s until midnight: alone it would take more than three minutes.
     const keys = 'downlink: 1 GB/s, policy: { limitedHours: { from: "23:00", to: "00:00", insideRatio: 0.000001 } }';

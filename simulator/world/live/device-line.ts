@@ -48,6 +48,7 @@ export class DeviceLine {
     this.#pace.setRate(rateBytesPerMs, nowMs);
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
+    for (const connection of this.#waiting) connection.lastProgressMs = nowMs + this.#pace.owedMs(nowMs);
     this.#arm(nowMs);
   }
 
@@ -57,7 +58,9 @@ export class DeviceLine {
 
   /** Whether the device may receive more; if not, this connection is released with the others that wait. */
   passes(connection: Shaped, nowMs: number): boolean {
-    if (this.#pace.owedMs(nowMs) < holdMsMin) return true;
+    const owedMs = this.#pace.owedMs(nowMs);
+    if (owedMs < holdMsMin) return true;
+    connection.lastProgressMs = nowMs + owedMs;
     this.#waiting.push(connection);
     if (this.#timer === undefined) this.#arm(nowMs);
     return false;
@@ -134,6 +137,7 @@ class ConnectionLine implements Line {
     const pace = this.#pace;
     const owedMs = pace?.owedMs(nowMs) ?? 0;
     if (owedMs < holdMsMin) return this.#device.passes(connection, nowMs);
+    connection.lastProgressMs = nowMs + owedMs;
     setTimeout(() => {
       if (this.#device.passes(connection, performance.now())) release([connection], pace);
     }, owedMs);
