@@ -226,3 +226,31 @@ describe('where the nodes keep their drives', () => {
     expect(diskProblems(tmpdir(), mainJob(1))).toEqual([]);
   });
 });
+
+describe('kernel memory', () => {
+  const refusalOf = async (keys: string, window = ''): Promise<string> => {
+    const { scenario: many } = parseScenario(
+      `name: Limits
+content: [{ id: update, size: 2 MB }]
+fleet: [{ id: office, devices: 20000000, wants: [update], connectionsPerFile: 1, ${keys} }]
+${window}`,
+      'limits.yaml',
+    );
+    return await planResources(many, 2, whole, ample).then(
+      () => 'none',
+      (error: unknown) => String(error),
+    );
+  };
+
+  test.skipIf(process.platform !== 'linux')(
+    'of devices that take less than they are sent holds what waits for them',
+    async () => {
+      expect(await refusalOf('downlink: 1 Gbit/s')).toContain('kernel memory for TCP: about 1.31 TB');
+      expect(await refusalOf('downlink: 1 Mbit/s')).toContain('kernel memory for TCP: about 12.3 TB');
+      expect(await refusalOf('policy: { maxBackgroundDownload: 100 kB/s }')).toContain('about 12.3 TB');
+      // 10,000 ranges/s of 8.4 s each are under way: 84,000 of the connections.
+      const window = 'live: { window: 5 s, demand: 10485760000 B/s }';
+      expect(await refusalOf('downlink: 1 Mbit/s', window)).toContain('about 133 GB');
+    },
+  );
+});

@@ -22,6 +22,8 @@ export class FleetConnections {
   readonly #servers: readonly string[];
   readonly #sourceNetwork: string | undefined;
   readonly #open = new Map<HttpConnection, string>();
+  /** Closed by their devices, and still open for their servers, which were told nothing. */
+  #halfOpen: HttpConnection[] = [];
   readonly #ledgers: Record<string, LedgerEntry[]> = {};
   /** What every connection is made with. */
   readonly #reads: Pick<ConnectionOptions, 'readBuffer' | 'kernelReads' | 'drops'>;
@@ -48,6 +50,7 @@ export class FleetConnections {
         host: endpoint.host,
         port: endpoint.port,
         localAddress: this.#sourceAddress(device),
+        line: device.line?.connect(),
         ...this.#reads,
         onUnasked: () => device.fleet.meter.rangeFailed('badResponse', 'bytes that nobody asked for'),
         onClose: (closed) => {
@@ -55,6 +58,7 @@ export class FleetConnections {
           if (!opened) this.#connected();
           else device.connectionClosed();
           if (closed.peer !== '') this.#note(server, closed);
+          if (closed.isHalfOpen) this.#halfOpen.push(closed);
         },
       },
       (failure) => {
@@ -82,6 +86,12 @@ export class FleetConnections {
     }
     const lostCount = devices.filter((device) => device.openConnections === 0).length;
     return this.#problem ?? (lostCount === 0 ? undefined : `${lostCount} connections were lost again and again`);
+  }
+
+  /** At the end of the run. */
+  buryHalfOpen(): void {
+    for (const connection of this.#halfOpen) connection.bury();
+    this.#halfOpen = [];
   }
 
   /** Both those that have ended and those that are open now. */

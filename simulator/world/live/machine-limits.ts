@@ -9,6 +9,7 @@ import { errorCode, OperatorError } from '../../../common/errors.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
 import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
+import { deviceRate } from '../device-rates.ts';
 import { deviceCount, devicesOfPart, type FleetPart, wholeFleet } from '../fleet-plan.ts';
 import { connectsPerSecond, devicesPerSourceAddress } from './fleet-connections.ts';
 import { type MachineReadings, readMachine } from './machine-readings.ts';
@@ -30,6 +31,10 @@ const bytesPerProcess = 60e6;
 const bytesPerSocket = 10e3;
 /** Of a Node process: the main thread, the thread pool, V8's helpers. */
 const threadsPerProcess = 12;
+/** Of one whose device takes less than it is sent: the range waits in the kernel (measured with 1,000 devices of 64 kB/s). */
+const kernelBytesHeld = 600 * 1024;
+/** Devices slower than this have the server wait for them, and not the other way round. */
+const slowBytesPerMs = 12_500;
 
 /** How a run uses the machine. */
 export type LiveResources = {
@@ -114,7 +119,7 @@ function needsOf(
   const nodeCount = scenario.nodes.filter((node) => node.url === undefined).length;
   const processes =
     2 + (part === undefined ? 0 : deviceProcesses) + (environment ? cdnProcesses + nodeCount * nodeProcesses : 0);
-  const kernelBytes = (kernelMemoryBytes(scenario, connections) * ends) / 2;
+  const kernelBytes = (kernelMemoryBytes(scenario) * ends) / 2;
   const driveMemoryBytes = environment && machine.temporaryFilesAreMemory ? nodeCount * driveBytes(scenario) : 0;
   return {
     sockets,
@@ -278,11 +283,27 @@ function mayUseCdn(scenario: Scenario): boolean {
   return goes || scenario.fleet.some((group) => group.cacheHosts.length === 0);
 }
 
-function kernelMemoryBytes(scenario: Scenario, connections: number): number {
+function kernelMemoryBytes(scenario: Scenario): number {
   const demand = scenario.live?.demandBytesPerMs;
-  // An open model has the ranges of about two seconds under way; a closed one may have one on each connection.
-  const busy = typeof demand === 'number' ? Math.min(connections, (demand * 2000) / pieceBytes) : connections;
-  return busy * kernelBytesBusy + (connections - busy) * kernelBytesIdle;
+  const devices = deviceCount(scenario);
+  return scenario.fleet.reduce((sum, group) => {
+    const connections = group.devices * connectionsPerDevice(scenario, group);
+    const rate = slowestBytesPerMs(scenario, group);
+    // An open model has the ranges of about two seconds under way, or of as long as one takes; a closed one may have one on
+    // each connection.
+    const busyMs = Math.max(2000, pieceBytes / rate);
+    const share = group.devices / devices;
+    const busy =
+      typeof demand === 'number' ? Math.min(connections, (share * demand * busyMs) / pieceBytes) : connections;
+    return (
+      sum + busy * (rate < slowBytesPerMs ? kernelBytesHeld : kernelBytesBusy) + (connections - busy) * kernelBytesIdle
+    );
+  }, 0);
+}
+
+/** What the slowest device of a group may receive at the start. */
+function slowestBytesPerMs(scenario: Scenario, { policy, downlink }: FleetGroup): number {
+  return deviceRate(policy, downlink?.bytesPerMsMin ?? Number.POSITIVE_INFINITY, scenario.startsAtMs).bytesPerMs;
 }
 
 /** From an address of 127.0.0.0/8 nothing else can be reached, so a node elsewhere (or by name) rules them out. */

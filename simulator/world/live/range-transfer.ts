@@ -137,7 +137,8 @@ export class RangeTransfer implements ResponseSink {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
     const { connectMs, stallMs } = this.#download.device.timeouts;
-    const silentMs = nowMs - (connection.isOpen ? this.#progressMs : connection.lastProgressMs);
+    const lastMs = connection.isOpen ? Math.max(this.#progressMs, connection.heldUntilMs) : connection.lastProgressMs;
+    const silentMs = nowMs - lastMs;
     // What lies in the kernel comes first.
     if (silentMs > gatherMsMax && connection.readAtOnce()) return;
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
