@@ -23,12 +23,14 @@ export function impossibleInItsWorlds(outline: Outline): Problem[] {
 function liveOnlyKeys(outline: Outline): Problem[] {
   const live = outline.root.keys['live'];
   const window = live === undefined ? [] : [problem(['live'], 'no live window where worlds is virtual only', 'one')];
+  const isReplay = outline.root.keys['replay'] !== undefined;
+  const replay = isReplay ? [problem(['replay'], 'no replay where worlds is virtual only', 'one')] : [];
   const urls = outline.nodes.flatMap(({ path, keys }) =>
     keys['url'] === undefined
       ? []
       : [problem([...path, 'url'], 'a modelled node where worlds is virtual only', String(keys['url']))],
   );
-  return [...window, ...urls];
+  return [...window, ...replay, ...urls];
 }
 
 function expectationsOfOtherWorlds(outline: Outline, only: WorldName): Problem[] {

@@ -31,6 +31,9 @@ export class LiveDevice {
   bytesFromCdn = 0;
   refetchedBytes = 0;
   rangeCount = 0;
+  /** Of requests of a log, which belong to no download. */
+  replayedWantedBytes = 0;
+  replayedUsefulBytes = 0;
   completedAtMs: number | undefined;
   fallbackCause: SourceFailureCause | undefined;
   /** Ranges that became due while every connection was busy: when they were due. */
@@ -51,11 +54,11 @@ export class LiveDevice {
   }
 
   get wantedBytes(): number {
-    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, 0);
+    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, this.replayedWantedBytes);
   }
 
   get usefulBytes(): number {
-    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, 0);
+    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, this.replayedUsefulBytes);
   }
 
   /** Opens the connections (again, if they were lost), and asks for nothing until ranges are due (live window). */

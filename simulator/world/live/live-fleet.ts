@@ -18,6 +18,7 @@ import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import { Meter } from './meter.ts';
 import type { Endpoint, RangeOwner, RangeTransfer } from './range-transfer.ts';
+import { Replay } from './replay.ts';
 
 const sweepMs = 250;
 const corruptionExamplesMax = 10;
@@ -31,7 +32,10 @@ export class LiveFleet implements World<Download> {
   readonly connections: FleetConnections;
   /** The live world has Windows clients only (refused before it starts: run-events.ts). */
   readonly policy = windowsPolicy;
-  readonly devices: readonly LiveDevice[];
+  /** Of a replay: those that have asked for something so far. */
+  readonly devices: LiveDevice[];
+  /** The log whose requests they make, in place of downloads. */
+  readonly replay: Replay | undefined;
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
   /** Transfers that wait for a connection, or for bytes. */
@@ -61,7 +65,12 @@ export class LiveFleet implements World<Download> {
     this.cdnServer = this.#servers.length - 1;
     this.meter = new Meter(this.#servers);
     this.connections = new FleetConnections(this.#servers, order.sourceNetwork);
-    this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
+    const { replay, fleet } = order.scenario;
+    const [group] = fleet;
+    this.replay =
+      replay === undefined || group === undefined ? undefined : new Replay(this, order, replay, group, onIdle);
+    const planned = replay === undefined ? plannedDevices(order.scenario, order.part) : [];
+    this.devices = [...planned].map((plan) => new LiveDevice(this, plan));
   }
 
   // ---- The course of a run
@@ -78,7 +87,8 @@ export class LiveFleet implements World<Download> {
     this.startedAtMs = performance.now() + atEpochMs - Date.now();
     this.#cpuMsAtStart = processorTimeMs();
     const { live } = this.#order.scenario;
-    if (live === undefined) scheduleArrivals(this);
+    if (this.replay !== undefined) this.replay.start();
+    else if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
       scheduleRanges(this, this.#order.scenario, live.demandBytesPerMs, live.windowMs);
     else
@@ -96,6 +106,7 @@ export class LiveFleet implements World<Download> {
     this.meter.tick();
     const wallMs = performance.now() - this.startedAtMs;
     for (const device of this.devices) for (const download of device.downloads) download.stop();
+    this.replay?.stop();
     return this.#report(wallMs);
   }
 
@@ -229,6 +240,7 @@ export class LiveFleet implements World<Download> {
       for (const transfer of [...this.waiting]) transfer.checkSilence(nowMs);
       if (this.isWindow) return; // idle close is suspended
       const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
+      this.replay?.closeIdle(nowMs - idleCloseMs);
       while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
         this.#finished.shift()?.download.closeIdle();
       }
@@ -251,6 +263,7 @@ export class LiveFleet implements World<Download> {
       corruption: this.#corruption,
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
       wallMs,
+      replay: this.replay?.report(),
     };
   }
 }

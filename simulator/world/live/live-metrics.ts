@@ -10,6 +10,7 @@ import { type Bounds, meanRate, peakRate, sustainedRate } from '../rates.ts';
 import { type Balance, balance } from './balance.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
 import type { MergedGroup, MergedReport } from './merge.ts';
+import { replayMetrics, replayProblems, withoutDownloads } from './replay-outcome.ts';
 
 /** What the run knows of a node at its end. */
 export type NodeOutcome = {
@@ -71,6 +72,9 @@ export function measure(outcome: Outcome): Measured {
   put('accounting.cutBytes', books.cutBytes, '');
   put('accounting.lostLedgerBytes', books.lostBytes, '');
   const generatorSaturated = generatorMetrics(outcome.devices, put);
+  replayMetrics(outcome.scenario, outcome.devices.replay, put);
+  if (outcome.scenario.replay !== undefined) withoutDownloads(metrics, unavailable);
+  problems.push(...replayProblems(outcome.scenario, outcome.devices.replay));
   problems.push(...outcome.devices.corruption);
   return { metrics, unavailable, problems, generatorSaturated };
 }

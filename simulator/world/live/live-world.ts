@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
+import { type SurveyProgress, surveyLog } from '../../replay/survey.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
@@ -20,17 +21,20 @@ import { FleetProcesses } from './fleet-processes.ts';
 import { type Measured, measure, type NodeOutcome, type Outcome } from './live-metrics.ts';
 import { planResources } from './machine-limits.ts';
 import { type MergedReport, mergeReports, sumProgress } from './merge.ts';
+import { replayNotes } from './replay-outcome.ts';
 import { refuseImpossible, scheduleEvents, type TimelineEntry } from './run-events.ts';
 
 /** What the run is doing, once a second, for whoever watches. */
 export type LiveProgress = {
-  readonly phase: 'starting' | 'connecting' | 'running' | 'finishing';
+  readonly phase: 'reading' | 'starting' | 'connecting' | 'running' | 'finishing';
   readonly elapsedMs: number;
   readonly devices: DeviceProgress;
   /** Over the last second. */
   readonly egressBitsPerSecond: number;
   /** Since the start, over all nodes; undefined before the first byte. */
   readonly hitRatioBytes: number | undefined;
+  /** How far the first reading of a log has come. */
+  readonly reading?: SurveyProgress;
 };
 
 export type LiveOptions = {
@@ -49,6 +53,9 @@ export type LiveRun = {
   readonly broken: string | undefined;
 };
 
+/** Before anything is started. */
+const nothingYet = { elapsedMs: 0, devices: sumProgress([]), egressBitsPerSecond: 0, hitRatioBytes: undefined };
+
 const pollMs = 1000;
 /** How long ranges under way at the end of a window may take to come. */
 const windowGraceMs = 5000;
@@ -57,8 +64,11 @@ const settleAttempts = 10;
 const settleMs = 100;
 
 /** Runs a scenario in the live world. Throws an OperatorError when nothing could be run. */
-export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
-  refuseImpossible(scenario);
+export async function runLive(given: Scenario, options: LiveOptions): Promise<LiveRun> {
+  refuseImpossible(given);
+  const scenario = await surveyLog(given, options.signal, (reading) =>
+    options.onProgress({ ...nothingYet, phase: 'reading', reading }),
+  );
   const resources = await planResources(scenario, availableParallelism());
   // A signal of this run alone: what listens to it goes with the run, when one command makes many.
   const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) });
@@ -188,6 +198,7 @@ class LiveRunner {
       throw new OperatorError('NO_REPORTS', `The run broke off: ${why}. Nothing was measured.`, 3);
     }
     const devices = mergeReports(reports);
+    if (devices.replay?.problem !== undefined) this.#broken ??= devices.replay.problem;
     for (const { spec, program } of this.#environment.nodes.values()) {
       if (program !== undefined) this.#environment.thaw(spec.id);
     }
@@ -343,7 +354,7 @@ class LiveRunner {
     if (live !== undefined) {
       notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
     }
-    notes.push(...assumptionNotes(this.#scenario));
+    notes.push(...replayNotes(this.#scenario), ...assumptionNotes(this.#scenario));
     return notes;
   }
 

@@ -34,10 +34,7 @@ export type LiveResources = {
 /** Computes what a run needs; throws one OperatorError (exit code 3) that lists every limit that is too low. */
 export async function planResources(scenario: Scenario, cores: number): Promise<LiveResources> {
   const problems: string[] = [];
-  const connections = scenario.fleet.reduce(
-    (sum, group) => sum + group.devices * connectionsPerDevice(scenario, group),
-    0,
-  );
+  const connections = connectionsOf(scenario);
   const perProcess = Math.floor(connectionShare * openFileLimit());
   const neededProcesses = Math.max(1, Math.ceil(connections / perProcess));
   // A device is in one process.
@@ -85,8 +82,9 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
   };
 }
 
-/** Size of a node's drive in a live run: all of the content, with room for blocks and the journal. */
+/** Size of a node's drive in a live run: as a replay says, else all of the content, with room for blocks and the journal. */
 export function driveBytes(scenario: Scenario): number {
+  if (scenario.replay?.driveBytes !== undefined) return scenario.replay.driveBytes;
   const contentBytes = scenario.content.reduce((sum, content) => sum + content.sizeBytes, 0);
   return Math.ceil(contentBytes * 1.05) + 64 * 2 ** 20;
 }
@@ -105,6 +103,13 @@ function problemOfFolder(folder: string, scenario: Scenario): string | undefined
   } catch (error) {
     return `temporary folder: expected one that can be written, found ${errorCode(error)} at ${folder}. Make it, or ${change}`;
   }
+}
+
+/** Connections that the fleet may hold at once. */
+function connectionsOf(scenario: Scenario): number {
+  const { replay, fleet } = scenario;
+  if (replay?.surveyed !== undefined) return replay.surveyed.activeDeviceCountMax * replay.connectionsPerDevice;
+  return fleet.reduce((sum, group) => sum + group.devices * connectionsPerDevice(scenario, group), 0);
 }
 
 function connectionsPerDevice(scenario: Scenario, group: FleetGroup): number {

@@ -2,8 +2,9 @@
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import { type Histogram, mergeHistograms } from '../histogram.ts';
-import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
+import type { DeviceProgress, DeviceReport, GroupReport, ReplayReport } from './device-protocol.ts';
 import type { HistogramName, MeterReading } from './meter.ts';
+import { mergeReplays } from './replay-outcome.ts';
 
 export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
@@ -14,6 +15,7 @@ export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly cpuMs: number;
   /** Share of a core that the busiest device process used. */
   readonly cpuRatioMax: number;
+  readonly replay?: ReplayReport | undefined;
 };
 
 export type MergedGroup = Omit<GroupReport, 'completion'> & { readonly completion: Histogram };
@@ -60,6 +62,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     corruption: reports.flatMap((report) => report.corruption),
     cpuMs: total(reports.map((report) => report.cpuMs)),
     cpuRatioMax: Math.max(...reports.map((report) => report.cpuMs / Math.max(1, report.wallMs))),
+    replay: mergeReplays(reports.map((report) => report.replay)),
   };
 }
 
