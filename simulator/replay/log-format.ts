@@ -2,7 +2,7 @@
 // stands a literal text, and a value ends where that text next stands: nginx escapes quotes and what is not printable
 // within values (as \x22, or \" with escape=json), so that a quote that ends a value cannot be within it.
 
-import type { LineParser, LogRecord, UnusableReason } from './log-record.ts';
+import type { LineParser, LogRecord } from './log-record.ts';
 
 /** What nginx writes when nothing is configured. */
 export const combinedFormat =
@@ -15,9 +15,8 @@ export type CompiledFormat =
   | { readonly kind: 'parser'; readonly parse: LineParser; readonly saysDuration: boolean; readonly saysRange: boolean }
   | { readonly kind: 'problem'; readonly expected: string };
 
-/** Of each list the first that a format has counts. */
+/** Of each list the first that the format has counts. */
 const timeVariables = ['msec', 'time_iso8601', 'time_local'] as const;
-const targetVariables = ['request_uri', 'request'] as const;
 const hostVariables = ['host', 'http_host'] as const;
 
 /** Compiles the text of a `log_format`. Variables that say nothing of use are skipped over. */
@@ -60,54 +59,64 @@ function partsOf(format: string): Part[] {
 
 function parserOf(parts: readonly Part[]): LineParser {
   const clock = new LogClock();
-  const first = <Name extends string>(names: readonly Name[]): Name | undefined =>
-    names.find((name) => parts.some((part) => 'variable' in part && part.variable === name));
-  const timeName = first(timeVariables) ?? 'time_local';
-  const targetName = first(targetVariables);
-  const hostName = first(hostVariables);
-  const values = new Map<string, string>();
+  /** A variable's place among the values; -1: the format has none of these. */
+  const placeOf = (...names: string[]): number => {
+    const variables = parts.flatMap((part) => ('variable' in part ? [part.variable] : []));
+    return variables.indexOf(names.find((name) => variables.includes(name)) ?? '');
+  };
+  const timeName = timeVariables.find((name) => placeOf(name) >= 0) ?? 'time_local';
+  const [time, client, status, bytes] = [timeName, 'remote_addr', 'status', 'body_bytes_sent'].map((n) => placeOf(n));
+  const request = placeOf('request');
+  const method = placeOf('request_method');
+  const uri = placeOf('request_uri');
+  const [host, agent, duration] = [placeOf(...hostVariables), placeOf('http_user_agent'), placeOf('request_time')];
+  const [range, contentRange] = [placeOf('http_range'), placeOf('sent_http_content_range')];
+  const [cacheStatus, completion] = [placeOf('upstream_cache_status'), placeOf('request_completion')];
+  const values: string[] = [];
+  /** nginx writes `-` for what is not there, and nothing with escape=json or none. */
+  const value = (place: number | undefined): string | undefined => {
+    const found = values[place ?? -1];
+    return found === undefined || found === '-' || found === '' ? undefined : unescaped(found);
+  };
   return (text) => {
     if (!split(text, parts, values)) return 'format';
-    /** nginx writes `-` for what is not there, and nothing with escape=json or none. */
-    const value = (name: string | undefined): string | undefined => {
-      const found = name === undefined ? undefined : values.get(name);
-      return found === undefined || found === '-' || found === '' ? undefined : unescaped(found);
-    };
-    const timeMs = clock.read(timeName, values.get(timeName) ?? '');
+    const timeMs = clock.read(timeName, values[time ?? -1] ?? '');
     if (timeMs === undefined) return 'time';
-    const client = value('remote_addr');
-    if (client === undefined) return 'format';
-    const status = wholeNumber(values.get('status'));
-    const bodyBytes = values.get('body_bytes_sent') === '-' ? 0 : wholeNumber(values.get('body_bytes_sent'));
-    if (status === undefined || bodyBytes === undefined) return 'number' satisfies UnusableReason;
-    const [method = '', target = ''] = targetName === 'request' ? (value('request') ?? '').split(' ') : [];
-    const seconds = Number(value('request_time') ?? Number.NaN);
-    const isHit = hitOf(value('upstream_cache_status'));
+    const address = value(client);
+    if (address === undefined) return 'format';
+    const statusCode = wholeNumber(value(status));
+    const bodyBytes = wholeNumber(value(bytes) ?? '0');
+    if (statusCode === undefined || bodyBytes === undefined) return 'number';
+    const requestLine = value(request)?.split(' ') ?? [];
+    const seconds = Number(value(duration) ?? Number.NaN);
+    const isHit = hitOf(value(cacheStatus));
     const record: LogRecord = {
-      client,
-      userAgent: value('http_user_agent'),
+      client: address,
+      userAgent: value(agent),
       timeMs,
       resolutionMs: timeName === 'msec' ? 1 : 1000,
       timeIs: 'end',
-      durationMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
-      method: targetName === 'request' ? method : (value('request_method') ?? value('request')?.split(' ')[0] ?? ''),
-      target: targetName === 'request' ? target : (value(targetName) ?? ''),
-      host: value(hostName),
-      status,
+      durationMs: seconds >= 0 ? seconds * 1000 : undefined,
+      method: value(method) ?? requestLine[0] ?? '',
+      target: value(uri) ?? requestLine[1] ?? '',
+      host: value(host),
+      status: statusCode,
       bodyBytes,
-      range: value('http_range'),
-      contentRange: value('sent_http_content_range'),
-      isAborted: values.get('request_completion') === '',
+      range: value(range),
+      contentRange: value(contentRange),
+      isAborted: values[completion] === '',
       hitBytes: isHit === undefined ? undefined : isHit ? bodyBytes : 0,
     };
     return record;
   };
 }
 
-/** Fills `values` by variable; false when the line is not of the format. */
-function split(text: string, parts: readonly Part[], values: Map<string, string>): boolean {
+/** Fills `values`, in the order of the variables; false when the line is not of the format. */
+function split(text: string, parts: readonly Part[], values: string[]): boolean {
   let at = 0;
-  for (const [index, part] of parts.entries()) {
+  let place = 0;
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index] as Part;
     if ('literal' in part) {
       if (!text.startsWith(part.literal, at)) return false;
       at += part.literal.length;
@@ -116,7 +125,8 @@ function split(text: string, parts: readonly Part[], values: Map<string, string>
     const next = parts[index + 1];
     const end = next === undefined ? text.length : endOfValue(text, at, (next as { literal: string }).literal);
     if (end < 0) return false;
-    values.set(part.variable, text.slice(at, end));
+    values[place] = text.slice(at, end);
+    place += 1;
     at = end;
   }
   return at === text.length;

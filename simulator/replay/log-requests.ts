@@ -63,7 +63,8 @@ export type LineOutcome =
 /** Lines come in the order of their requests' ends; one that is so much earlier than another before it is none of them. */
 export const runsBackMsMax = 3_600_000;
 /** Cut off a URL: signatures are of one client, and the origin is told by the run itself. */
-const ownArguments = /^(?:P[1-4]|cacheHostOrigin)(?:=|$)/i;
+const signatureArgument = /^P[1-4](?:=|$)/i;
+const originArgument = /^cacheHostOrigin=/i;
 const healthPath = '/mscomtest/wuidt.gif';
 const hostPattern = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
@@ -142,35 +143,58 @@ type ObjectName = { readonly host: string | undefined; readonly path: string; re
 
 /** What a target names: a path, or a whole URL; the origin in its query counts before the host beside it. */
 function objectOf({ target, host }: LogRecord): ObjectName | undefined {
-  const [, authority, pathAndQuery] = /^(?:https?:\/\/([^/?#]*))?(\/[^#]*|\?[^#]*|)/i.exec(target) ?? [];
-  if (pathAndQuery === undefined || (authority === undefined && !pathAndQuery.startsWith('/'))) return undefined;
-  const [written = '', query = ''] = splitOnce(pathAndQuery, '?');
-  const path = asPath(written);
-  const argumentList = query === '' ? [] : query.split('&');
-  const named = argumentList.findLast((argument) => /^cacheHostOrigin=/i.test(argument))?.replace(/^[^=]*=/, '');
-  const hosts = [named === undefined ? undefined : decoded(named), authority?.replace(/^.*@/, ''), host];
-  return {
-    host: hosts.map(asHost).find((each) => each !== undefined),
-    path,
-    hadQuery: argumentList.some((argument) => argument !== '' && !ownArguments.test(argument)),
-  };
+  let authority: string | undefined;
+  let rest = target;
+  if (!target.startsWith('/')) {
+    const url = /^https?:\/\/([^/?#]*)/i.exec(target);
+    if (url === null) return undefined;
+    authority = url[1];
+    rest = target.slice(url[0].length);
+  }
+  const fragment = rest.indexOf('#');
+  if (fragment >= 0) rest = rest.slice(0, fragment);
+  const query = rest.indexOf('?');
+  let named: string | undefined;
+  let hadQuery = false;
+  if (query >= 0) {
+    for (const argument of rest.slice(query + 1).split('&')) {
+      if (originArgument.test(argument)) named = argument.slice(argument.indexOf('=') + 1);
+      else if (argument !== '' && !signatureArgument.test(argument)) hadQuery = true;
+    }
+  }
+  const path = asPath(query < 0 ? rest : rest.slice(0, query));
+  return { host: asHost(named) ?? asHost(authority) ?? asHost(host), path, hadQuery };
 }
+
+const notOfPaths = /[^!$-;=?-Z[\]_a-z~]/;
 
 /** What a request line may hold: everything else is written as %XX. */
 function asPath(written: string): string {
-  return (written === '' ? '/' : written).replaceAll(
-    /[^!$-;=?-Z[\]_a-z~]/g,
+  if (written === '') return '/';
+  if (!notOfPaths.test(written)) return written;
+  return written.replaceAll(
+    new RegExp(notOfPaths, 'g'),
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
   );
 }
 
+/** A log has few hosts: each is looked at once. */
+const knownHosts = new Map<string, string | undefined>();
+const knownHostsMax = 10_000;
+
 /** A host name in lower case without its port; undefined for an address (the node's own) and for what is none. */
-function asHost(text: string | undefined): string | undefined {
-  const host = text
-    ?.toLowerCase()
+function asHost(written: string | undefined): string | undefined {
+  if (written === undefined) return undefined;
+  if (knownHosts.has(written)) return knownHosts.get(written);
+  const name = decoded(written)
+    .toLowerCase()
+    .replace(/^.*@/, '')
     .replace(/:[0-9]*$/, '')
     .replace(/\.$/, '');
-  return host === undefined || /^[0-9.]+$/.test(host) || !hostPattern.test(host) ? undefined : host;
+  const host = /^[0-9.]+$/.test(name) || !hostPattern.test(name) ? undefined : name;
+  if (knownHosts.size === knownHostsMax) knownHosts.clear();
+  knownHosts.set(written, host);
+  return host;
 }
 
 function decoded(text: string): string {
@@ -179,11 +203,6 @@ function decoded(text: string): string {
   } catch {
     return text; // a broken escape: as it stands
   }
-}
-
-function splitOnce(text: string, separator: string): readonly [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 type Where = Pick<LogRequest, 'position' | 'sizeBytes'>;

@@ -12,9 +12,6 @@ import { type InTurn, ReorderBuffer } from './reorder.ts';
 /** Requests that are read ahead, in each process. */
 export const readAheadCountMax = 50_000;
 
-/** A request that is known but for its turn. */
-type Located = LogRequest & { readonly content: ContentSpec; readonly start: number };
-
 /** A request to be made. */
 export type TimedRequest = {
   /** Since the start of the run. */
@@ -35,7 +32,7 @@ export class PartRequests {
   readonly #contents: ReadonlyMap<string, ContentSpec>;
   readonly #part: { readonly index: number; readonly count: number };
   readonly #positions = new Positions();
-  readonly #buffer: ReorderBuffer<Located>;
+  readonly #buffer: ReorderBuffer<TimedRequest>;
 
   /** `scenario`: after its log was surveyed. */
   constructor(
@@ -80,17 +77,17 @@ export class PartRequests {
         const outcome = requests.take(line, untilMs);
         if (outcome.kind !== 'request' || !isOfPart(outcome.request.device, this.#part.index, this.#part.count))
           continue;
-        const first = this.#buffer.push(this.#located(outcome.request));
-        if (first !== undefined) yield this.#timed(first);
+        const request = this.#located(outcome.request);
+        const first = this.#buffer.push(request, request.atMs);
+        if (first !== undefined) yield inTurn(first);
       }
       if (requests.latestEndMs > untilMs + runsBackMsMax) break;
     }
-    for (let first = this.#buffer.shift(); first !== undefined; first = this.#buffer.shift()) yield this.#timed(first);
+    for (let first = this.#buffer.shift(); first !== undefined; first = this.#buffer.shift()) yield inTurn(first);
   }
 
   /** In the order of the log, as the survey did it. */
-  #located(request: LogRequest): Located {
-    const { host, path, bytes, position, device } = request;
+  #located({ device, host, path, bytes, position, atMs, sizeBytes: toldBytes }: LogRequest): TimedRequest {
     const content = this.#contents.get(host + path);
     assert(content !== undefined, 'the survey saw the same objects');
     const { sizeBytes } = content;
@@ -100,13 +97,10 @@ export class PartRequests {
         : position.kind === 'last'
           ? sizeBytes - bytes
           : this.#positions.take(device, host + path, bytes, sizeBytes);
-    return { ...request, content, start };
-  }
-
-  #timed({ item, atMs }: InTurn<Located>): TimedRequest {
-    const { device, content, start, bytes, position } = item;
-    const isWhole = position.kind === 'at' && start === 0 && bytes === content.sizeBytes && item.sizeBytes === bytes;
-    const { firstAtMs } = this.#replay.surveyed;
-    return { atMs: Math.max(0, atMs - firstAtMs) / this.#replay.speed, device, content, start, bytes, isWhole };
+    const isWhole = toldBytes === bytes && bytes === sizeBytes && start === 0 && position.kind === 'at';
+    const { surveyed, speed } = this.#replay;
+    return { atMs: Math.max(0, atMs - surveyed.firstAtMs) / speed, device, content, start, bytes, isWhole };
   }
 }
+
+const inTurn = ({ item, atMs }: InTurn<TimedRequest>): TimedRequest => (item.atMs === atMs ? item : { ...item, atMs });
