@@ -56,7 +56,7 @@ async function summary(scenario: Scenario): Promise<string> {
 /** The log is opened and its first lines are read: more is known only to a run. */
 async function glance(replay: ReplaySpec): Promise<string> {
   const { formatName, firstTimeMs } = await glanceAtLog(replay);
-  return `log ${replay.log} of ${formatName} from ${new Date(firstTimeMs).toISOString()} on`;
+  return `log ${replay.log}, ${formatName}, first request at ${new Date(firstTimeMs).toISOString()}`;
 }
 
 const counted = (count: number, of: string): string => `${formatCount(count)} ${of}${count === 1 ? '' : 's'}`;

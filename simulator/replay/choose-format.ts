@@ -8,7 +8,7 @@ import { parseNodeLine } from './node-log.ts';
 
 /** How the lines of a log are read. */
 export type ChosenFormat = {
-  /** For people: `JSON lines of the node`, `nginx combined`, `the log_format of the scenario`. */
+  /** For people: `JSON lines of the node`, `nginx combined`, `nginx log_format`. */
   readonly name: string;
   readonly parse: LineParser;
 };
@@ -23,7 +23,7 @@ export function chooseFormat(format: ReplaySpec['format'], firstLine: string): C
   const isCombined = format === 'auto' || format === 'combined';
   const compiled = compileLogFormat(isCombined ? combinedFormat : format);
   if (compiled.kind === 'problem') throw badLog('replay.format', `expected ${compiled.expected}`);
-  return { name: isCombined ? 'nginx combined' : 'log_format of the scenario', parse: compiled.parse };
+  return { name: isCombined ? 'nginx combined' : 'nginx log_format', parse: compiled.parse };
 }
 
 /** What `sim validate` says of a log. */

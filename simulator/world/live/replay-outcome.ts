@@ -50,20 +50,29 @@ export function replayNotes({ replay }: Scenario): string[] {
   const say = (count: number, text: string): void => {
     if (count > 0) notes.push(`${formatCount(count)} ${text}`);
   };
-  for (const [reason, count] of Object.entries(log.leftOut)) {
-    say(count, `requests left out: ${leftOutReasons[reason as keyof typeof leftOutReasons]}`);
-  }
-  say(log.outsideCount, 'requests left out: before or after the part that is replayed');
-  for (const [reason, count] of Object.entries(log.unusable)) {
-    say(count, `lines unusable: ${unusableReasons[reason as keyof typeof unusableReasons]}`);
-  }
-  notes.push(...log.unusableExamples.map((example) => `unusable: ${example}`));
+  const outside = log.outsideCount === 0 ? {} : { 'before or after the part that is replayed': log.outsideCount };
+  notes.push(...counted('left out of the log', { ...inWords(log.leftOut, leftOutReasons), ...outside }));
+  notes.push(...counted('lines that could not be read', inWords(log.unusable, unusableReasons)));
+  notes.push(...log.unusableExamples);
   say(log.assumedPositionCount, 'ranges whose place the log does not say: taken as one after the other, by device');
   say(log.minimumSizeCount, 'objects whose size the log does not say: taken to end with the furthest byte asked for');
   say(log.assumedHostCount, `requests whose host the log does not say: taken as ${replay.host}`);
   say(log.spreadCount, 'times in whole seconds: spread over their second at random');
   say(log.queryCount, 'targets with arguments, which are cut off');
   return notes;
+}
+
+function inWords(
+  counts: Readonly<Record<string, number>>,
+  words: Readonly<Record<string, string>>,
+): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).map(([reason, count]) => [words[reason] ?? reason, count]));
+}
+
+/** `left out of the log: 6 (health checks), 1 (not a GET)`; nothing when there is nothing. */
+function counted(what: string, counts: Readonly<Record<string, number>>): string[] {
+  const list = Object.entries(counts).map(([words, count]) => `${formatCount(count)} (${words})`);
+  return list.length === 0 ? [] : [`${what}: ${list.join(', ')}`];
 }
 
 /** What went wrong in reading the log during the run. */
