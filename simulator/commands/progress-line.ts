@@ -53,13 +53,14 @@ export class ProgressLine {
 }
 
 export function progressText(progress: LiveProgress): string {
-  const { phase, elapsedMs, devices, egressBitsPerSecond, hitRatioBytes, reading } = progress;
+  const { phase, elapsedMs, devices, egressBitsPerSecond, hitRatioBytes, waitsFor, reading } = progress;
   if (reading !== undefined) {
     return `reading the log  ${(reading.doneRatio * 100).toFixed(0)} %  ${formatCount(reading.lineCount)} lines`;
   }
   const seconds = Math.floor(elapsedMs / 1000);
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   if (phase === 'starting') return 'starting';
+  if (phase === 'connecting' && waitsFor !== undefined) return `waiting for ${waitsFor}`;
   if (phase === 'connecting') return `connecting  ${formatCount(devices.connected)} devices`;
   const parts = [
     `${phase} ${clock}`,

@@ -37,6 +37,8 @@ export type Scenario = {
   readonly live?: LiveWindow | undefined;
   /** A recorded access log that says what is asked for and when, in place of content, wants and arrivals. Live world only. */
   readonly replay?: ReplaySpec | undefined;
+  /** What devices of the live world do with a body: compare every byte, or drop it unseen. Default `verify`. */
+  readonly bodies: 'verify' | 'discard';
   readonly expect: readonly Expectation[];
   /** `fail`: the scenario shows something that does not work. Default `pass`. */
   readonly expected: 'pass' | 'fail';

@@ -91,6 +91,9 @@ const nodesKey = list('nodes', nodeSchema).prefault([]).describe('Cache nodes');
 const eventsKey = list('events', eventSchema).prefault([]).describe('What happens during the run');
 const replayKey = replaySchema(hostSchema).describe('A recorded access log that is replayed');
 const tailShape = {
+  bodies: word(['verify', 'discard'])
+    .default('verify')
+    .describe('discard: devices of the live world drop what they receive unseen, for more of it'),
   expect: list('expectations', expectationSchema).prefault([]).describe('What must hold'),
   expected: word(['pass', 'fail']).default('pass').describe('fail: the scenario shows something that does not work'),
 };

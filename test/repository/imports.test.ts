@@ -24,6 +24,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/replay': ['common', 'simulator/scenario'],
   'simulator/world': ['common', 'simulator/device', 'simulator/replay', 'simulator/result', 'simulator/scenario'],
+  'simulator/export': [
+    'common',
+    'simulator/device',
+    'simulator/scenario',
+    'simulator/world',
+    'simulator/judge',
+    'simulator/result',
+  ],
   reports: ['common', 'simulator/result', 'simulator/judge'],
   bench: ['common', 'cache', 'simulator'],
 };

@@ -1,8 +1,8 @@
 // One connection of a download, or of a replayed client: asks for piece after piece on it, checks every byte of each
-// answer, and tells its owner what came of it. The object is made once a connection and used for all its ranges; nothing is allocated per
-// read.
+// answer, and tells its owner what came of it. The object is made once a connection and used for all its ranges; nothing
+// is allocated per read.
 
-import { type ByteRange, parseContentRange } from '../../../common/byte-range.ts';
+import { type ByteRange, contentRangeHeader, parseContentRange } from '../../../common/byte-range.ts';
 import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
@@ -45,6 +45,17 @@ export interface RangeOwner {
     detail: string,
   ): void;
 }
+
+/** Whether a Content-Range names just this range; the usual way to write it is known without parsing. */
+function isRangeOf(contentRange: string | undefined, range: ByteRange, sizeBytes: number): boolean {
+  if (contentRange === undefined) return false;
+  if (contentRange === contentRangeHeader(range, sizeBytes)) return true;
+  const named = parseContentRange(contentRange);
+  return named?.range?.start === range.start && named.range.end === range.end && named.sizeBytes === sizeBytes;
+}
+
+/** How long bytes may lie in the kernel until there are enough of them to be worth a read. */
+export const gatherMsMax = 100;
 
 export class RangeTransfer implements ResponseSink {
   readonly #download: RangeOwner;
@@ -125,6 +136,7 @@ export class RangeTransfer implements ResponseSink {
     if (connection === undefined || connection.isClosed) return;
     const { connectMs, stallMs } = this.#download.device.timeouts;
     const silentMs = nowMs - connection.lastProgressMs;
+    if (silentMs > gatherMsMax) connection.readAtOnce();
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
       ? `no byte for ${formatDuration(stallMs)}`
@@ -139,17 +151,11 @@ export class RangeTransfer implements ResponseSink {
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
-    if (this.#piece === undefined) return;
-    const nowMs = this.#connection?.lastProgressMs ?? 0;
-    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
     const { fleet } = this.#download.device;
-    fleet.meter.received(this.endpoint.server, end - start, nowMs);
-    this.#download.received(end - start, this.endpoint, nowMs);
     const offset = this.#position;
-    this.#position += end - start;
-    if (this.#position > this.#range.end) {
+    if (!this.#arrived(end - start)) return;
+    if (fleet.discardsBodies) {
       fleet.meter.uncheckedBytes += end - start;
-      this.#failed('badResponse', 'more bytes than were asked for');
       return;
     }
     const wrongAt = this.#download.firstDifference(buffer, start, offset, end - start);
@@ -157,6 +163,28 @@ export class RangeTransfer implements ResponseSink {
     if (wrongAt < 0) return;
     fleet.corrupt(this.#download, buffer, start, offset, end - start);
     this.#failed('corrupt', `wrong byte at ${offset + wrongAt} of ${this.#download.content.id}`);
+  }
+
+  onDropped(bytes: number): void {
+    if (!this.#arrived(bytes)) return;
+    const { meter } = this.#download.device.fleet;
+    meter.uncheckedBytes += bytes;
+    meter.droppedBytes += bytes;
+  }
+
+  /** Counts bytes; false when they belong to no piece, or are more than it has: then nobody looks at them. */
+  #arrived(bytes: number): boolean {
+    if (this.#piece === undefined) return false;
+    const nowMs = this.#connection?.lastProgressMs ?? 0;
+    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
+    const { meter } = this.#download.device.fleet;
+    meter.received(this.endpoint.server, bytes, nowMs);
+    this.#download.received(bytes, this.endpoint, nowMs);
+    this.#position += bytes;
+    if (this.#position <= this.#range.end) return true;
+    meter.uncheckedBytes += bytes;
+    this.#failed('badResponse', 'more bytes than were asked for');
+    return false;
   }
 
   onEnd(): void {
@@ -211,9 +239,7 @@ export class RangeTransfer implements ResponseSink {
     if (status === 200) {
       if (start !== 0 || end !== sizeBytes) return 'badResponse';
     } else {
-      const named = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
-      if (status !== 206 || named?.range?.start !== start || named.range.end !== end) return 'badResponse';
-      if (named.sizeBytes !== sizeBytes) return 'badResponse';
+      if (status !== 206 || !isRangeOf(head.contentRange, this.#range, sizeBytes)) return 'badResponse';
     }
     return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : 'badResponse';
   }

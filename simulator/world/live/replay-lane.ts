@@ -1,6 +1,6 @@
 // One connection of a replayed client: carries one request of the log after the other, each checked byte by byte.
 
-import type { ByteRange } from '../../../common/byte-range.ts';
+import { type ByteRange, rangeHeader } from '../../../common/byte-range.ts';
 import { type ContentFunction, versionOfEtag } from '../../../common/content.ts';
 import { assert } from '../../../common/errors.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
@@ -9,7 +9,7 @@ import type { LiveDevice } from './live-device.ts';
 import { type Endpoint, type RangeOwner, RangeTransfer } from './range-transfer.ts';
 import type { ReplayClient } from './replay-client.ts';
 import type { ReplayedRequest } from './replayed-request.ts';
-import { windowsRequestHead } from './request-head.ts';
+import { cacheHostTarget, linuxRequestHead, windowsRequestHead } from './request-head.ts';
 
 /** The one piece of a request. */
 const piece = 0;
@@ -69,13 +69,15 @@ export class ReplayLane implements RangeOwner {
 
   requestHead(range: ByteRange, endpoint: Endpoint): string {
     const { content, isWhole } = this.#current;
-    return windowsRequestHead({
-      content,
-      range: isWhole ? undefined : range,
-      endpoint,
-      isCdn: endpoint.server === this.device.fleet.cdnServer,
-      correlationVector: this.#client.nextCorrelationVector(),
-    });
+    const isCdn = endpoint.server === this.device.fleet.cdnServer;
+    if (this.device.plan.group.client === 'linux') {
+      const { host, target } = isCdn
+        ? { host: content.host, target: content.path }
+        : cacheHostTarget(content, endpoint);
+      return linuxRequestHead({ endpoint, host, target }, isWhole ? '' : `Range: ${rangeHeader(range)}\r\n`);
+    }
+    const correlationVector = this.#client.nextCorrelationVector();
+    return windowsRequestHead({ content, range: isWhole ? undefined : range, endpoint, isCdn, correlationVector });
   }
 
   acceptsVersion(etag: string | undefined): boolean {

@@ -5,6 +5,7 @@
 
 import { OperatorError } from '../../../common/errors.ts';
 import type { Source } from '../../device/download-policy.ts';
+import { policyOf } from '../../device/policies.ts';
 import { PartRequests, type TimedRequest } from '../../replay/part-requests.ts';
 import type { ReplaySpec } from '../../scenario/replay-spec.ts';
 import type { FleetGroup } from '../../scenario/scenario.ts';
@@ -152,7 +153,7 @@ export class Replay implements World<ReplayedRequest> {
     client.pendingCount += 1;
     client.device.replayedWantedBytes += timed.bytes;
     request.runner = new DownloadRunner<ReplayedRequest>(this, request, {
-      policy: fleet.policy,
+      policy: policyOf(this.#group.client),
       settings: policySettingsOf(this.#group),
       agent: client.device.agent,
       origin: timed.content.host,
