@@ -30,9 +30,7 @@ async function validate(paths: readonly string[]): Promise<void> {
   const messages: string[] = [];
   for (const path of paths) {
     try {
-      const found = isProfileFile(path)
-        ? `hardware profile, ${loadProfile(path).name}`
-        : await summary(loadScenario(path).scenario);
+      const found = isProfileFile(path) ? `hardware profile, ${loadProfile(path).name}` : await summary(path);
       process.stdout.write(`${path}: ok (${found})\n`);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
@@ -42,20 +40,23 @@ async function validate(paths: readonly string[]): Promise<void> {
   if (messages.length > 0) throw new OperatorError('BAD_SCENARIO', messages.join('\n'));
 }
 
-async function summary(scenario: Scenario): Promise<string> {
-  const { replay, fleet } = scenario;
+async function summary(path: string): Promise<string> {
+  const { replay, fleet, nodes, events, expect }: Scenario = loadScenario(path).scenario;
   const deviceCount = fleet.reduce((sum, group) => sum + group.devices, 0);
   return [
-    replay === undefined ? counted(deviceCount, 'device') : await glance(replay),
-    counted(scenario.nodes.length, 'node'),
-    counted(scenario.events.length, 'event'),
-    counted(scenario.expect.length, 'expectation'),
+    replay === undefined ? counted(deviceCount, 'device') : await glance(replay, path),
+    counted(nodes.length, 'node'),
+    counted(events.length, 'event'),
+    counted(expect.length, 'expectation'),
   ].join(', ');
 }
 
 /** The log is opened and its first lines are read: more is known only to a run. */
-async function glance(replay: ReplaySpec): Promise<string> {
-  const { formatName, firstTimeMs } = await glanceAtLog(replay);
+async function glance(replay: ReplaySpec, path: string): Promise<string> {
+  const { formatName, firstTimeMs } = await glanceAtLog(replay).catch((error: unknown) => {
+    if (!(error instanceof OperatorError)) throw error;
+    throw new OperatorError(error.code, `${path}: ${error.message}`);
+  });
   return `log ${replay.log}, ${formatName}, first request at ${new Date(firstTimeMs).toISOString()}`;
 }
 

@@ -63,6 +63,6 @@ export function unreadable({ log, format }: ReplaySpec, { name, parse }: ChosenF
 
 /** The beginning of a line, without what a terminal would act upon. */
 export function shownLine(text: string): string {
-  const shown = JSON.stringify(text.slice(0, shownLength)).replaceAll(/[^ -~]/g, '.');
-  return text.length > shownLength ? `${shown}…` : shown;
+  const shown = text.slice(0, shownLength).replaceAll(/[^ -~]/g, '.');
+  return `"${shown}"${text.length > shownLength ? '…' : ''}`;
 }

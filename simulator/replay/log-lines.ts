@@ -4,10 +4,12 @@
 //
 // Text is latin1: every byte is a character, so that bytes of any encoding come through as they are.
 
+import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { errorCode, OperatorError } from '../../common/errors.ts';
+import type { SurveyedLog } from '../scenario/replay-spec.ts';
 
 /** A line, without its end (LF or CRLF). */
 export type LogLine = {
@@ -18,8 +20,8 @@ export type LogLine = {
   readonly flaw: 'cut' | 'tooLong' | undefined;
 };
 
-/** Which file it is, and how far it reached: what a later reading must find again. */
-export type LogExtent = { readonly device: number; readonly inode: number; readonly sizeBytes: number };
+/** How far a log reached, and how it begins: what a later reading, or one elsewhere, must find again. */
+export type LogExtent = SurveyedLog['extent'];
 
 /** A line that is longer is not kept: nginx cuts requests at 8 KiB (large_client_header_buffers). */
 export const lineBytesMax = 64 * 1024;
@@ -52,16 +54,14 @@ export class LogFile {
     try {
       const stat = await file.stat();
       if (!stat.isFile()) throw badLog(path, 'expected a log file, found something that is no file');
-      const found: LogExtent = { device: stat.dev, inode: stat.ino, sizeBytes: stat.size };
-      if (expected !== undefined) {
-        const isSame = found.device === expected.device && found.inode === expected.inode;
-        if (!isSame || found.sizeBytes < expected.sizeBytes) {
-          throw badLog(path, 'expected the log as it was at the start of the run, found another or a shorter one');
-        }
+      const head = Buffer.alloc(Math.min(chunkBytes, expected?.sizeBytes ?? stat.size));
+      const { bytesRead } = await file.read(head, 0, head.length, 0);
+      const headSha256 = createHash('sha256').update(head.subarray(0, bytesRead)).digest('hex');
+      if (expected !== undefined && (headSha256 !== expected.headSha256 || stat.size < expected.sizeBytes)) {
+        throw badLog(path, 'expected the log as it was when the run read it first, found another or a shorter one');
       }
-      const magic = Buffer.alloc(2);
-      await file.read(magic, 0, 2, 0);
-      return new LogFile(path, file, expected ?? found, magic[0] === 0x1f && magic[1] === 0x8b);
+      const isGzip = head[0] === 0x1f && head[1] === 0x8b;
+      return new LogFile(path, file, expected ?? { sizeBytes: stat.size, headSha256 }, isGzip);
     } catch (error) {
       await file.close();
       throw error;

@@ -16,6 +16,7 @@ import { Positions } from './positions.ts';
 export type SurveyProgress = { readonly lineCount: number; readonly doneRatio: number };
 
 const examplesMax = 5;
+const progressMs = 200;
 /** Devices within so much time of each other may hold connections at once (an idle one is closed after 28.5 s). */
 const heldMs = 30_000;
 
@@ -33,10 +34,14 @@ export async function surveyLog(
   const file = await LogFile.open(replay.log);
   try {
     const survey = new Survey(replay, scenario.seed);
+    let toldAtMs = Number.NEGATIVE_INFINITY;
     for await (const lines of file.batches()) {
       if (signal.aborted) throw new OperatorError('INTERRUPTED', 'Interrupted while the log was read.', 130);
       for (const line of lines) survey.take(line);
-      onProgress({ lineCount: survey.lineCount, doneRatio: file.readBytes / file.extent.sizeBytes });
+      if (performance.now() - toldAtMs > progressMs) {
+        toldAtMs = performance.now();
+        onProgress({ lineCount: survey.lineCount, doneRatio: file.readBytes / file.extent.sizeBytes });
+      }
       if (survey.isPast) break;
     }
     const surveyed = survey.result(file);

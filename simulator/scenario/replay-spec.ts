@@ -28,8 +28,8 @@ export type ReplaySpec = {
 
 /** What a first reading of a log found (`simulator/replay/survey.ts`). */
 export type SurveyedLog = {
-  /** Which file it is, and how far it reached. */
-  readonly extent: { readonly device: number; readonly inode: number; readonly sizeBytes: number };
+  /** How far it reached, and the hash of its first 64 KiB: what device processes must find again, wherever they are. */
+  readonly extent: { readonly sizeBytes: number; readonly headSha256: string };
   /** For people. */
   readonly formatName: string;
   /** Epoch ms of the first request that is replayed; the run begins there. */

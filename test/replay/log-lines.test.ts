@@ -92,10 +92,10 @@ describe('a log file', () => {
     const path = writtenLog('one\ntwo\n');
     const first = await LogFile.open(path);
     await first.close();
-    writeFileSync(`${path}.new`, 'one\ntwo\n');
+    writeFileSync(`${path}.new`, 'six\ntwo\n');
     renameSync(`${path}.new`, path);
     await expect(LogFile.open(path, first.extent)).rejects.toThrow(
-      /expected the log as it was at the start of the run/,
+      /expected the log as it was when the run read it first/,
     );
   });
 

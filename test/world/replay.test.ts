@@ -174,7 +174,7 @@ describe('a replayed log', () => {
     const scenario = await scenarioOf([{ atMs: 0 }]);
     writeFileSync(scenario.replay?.log ?? '', '');
     const { fleet } = fleetOf(scenario, { cdns: [addressOf(cdn)] });
-    expect(await fleet.replay?.open()).toMatch(/access\.log: expected the log as it was at the start of the run/);
+    expect(await fleet.replay?.open()).toMatch(/access\.log: expected the log as it was when the run read it first/);
     await fleet.stop(0);
   });
 

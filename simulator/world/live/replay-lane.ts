@@ -82,7 +82,8 @@ export class ReplayLane implements RangeOwner {
 
   acceptsVersion(etag: string | undefined): boolean {
     const { id } = this.content;
-    this.#function = this.device.fleet.contentFunction(id, (etag && versionOfEtag(etag, id)) || 1);
+    const named = etag === undefined ? undefined : versionOfEtag(etag, id);
+    this.#function = this.device.fleet.contentFunction(id, named ?? 1);
     return true;
   }
 
