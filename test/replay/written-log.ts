@@ -44,10 +44,10 @@ export function combinedLine({
 }
 
 /** A scenario that replays the log; `more`: other keys of `replay`. */
-export function scenarioOfLog(path: string, more = ''): Scenario {
+export function scenarioOfLog(path: string, more = '', client = 'windows'): Scenario {
   const text = `name: Replay
 nodes: [{ id: hq }]
-fleet: [{ id: clients, cacheHosts: [hq] }]
+fleet: [{ id: clients, client: ${client}, cacheHosts: [hq] }]
 replay: { log: ${JSON.stringify(path)}${more === '' ? '' : `, ${more}`} }
 `;
   return parseScenario(text, 'test.yaml').scenario;

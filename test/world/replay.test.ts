@@ -24,8 +24,8 @@ function nodeLine({ atMs, client = '10.0.0.1', range, bytes = objectBytes }: Lin
   return `${JSON.stringify({ time, client, ...rest, status, range, bodyBytes: bytes })}\n`;
 }
 
-const surveyed = (path: string, more = ''): Promise<Scenario> =>
-  surveyLog(scenarioOfLog(path, more), new AbortController().signal, () => undefined);
+const surveyed = (path: string, more = '', client?: string): Promise<Scenario> =>
+  surveyLog(scenarioOfLog(path, more, client), new AbortController().signal, () => undefined);
 const scenarioOf = (lines: readonly Line[], more = ''): Promise<Scenario> =>
   surveyed(writtenLog(lines.map(nodeLine).join('')), more);
 
@@ -137,6 +137,21 @@ describe('a replayed log', () => {
       const report = await replay(scenario, { cdns: [addressOf(cdn)], nodes: { hq } });
       expect(report.reading).toMatchObject({ corruptBytes: 1, fallbackDevices: { corrupt: 1 } });
       expect(report.groups).toMatchObject([{ completedCount: 1, refetchedBytes: 100, usefulBytes: 100 }]);
+    });
+  });
+
+  it('is asked for as its client does, and tried again by its policy', async () => {
+    const path = writtenLog(nodeLine({ atMs: 0, range: 'bytes=4900-4999', bytes: 100 }));
+    const once: Answer = (request, socket, sent) => {
+      if (request.index > 0) serves()(request, socket, sent);
+      else socket.resetAndDestroy();
+    };
+    await withServer(once, async (server, hq) => {
+      const report = await replay(await surveyed(path, '', 'linux'), { cdns: [addressOf(cdn)], nodes: { hq } });
+      for (const { text } of server.requests)
+        expect(text).toMatch(/\r\nUser-Agent: Microsoft-Delivery-Optimization-Lite/);
+      expect(report.groups).toMatchObject([{ completedCount: 1, usefulBytes: 100 }]);
+      expect(report.reading.failedRanges).toEqual({ reset: 1 });
     });
   });
 
