@@ -46,6 +46,10 @@ export type Load = {
 export async function planResources(scenario: Scenario, cores: number, load: Load): Promise<LiveResources> {
   const problems: string[] = [];
   const connectionsInAll = connectionsOf(scenario);
+  const fewer =
+    scenario.replay === undefined
+      ? 'take fewer devices (--set fleet.0.devices=…)'
+      : 'take a part of the log (replay.for), or fewer connections a device (--set replay.connectionsPerDevice=1)';
   // The environment has all of them at its end.
   const part = load.part ?? wholeFleet;
   const connections = Math.ceil(connectionsInAll / part.count);
@@ -58,7 +62,7 @@ export async function planResources(scenario: Scenario, cores: number, load: Loa
     problems.push(
       `open files: ${formatCount(connections)} connections need ${formatCount(needed)} open files a process, ` +
         `found a limit of ${formatCount(openFileLimit())}. Raise it ("ulimit -n ${needed}", or LimitNOFILE= of the ` +
-        'service), or take fewer devices (--set fleet.0.devices=…).',
+        `service), or ${fewer}.`,
     );
   }
   const isLocal = staysOnLoopback(scenario, load.addresses ?? []);
@@ -67,7 +71,7 @@ export async function planResources(scenario: Scenario, cores: number, load: Loa
   if (load.part !== undefined && sourceNetwork === undefined && connections > portShare * ports) {
     problems.push(
       `source ports: ${formatCount(connections)} connections from one address need as many ports, found ` +
-        `${formatCount(ports)}. Take fewer devices, or let all be on loopback with all of 127.0.0.0/8 in use (on macOS ` +
+        `${formatCount(ports)}. Either ${fewer}, or let all be on loopback with all of 127.0.0.0/8 in use (on macOS ` +
         '"sudo ifconfig lo0 alias 127.16.0.1 up").',
     );
   }
@@ -109,6 +113,7 @@ export function driveBytes(scenario: Scenario): number {
 /** Why the nodes' caches cannot be below this folder; undefined when they can. */
 function problemOfFolder(folder: string, scenario: Scenario): string | undefined {
   const change = 'name another folder by the environment variable TMPDIR.';
+  const smaller = scenario.replay === undefined ? '' : "say how large a node's drive is (replay.drive), ";
   const neededBytes = scenario.nodes.filter((node) => node.url === undefined).length * driveBytes(scenario);
   try {
     accessSync(folder, constants.W_OK);
@@ -116,7 +121,7 @@ function problemOfFolder(folder: string, scenario: Scenario): string | undefined
     const freeBytes = disk.bavail * disk.bsize;
     if (neededBytes <= freeBytes) return undefined;
     const needed = `the nodes' caches need ${formatBytes(neededBytes)} in ${folder}`;
-    return `disk: ${needed}, found ${formatBytes(freeBytes)} free. Make room, or ${change}`;
+    return `disk: ${needed}, found ${formatBytes(freeBytes)} free. Make room, ${smaller}or ${change}`;
   } catch (error) {
     return `temporary folder: expected one that can be written, found ${errorCode(error)} at ${folder}. Make it, or ${change}`;
   }
