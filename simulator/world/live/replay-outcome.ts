@@ -75,11 +75,11 @@ function counted(what: string, counts: Readonly<Record<string, number>>): string
   return list.length === 0 ? [] : [`${what}: ${list.join(', ')}`];
 }
 
-/** What went wrong in reading the log during the run. */
+/** What of the log was not made in time, or not at all; why it could not be read on is why the run broke. */
 export function replayProblems({ replay }: Scenario, report: ReplayReport | undefined): string[] {
   if (replay?.surveyed === undefined || report === undefined) return [];
-  const { requestCount, lateLineCount, problem } = report;
-  const problems = problem === undefined ? [] : [`the log could not be replayed to its end: ${problem}`];
+  const { requestCount, lateLineCount } = report;
+  const problems: string[] = [];
   if (lateLineCount > 0) {
     problems.push(`${formatCount(lateLineCount)} requests were made late: their lines stand too far behind their time`);
   }
