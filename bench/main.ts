@@ -6,6 +6,7 @@ import Table from 'cli-table3';
 import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
+import { benchGenerator } from './generator.ts';
 import { benchIndexLoad } from './index-load.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { peerVersions } from './peers.ts';
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  generator: benchGenerator,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,

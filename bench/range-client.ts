@@ -7,6 +7,7 @@
 import { ContentFunction } from '../common/content.ts';
 import { assert } from '../common/errors.ts';
 import { HttpConnection, type ResponseSink } from '../common/http-connection.ts';
+import { loadKernelReads } from '../common/kernel-reads.ts';
 import { percentile } from './measurement.ts';
 import { type ClientOrder, type ClientReport, connectedLine } from './run-client.ts';
 
@@ -14,6 +15,7 @@ const order = JSON.parse(process.argv[2] ?? '') as ClientOrder;
 const { port, target, sizeBytes, pieceBytes, mode } = order;
 const content = new ContentFunction(order.objectId, 1);
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+const kernelReads = loadKernelReads();
 /** Latencies in ms, of the first requests so many: more do not change a percentile. */
 const latenciesMs = new Float64Array(2 ** 20);
 
@@ -30,7 +32,7 @@ class PieceLoop implements ResponseSink {
   #askedMs = 0;
 
   constructor(onConnected: () => void) {
-    this.#connection = new HttpConnection({ host: '127.0.0.1', port, readBuffer }, (failure) => {
+    this.#connection = new HttpConnection({ host: '127.0.0.1', port, readBuffer, kernelReads }, (failure) => {
       assert(failure === undefined, `connected: ${failure?.detail}`);
       onConnected();
     });
@@ -78,20 +80,27 @@ class PieceLoop implements ResponseSink {
   }
 }
 
-// What is measured is asking: all are connected before the first asks.
-const loops: PieceLoop[] = Array.from(
-  { length: order.connections },
-  () =>
-    new PieceLoop(() => {
-      connectingCount -= 1;
-      if (connectingCount === 0) process.stdout.write(`${connectedLine}\n`);
-    }),
-);
-process.stdin.once('data', () => {
+// What is measured is asking: all are connected before the first asks. No more connect at once than a listener's queue holds.
+const connectingAtOnce = 500;
+const loops: PieceLoop[] = [];
+function connectNext(): void {
+  if (loops.length === order.connections) return;
+  const loop = new PieceLoop(() => {
+    connectingCount -= 1;
+    if (connectingCount > 0) connectNext();
+    else if (order.startsAtOnce === true) begin();
+    else process.stdout.write(`${connectedLine}\n`);
+  });
+  loops.push(loop);
+}
+for (let i = 0; i < connectingAtOnce; i += 1) connectNext();
+if (order.startsAtOnce !== true) process.stdin.once('data', begin);
+
+function begin(): void {
   startMs = performance.now();
   startCpu = process.cpuUsage();
   for (const loop of loops) loop.ask();
-});
+}
 
 function report(): void {
   const wallMs = performance.now() - startMs;
