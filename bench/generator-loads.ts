@@ -25,9 +25,14 @@ export type Work = {
 export type PeerOrder = Work & { readonly peer: 'undici' | 'autocannon' };
 
 /** Bytes of bodies (of peers that do not tell them apart: of whole answers), and answers. */
-export type LoadReport = { readonly bytes: number; readonly requests: number };
+export type LoadReport = {
+  readonly bytes: number;
+  readonly requests: number;
+  /** Since its warm-up, when it measures that itself. */
+  readonly cpuSeconds?: number;
+};
 
-export type LoadSample = LoadReport & { readonly cpuSeconds: number; readonly peakBytes: number };
+export type LoadSample = Required<LoadReport> & { readonly peakBytes: number };
 
 export type Load = {
   readonly name: string;
@@ -46,7 +51,7 @@ const never = (): undefined => undefined;
 const unlessInstalled = (program: string) => (): string | undefined =>
   installed(program) === undefined ? 'not installed' : undefined;
 
-/** The fleet of a run. It takes files in pieces of 1 MiB: smaller ones are for `ourClient`. Connecting is not counted. */
+/** The fleet of a run. It takes files in pieces of 1 MiB: smaller ones are for `ourClient`. It counts from its warm-up on. */
 const ourFleet = (name: string, bodies: 'verify' | 'discard'): Load => ({
   name,
   skips: ({ pieceBytes }) => (pieceBytes === 2 ** 20 ? undefined : 'asks for pieces of 1 MiB'),
@@ -59,7 +64,7 @@ const ourFleet = (name: string, bodies: 'verify' | 'discard'): Load => ({
   },
 });
 
-/** The connections of a fleet without its devices. Connecting is not counted. */
+/** The connections of a fleet without its devices. It counts from its warm-up on. */
 const ourClient = (name: string, mode: ClientOrder['mode'], only: (work: Work) => string | undefined): Load => ({
   name,
   skips: only,
@@ -71,7 +76,7 @@ const ourClient = (name: string, mode: ClientOrder['mode'], only: (work: Work) =
   },
 });
 
-/** The whole process counts, its start and its connecting included. */
+/** Of a peer that does not measure itself the whole process counts, its start and its connecting included. */
 const peer = (
   name: string,
   skips: Load['skips'],
@@ -82,7 +87,7 @@ const peer = (
   skips,
   run: async (work: Work): Promise<LoadSample> => {
     const { stdout, ...used } = await runTimed(command(work), work.seconds + graceSeconds);
-    return { ...read(stdout), ...used };
+    return { ...used, ...read(stdout) };
   },
 });
 

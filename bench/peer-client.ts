@@ -5,6 +5,7 @@
 
 import autocannon from 'autocannon';
 import { Pool } from 'undici';
+import { warmUpMs } from './fleet-order.ts';
 import type { LoadReport, PeerOrder } from './generator-loads.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as PeerOrder;
@@ -19,9 +20,15 @@ function randomRange(): string {
 /** `request`, its body read to the end and dropped. */
 async function byUndici(): Promise<LoadReport> {
   const pool = new Pool(origin, { connections, pipelining: 1 });
-  const endMs = performance.now() + seconds * 1000;
+  const endMs = performance.now() + warmUpMs + seconds * 1000;
   let bytes = 0;
   let requests = 0;
+  let cpu = process.cpuUsage();
+  setTimeout(() => {
+    bytes = 0;
+    requests = 0;
+    cpu = process.cpuUsage();
+  }, warmUpMs);
   const ask = async (): Promise<void> => {
     while (performance.now() < endMs) {
       const { statusCode, body } = await pool.request({ path, method: 'GET', headers: { range: randomRange() } });
@@ -31,7 +38,8 @@ async function byUndici(): Promise<LoadReport> {
     }
   };
   await Promise.all(Array.from({ length: connections }, ask));
-  return { bytes, requests };
+  const { user, system } = process.cpuUsage(cpu);
+  return { bytes, requests, cpuSeconds: (user + system) / 1e6 };
 }
 
 async function byAutocannon(): Promise<LoadReport> {

@@ -8,6 +8,7 @@ import { ContentFunction } from '../common/content.ts';
 import { assert } from '../common/errors.ts';
 import { HttpConnection, type ResponseSink } from '../common/http-connection.ts';
 import { loadKernelReads } from '../common/kernel-reads.ts';
+import { warmUpMs } from './fleet-order.ts';
 import { percentile } from './measurement.ts';
 import { type ClientOrder, type ClientReport, connectedLine } from './run-client.ts';
 
@@ -100,6 +101,14 @@ function begin(): void {
   startMs = performance.now();
   startCpu = process.cpuUsage();
   for (const loop of loops) loop.ask();
+  if (order.startsAtOnce === true) setTimeout(warmedUp, warmUpMs);
+}
+
+function warmedUp(): void {
+  bytes = 0;
+  requests = 0;
+  startMs = performance.now();
+  startCpu = process.cpuUsage();
 }
 
 function report(): void {
