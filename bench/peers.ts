@@ -42,6 +42,7 @@ export function peerVersions(): string {
     firstLine('varnishd', '-V'),
     firstLine('wrk', '-v'),
     firstLine('h2load', '--version'),
+    firstLine('autocannon', '--version'),
   ];
   return `Node ${process.version}; ${peers.join('; ')}`;
 }

@@ -37,7 +37,7 @@ export type MeterReading = {
   readonly corruptBytes: number;
 };
 
-export type HistogramName = 'latency' | 'service' | 'firstByte' | 'lateness' | 'fallback';
+export type HistogramName = 'latency' | 'service' | 'firstByte' | 'lateness' | 'loopDelay' | 'fallback';
 
 const detailsMax = 50;
 
@@ -56,6 +56,7 @@ export class Meter {
     service: newHistogram(),
     firstByte: newHistogram(),
     lateness: newHistogram(),
+    loopDelay: newHistogram(),
     fallback: newHistogram(),
   };
   readonly #refetched: Record<string, number> = {};
@@ -130,6 +131,11 @@ export class Meter {
     recordMs(this.#histograms.lateness, ms);
   }
 
+  /** How long a moment waited for the event loop. */
+  loopDelay(ms: number): void {
+    recordMs(this.#histograms.loopDelay, ms);
+  }
+
   /** A device that left its cache host for the CDN, for the first time. */
   fellBack(cause: SourceFailureCause): void {
     this.#fallback[cause] = (this.#fallback[cause] ?? 0) + 1;
@@ -148,7 +154,7 @@ export class Meter {
   read(): MeterReading {
     this.tick();
     this.#cpuMs[this.#second] = processorTimeMs() - this.#cpuMsBefore;
-    const { latency, service, firstByte, lateness, fallback } = this.#histograms;
+    const { latency, service, firstByte, lateness, loopDelay, fallback } = this.#histograms;
     return {
       startSecond: this.#startSecond,
       bytesPerSecond: Object.fromEntries(this.#servers.map((server, index) => [server, this.#bytes[index] ?? []])),
@@ -163,6 +169,7 @@ export class Meter {
         service: encodeHistogram(service),
         firstByte: encodeHistogram(firstByte),
         lateness: encodeHistogram(lateness),
+        loopDelay: encodeHistogram(loopDelay),
         fallback: encodeHistogram(fallback),
       },
       refetchedBytes: this.#refetched,

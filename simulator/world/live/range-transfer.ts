@@ -1,13 +1,14 @@
-// One connection of a download: asks for piece after piece on it, checks every byte of each answer, and tells the
-// download what came of it. The object is made once a connection and used for all its ranges; nothing is allocated per
-// read.
+// One connection of a download, or of a replayed client: asks for piece after piece on it, checks every byte of each
+// answer, and tells its owner what came of it. The object is made once a connection and used for all its ranges; nothing
+// is allocated per read.
 
 import { type ByteRange, contentRangeHeader, parseContentRange } from '../../../common/byte-range.ts';
 import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
-import type { LiveDownload } from './live-download.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import type { LiveDevice } from './live-device.ts';
 
 /** Where a transfer's connection goes. */
 export type Endpoint = {
@@ -16,6 +17,34 @@ export type Endpoint = {
   /** The server's place in the meter and the ledgers. */
   readonly server: number;
 };
+
+/** Whose ranges a transfer moves: it says what a piece is, how it is asked for, and hears how that went. */
+export interface RangeOwner {
+  readonly device: LiveDevice;
+  /** The object that the piece under way belongs to. */
+  readonly content: ContentSpec;
+  /** Of the content, as far as the owner knows it. */
+  readonly version: number;
+  /** How big the object is, and which of its bytes a piece is. */
+  readonly plan: { readonly sizeBytes: number; rangeOf(piece: number): ByteRange };
+  /** The head of the request for a range, with its empty line. */
+  requestHead(range: ByteRange, endpoint: Endpoint): string;
+  /** Whether the answer's version is one that the owner takes; asked before the first byte of a piece. */
+  acceptsVersion(etag: string | undefined, transfer: RangeTransfer, piece: number | undefined): boolean;
+  /** Where in the span the first wrong byte is, relative to `start`; -1 when all are right. */
+  firstDifference(buffer: Buffer, start: number, offset: number, length: number): number;
+  received(bytes: number, endpoint: Endpoint, nowMs: number): void;
+  /** The piece under way came whole and right; the transfer is free. */
+  pieceCame(transfer: RangeTransfer, bytes: number, nowMs: number): void;
+  /** The connection is lost; `piece`: what was under way, of which so many bytes had come for nothing. */
+  transferFailed(
+    failed: RangeTransfer,
+    piece: number | undefined,
+    cause: SourceFailureCause,
+    discardedBytes: number,
+    detail: string,
+  ): void;
+}
 
 /** Whether a Content-Range names just this range; the usual way to write it is known without parsing. */
 function isRangeOf(contentRange: string | undefined, range: ByteRange, sizeBytes: number): boolean {
@@ -26,10 +55,10 @@ function isRangeOf(contentRange: string | undefined, range: ByteRange, sizeBytes
 }
 
 /** How long bytes may lie in the kernel until there are enough of them to be worth a read. */
-const gatherMsMax = 100;
+export const gatherMsMax = 100;
 
 export class RangeTransfer implements ResponseSink {
-  readonly #download: LiveDownload;
+  readonly #download: RangeOwner;
   readonly endpoint: Endpoint;
   #connection: HttpConnection | undefined;
   /** The piece under way. */
@@ -45,7 +74,7 @@ export class RangeTransfer implements ResponseSink {
   #answered = false;
   #stopped = false;
 
-  constructor(download: LiveDownload, endpoint: Endpoint) {
+  constructor(download: RangeOwner, endpoint: Endpoint) {
     this.#download = download;
     this.endpoint = endpoint;
   }
