@@ -55,7 +55,7 @@ class PieceLoop implements ResponseSink {
     const nowMs = performance.now();
     if (requests < latenciesMs.length) latenciesMs[requests] = nowMs - this.#askedMs;
     requests += 1;
-    if (nowMs - startMs < order.seconds * 1000) {
+    if (order.startsAtOnce === true || nowMs - startMs < order.seconds * 1000) {
       if (order.everyMs === undefined) this.ask();
       else setTimeout(() => this.ask(), Math.max(0, this.#askedMs + order.everyMs - nowMs));
     } else {
@@ -104,11 +104,16 @@ function begin(): void {
   if (order.startsAtOnce === true) setTimeout(warmedUp, warmUpMs);
 }
 
+/** From here on it counts; what is under way at the end counts as far as it came. */
 function warmedUp(): void {
   bytes = 0;
   requests = 0;
   startMs = performance.now();
   startCpu = process.cpuUsage();
+  setTimeout(() => {
+    report();
+    process.exit(0);
+  }, order.seconds * 1000);
 }
 
 function report(): void {
