@@ -44,7 +44,7 @@ export function plotGenerator(points: readonly Point[], footprints: readonly Foo
   chart.setOption({
     animation: false,
     backgroundColor: '#ffffff',
-    legend: { data: names, bottom: 0 },
+    legend: { data: names, bottom: 0, itemGap: 24 },
     title: panels.map(({ title }, panel) => ({ text: title, left: left(panel), textStyle: { fontSize: 13 } })),
     grid: panels.map((_, panel) => ({ left: left(panel), width: '27%', top: 40, bottom: 70 })),
     xAxis: panels.map(({ groups }, gridIndex) => ({ gridIndex, type: 'category', data: groups })),
