@@ -9,6 +9,7 @@ import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchGenerator } from './generator.ts';
 import { benchIndexLoad } from './index-load.ts';
+import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
@@ -25,6 +26,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   filling: benchFilling,
   connections: benchConnections,
   generator: benchGenerator,
+  limits: benchLimits,
   'size-soak': benchSoak,
   'size-idle': benchIdle,
   omission: benchOmission,
