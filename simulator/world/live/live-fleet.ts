@@ -78,6 +78,7 @@ export class LiveFleet implements World<Download> {
     this.startedAtMs = performance.now() + atEpochMs - Date.now();
     this.#cpuMsAtStart = processorTimeMs();
     const { live } = this.#order.scenario;
+    this.meter.timesFromMs = this.startedAtMs + (live?.warmUpMs ?? 0);
     if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
       scheduleRanges(this, this.#order.scenario, live.demandBytesPerMs, live.windowMs);

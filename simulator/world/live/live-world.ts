@@ -11,7 +11,7 @@ import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
 import { encodeHistogram } from '../histogram.ts';
-import { steadyBounds } from '../rates.ts';
+import { type Bounds, steadyBounds } from '../rates.ts';
 import { Children } from './children.ts';
 import { CounterSamples } from './counter-samples.ts';
 import type { DeviceProgress } from './device-protocol.ts';
@@ -260,9 +260,13 @@ class LiveRunner {
       ),
       cdnCpuMs: this.#cdnSamples.growthSince(this.#startEpochMs, (books) => books.cpuMs),
       devicesLost,
-      bounds: steadyBounds(devices, this.#scenario, this.#startEpochMs / 1000 - devices.startSecond),
+      bounds: this.#bounds(devices),
       finished: !this.#options.signal.aborted && this.#broken === undefined,
     };
+  }
+
+  #bounds(devices: MergedReport): Bounds {
+    return steadyBounds(devices, this.#scenario, this.#startEpochMs / 1000 - devices.startSecond);
   }
 
   async #sample(): Promise<void> {
@@ -318,7 +322,9 @@ class LiveRunner {
       columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
       columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
     }
-    return { startSecond, columns };
+    const { from, to } = this.#bounds(devices);
+    const steady = { from, to: Math.max(from, Math.min(to, rangesPerSecond.length)) };
+    return { startSecond, columns, steady };
   }
 
   #notes(): string[] {
