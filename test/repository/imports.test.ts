@@ -23,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/judge': ['common', 'simulator/result'],
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/world': ['common', 'simulator/device', 'simulator/result', 'simulator/scenario'],
+  'simulator/plan': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result', 'simulator/judge'],
   reports: ['common', 'simulator/result', 'simulator/judge'],
   bench: ['common', 'cache', 'simulator'],
 };

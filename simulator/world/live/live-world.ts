@@ -322,9 +322,9 @@ class LiveRunner {
       columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
       columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
     }
+    if (this.#startEpochMs === 0) return { startSecond, columns };
     const { from, to } = this.#bounds(devices);
-    const steady = { from, to: Math.max(from, Math.min(to, rangesPerSecond.length)) };
-    return { startSecond, columns, steady };
+    return { startSecond, columns, steady: { from, to: Math.max(from, Math.min(to, rangesPerSecond.length)) } };
   }
 
   #notes(): string[] {
