@@ -85,7 +85,7 @@ export function addSaturateCommand(program: Command): void {
       valued(
         '--resolution <ratio>',
         'how near the knee is to be known',
-        number('a ratio from 0.002 to 0.5', 0.002, 0.5),
+        number('a ratio from 0.002 to 1', 0.002, 1),
         0.05,
       ),
     )

@@ -112,7 +112,7 @@ export function runsLeft(space: SearchSpace, trials: readonly Trial[]): number {
   const { growth, resolutionRatio, repeats } = space;
   const ratio = low === undefined || high === undefined ? growth : high / low;
   const bisections = Math.max(0, Math.ceil(Math.log2(Math.log(ratio) / Math.log1p(resolutionRatio))));
-  const toBracket = low !== undefined && high !== undefined ? 0 : 1;
+  const toBracket = (low === undefined ? 1 : 0) + (high === undefined ? 1 : 0);
   return toBracket + bisections + (repeats - 1);
 }
 

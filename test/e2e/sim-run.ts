@@ -137,6 +137,11 @@ export class SimRun {
   /** Resolves when the fleet is at it: the node has sent so many bytes. */
   async isDownloading(bytesMin = 1): Promise<void> {
     await this.says(/running/);
+    await this.isServing(bytesMin);
+  }
+
+  /** Resolves when the node that runs now has sent so many bytes. */
+  async isServing(bytesMin = 1): Promise<void> {
     const port = await this.adminPort('cache/main');
     await eventually('bytes from the node', async () => {
       const books = await this.books(port);
