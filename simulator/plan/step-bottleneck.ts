@@ -1,7 +1,7 @@
 // What was full in a step, and whether somebody gave that limit or this machine showed it.
 
 import { availableParallelism } from 'node:os';
-import { formatBitsPerSecond, formatDuration } from '../../common/units.ts';
+import { formatBitsPerSecond } from '../../common/units.ts';
 import { measuredBottleneck } from '../judge/bottleneck.ts';
 import type { Run } from '../result/result.ts';
 import type { Bottleneck, StepLoad } from '../result/saturation.ts';
@@ -15,15 +15,14 @@ type Unjudged = Omit<Run, 'expectations'>;
 const fullCoresRatio = 0.9;
 
 /** Undefined when nothing was full: then it is times that did not hold, or what is full is on another machine. */
-export function liveBottleneck(
-  scenario: Scenario,
-  run: Unjudged,
-  load: StepLoad,
-  generatorSaturated: boolean,
-): Bottleneck | undefined {
+export function liveBottleneck(scenario: Scenario, run: Unjudged, load: StepLoad): Bottleneck | undefined {
   const cores = availableParallelism();
   const { columns } = measuredColumns(run);
-  if (generatorSaturated) return { name: 'generator', basis: 'measured', text: generatorText(run, load, cores) };
+  const { generatorLimits = [] } = run;
+  if (generatorLimits.length > 0) {
+    const text = `the load generator: ${generatorLimits.join('; ')}; ${coresText(load, cores)}`;
+    return { name: 'generator', basis: 'measured', text };
+  }
   const name = measuredBottleneck(utilizations(scenario, columns, cores), receivedBitsPerSecond(columns));
   const { nodeCores = 0, cdnCores = 0, generatorCores = 0, otherCores = 0 } = load;
   const inUse = nodeCores + cdnCores + generatorCores + otherCores;
@@ -46,13 +45,6 @@ export function virtualBottleneck({ limits }: Unjudged): Bottleneck | undefined 
   const size =
     capacity === undefined ? '' : unit === 'cores' ? `, ${capacity} cores` : `, ${formatBitsPerSecond(capacity)}`;
   return { name, basis, text: `${name}${size}, for ${(boundRatio * 100).toFixed(1)} % of the bytes` };
-}
-
-function generatorText({ metrics }: Unjudged, load: StepLoad, cores: number): string {
-  const lateMs = metrics['generator.latenessMs.p99'];
-  const late = lateMs === undefined ? '' : `, ranges left up to ${formatDuration(lateMs)} late (p99)`;
-  const share = ((metrics['generator.cpuRatio'] ?? 0) * 100).toFixed(0);
-  return `the load generator: its busiest process used ${share} % of a core${late}; ${coresText(load, cores)}`;
 }
 
 function coresText({ nodeCores, cdnCores, generatorCores, otherCores }: StepLoad, cores: number): string {

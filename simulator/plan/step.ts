@@ -64,10 +64,10 @@ export async function runStep(
     return impossible(live.message, elapsedMs());
   }
   if (live.interrupted) return undefined;
-  const { run, generatorSaturated, broken } = live;
+  const { run, broken } = live;
   const load = liveLoad(scenario, run, busy);
-  const bottleneck = liveBottleneck(scenario, run, load, generatorSaturated);
-  const terms = { bottleneck, durationMs: elapsedMs(), generatorSaturated, broken, isDemandVaried };
+  const bottleneck = liveBottleneck(scenario, run, load);
+  const terms = { bottleneck, durationMs: elapsedMs(), broken, isDemandVaried };
   return judged(scenario, run, load, terms);
 }
 
@@ -80,18 +80,17 @@ export function impossible(message: string, durationMs: number): StepOutcome {
 type JudgeTerms = {
   readonly durationMs: number;
   readonly bottleneck: Bottleneck | undefined;
-  readonly generatorSaturated?: boolean;
   readonly broken?: string | undefined;
   readonly isDemandVaried?: boolean;
 };
 
 function judged(scenario: Scenario, run: Omit<Run, 'expectations'>, load: StepLoad, terms: JudgeTerms): StepOutcome {
-  const { durationMs, bottleneck, generatorSaturated = false, broken, isDemandVaried = false } = terms;
+  const { durationMs, bottleneck, broken, isDemandVaried = false } = terms;
   const asked = withInvariants(scenario.expect, [run.world]);
-  const own = judgeRun(asked, { ...run, generatorSaturated }).map((verdict, index) =>
+  const own = judgeRun(asked, run).map((verdict, index) =>
     isOutOfReach(asked[index], load) ? notAsked(verdict) : verdict,
   );
-  const expectations = isDemandVaried ? [...own, receivedVerdict(load, generatorSaturated)] : own;
+  const expectations = isDemandVaried ? [...own, receivedVerdict(load, run.generatorLimits ?? [])] : own;
   const base = {
     durationMs,
     load,
@@ -124,7 +123,7 @@ function notAsked(verdict: ExpectationVerdict): ExpectationVerdict {
 }
 
 /** The search's own expectation. */
-function receivedVerdict(load: StepLoad, generatorSaturated: boolean): ExpectationVerdict {
+function receivedVerdict(load: StepLoad, generatorLimits: readonly string[]): ExpectationVerdict {
   const actual = load.receivedRatio;
   const base = {
     text: `received >= ${receivedRatioMin * 100} % of the demand`,
@@ -136,6 +135,7 @@ function receivedVerdict(load: StepLoad, generatorSaturated: boolean): Expectati
   if (actual === undefined) return { ...base, verdict: 'notJudged', reason: 'the run did not measure it' };
   const measured = { ...base, actual, headroomRatio: actual / receivedRatioMin - 1 };
   if (actual >= receivedRatioMin) return { ...measured, verdict: 'pass' };
-  const reason = 'the generator was the limit: it could not ask for more';
-  return generatorSaturated ? { ...measured, verdict: 'inconclusive', reason } : { ...measured, verdict: 'fail' };
+  if (generatorLimits.length === 0) return { ...measured, verdict: 'fail' };
+  const reason = `the generator was the limit (${generatorLimits.join('; ')}): it could not ask for more`;
+  return { ...measured, verdict: 'inconclusive', reason };
 }

@@ -22,6 +22,18 @@ export type PlannedDevice = {
 /** Part `index` of `count` equal parts of the fleet: every count-th device. */
 export type FleetPart = { readonly index: number; readonly count: number };
 
+export const wholeFleet: FleetPart = { index: 0, count: 1 };
+
+/** A part of a part, as a part of the whole. */
+export const partWithin = (outer: FleetPart, inner: FleetPart): FleetPart => ({
+  index: outer.index + outer.count * inner.index,
+  count: outer.count * inner.count,
+});
+
+/** How many devices the largest of the parts has. */
+export const devicesOfPart = (scenario: Scenario, { count }: FleetPart): number =>
+  Math.ceil(deviceCount(scenario) / count);
+
 export const deviceCount = (scenario: Scenario): number =>
   scenario.fleet.reduce((sum, group) => sum + group.devices, 0);
 
@@ -52,7 +64,7 @@ export function arrivalsOf(scenario: Scenario, group: FleetGroup): Float64Array 
   return times;
 }
 
-/** Mean bytes of a range that the fleet asks for: a piece, or less for small files. */
+/** Mean bytes of a request of the fleet: a piece, or less for small files; the whole file of a Linux device. */
 export function meanRangeBytes(scenario: Scenario): number {
   const sizeOf = new Map(scenario.content.map(({ id, sizeBytes }) => [id, sizeBytes]));
   let bytes = 0;
@@ -61,7 +73,7 @@ export function meanRangeBytes(scenario: Scenario): number {
     for (const id of group.wants) {
       const sizeBytes = sizeOf.get(id) ?? 0;
       bytes += group.devices * sizeBytes;
-      ranges += group.devices * Math.ceil(sizeBytes / pieceBytes);
+      ranges += group.devices * (group.client === 'linux' ? 1 : Math.ceil(sizeBytes / pieceBytes));
     }
   }
   return bytes / ranges;

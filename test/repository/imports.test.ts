@@ -24,6 +24,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/world': ['common', 'simulator/device', 'simulator/result', 'simulator/scenario'],
   'simulator/plan': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result', 'simulator/judge'],
+  'simulator/export': [
+    'common',
+    'simulator/device',
+    'simulator/scenario',
+    'simulator/world',
+    'simulator/judge',
+    'simulator/result',
+  ],
   reports: ['common', 'simulator/result', 'simulator/judge'],
   bench: ['common', 'cache', 'simulator'],
 };

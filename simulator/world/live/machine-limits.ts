@@ -4,12 +4,13 @@
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
+import type { Address } from '../../../common/address.ts';
 import { errorCode, OperatorError } from '../../../common/errors.ts';
 import { openFileLimit } from '../../../common/open-file-limit.ts';
 import { formatBytes, formatCount } from '../../../common/units.ts';
 import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
-import { deviceCount } from '../fleet-plan.ts';
+import { devicesOfPart, type FleetPart, wholeFleet } from '../fleet-plan.ts';
 
 /** Share of a process's open files that a run uses for connections. */
 const connectionShare = 0.7;
@@ -31,17 +32,30 @@ export type LiveResources = {
   readonly sourceNetwork: string | undefined;
 };
 
+/** What of a run this machine carries. */
+export type Load = {
+  /** Of the fleet; undefined: nothing. */
+  readonly part: FleetPart | undefined;
+  /** Whether nodes and CDN are here. */
+  readonly environment: boolean;
+  /** Where the devices find nodes and CDN, when these are not here. */
+  readonly addresses?: readonly Address[];
+};
+
 /** Computes what a run needs; throws one OperatorError (exit code 3) that lists every limit that is too low. */
-export async function planResources(scenario: Scenario, cores: number): Promise<LiveResources> {
+export async function planResources(scenario: Scenario, cores: number, load: Load): Promise<LiveResources> {
   const problems: string[] = [];
-  const connections = scenario.fleet.reduce(
+  const connectionsInAll = scenario.fleet.reduce(
     (sum, group) => sum + group.devices * connectionsPerDevice(scenario, group),
     0,
   );
+  // The environment has all of them at its end.
+  const part = load.part ?? wholeFleet;
+  const connections = Math.ceil(connectionsInAll / part.count);
   const perProcess = Math.floor(connectionShare * openFileLimit());
   const neededProcesses = Math.max(1, Math.ceil(connections / perProcess));
   // A device is in one process.
-  const processesAllowed = Math.min(processesMax, deviceCount(scenario));
+  const processesAllowed = Math.min(processesMax, devicesOfPart(scenario, part));
   if (neededProcesses > processesAllowed) {
     const needed = Math.ceil(connections / processesAllowed / connectionShare);
     problems.push(
@@ -50,16 +64,19 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
         'service), or take fewer devices (--set fleet.0.devices=…).',
     );
   }
-  const sourceNetwork = staysOnLoopback(scenario) && (await canBind('127.16.0.1')) ? '127.16' : undefined;
+  const isLocal = staysOnLoopback(scenario, load.addresses ?? []);
+  const sourceNetwork = isLocal && (await canBind('127.16.0.1')) ? '127.16' : undefined;
   const ports = ephemeralPorts();
-  if (sourceNetwork === undefined && connections > portShare * ports) {
+  if (load.part !== undefined && sourceNetwork === undefined && connections > portShare * ports) {
     problems.push(
       `source ports: ${formatCount(connections)} connections from one address need as many ports, found ` +
         `${formatCount(ports)}. Take fewer devices, or let all be on loopback with all of 127.0.0.0/8 in use (on macOS ` +
         '"sudo ifconfig lo0 alias 127.16.0.1 up").',
     );
   }
-  const kernelBytes = kernelMemoryBytes(scenario, connections);
+  // Both ends of each connection, or one of them.
+  const endRatio = ((load.part === undefined ? 0 : 1 / part.count) + (load.environment ? 1 : 0)) / 2;
+  const kernelBytes = kernelMemoryBytes(scenario, connectionsInAll) * endRatio;
   const kernelBytesMax = tcpMemoryBytesMax();
   if (kernelBytesMax !== undefined && kernelBytes > kernelBytesMax) {
     problems.push(
@@ -67,7 +84,7 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
         `limit of ${formatBytes(kernelBytesMax)}. Raise net.ipv4.tcp_mem, or take fewer devices or connections per file.`,
     );
   }
-  const diskProblem = problemOfFolder(tmpdir(), scenario);
+  const diskProblem = load.environment ? problemOfFolder(tmpdir(), scenario) : undefined;
   if (diskProblem !== undefined) problems.push(diskProblem);
   if (problems.length > 0) {
     throw new OperatorError(
@@ -76,7 +93,7 @@ export async function planResources(scenario: Scenario, cores: number): Promise<
       3,
     );
   }
-  const forCores = Math.min(cores, Math.ceil(deviceCount(scenario) / 500));
+  const forCores = Math.min(cores, Math.ceil(devicesOfPart(scenario, part) / 500));
   return {
     connections,
     deviceProcesses: Math.max(neededProcesses, forCores),
@@ -111,7 +128,10 @@ function connectionsPerDevice(scenario: Scenario, group: FleetGroup): number {
   let connections = 0;
   for (const id of group.wants) {
     const sizeBytes = scenario.content.find((content) => content.id === id)?.sizeBytes ?? 0;
-    connections += group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(sizeBytes / pieceBytes));
+    connections +=
+      group.client === 'linux'
+        ? 1
+        : (group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(sizeBytes / pieceBytes)));
   }
   return connections;
 }
@@ -151,8 +171,9 @@ function ephemeralPorts(): number {
 }
 
 /** From an address of 127.0.0.0/8 nothing else can be reached, so a node elsewhere (or by name) rules them out. */
-function staysOnLoopback({ nodes, cdn }: Scenario): boolean {
+function staysOnLoopback({ nodes, cdn }: Scenario, addresses: readonly Address[]): boolean {
   const hosts = nodes.flatMap(({ url }) => (url === undefined ? [] : [new URL(url).hostname]));
+  hosts.push(...addresses.map((address) => address.host));
   if (cdn.listen !== undefined) hosts.push(cdn.listen.host);
   return hosts.every((host) => host.startsWith('127.'));
 }
