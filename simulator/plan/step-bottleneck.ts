@@ -11,8 +11,8 @@ import { receivedBitsPerSecond, utilizations } from './utilization.ts';
 
 type Unjudged = Omit<Run, 'expectations'>;
 
-/** Share of the machine's cores from which on they count as full, everything on it together. */
-const fullCoresRatio = 0.9;
+/** Share of the machine's cores from which on they count as full, everything on it together; as for the other limits. */
+const fullCoresRatio = 0.85;
 
 /** Undefined when nothing was full: then it is times that did not hold, or what is full is on another machine. */
 export function liveBottleneck(scenario: Scenario, run: Unjudged, load: StepLoad): Bottleneck | undefined {
