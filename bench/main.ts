@@ -8,7 +8,9 @@ import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchGateErrors, benchGateRuns } from './gate.ts';
+import { benchGenerator } from './generator.ts';
 import { benchIndexLoad } from './index-load.ts';
+import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
@@ -24,6 +26,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  generator: benchGenerator,
+  limits: benchLimits,
   'size-soak': benchSoak,
   'size-idle': benchIdle,
   omission: benchOmission,

@@ -30,3 +30,9 @@ export function wrapped(texts: readonly string[], start = '  - ', indent = ' '.r
     return [...lines, line.trimEnd()];
   });
 }
+
+/** The command that repeats the run, an option a line where it is long: fit to be copied into a shell. */
+export function commandLines(command: string): string[] {
+  const line = `Again: ${command}`;
+  return line.length <= columns ? [line] : [line.replaceAll(/ (?=--)/g, ' \\\n  ')];
+}

@@ -6,7 +6,7 @@ import { formatDuration } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
 import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
-import { brokenAtDots, columns, wrapped } from './console-lines.ts';
+import { brokenAtDots, commandLines, wrapped } from './console-lines.ts';
 import {
   actualText,
   differenceText,
@@ -66,12 +66,6 @@ function factLines(run: Run): string[] {
     const [first = '', ...more] = wrapped([value], ' '.repeat(width + 4), ' '.repeat(width + 4));
     return [`  ${what.padEnd(width)}  ${first.trimStart()}`, ...more];
   });
-}
-
-/** The command that repeats the run, an option a line where it is long: fit to be copied into a shell. */
-function commandLines(command: string): string[] {
-  const line = `Again: ${command}`;
-  return line.length <= columns ? [line] : [line.replaceAll(/ (?=--)/g, ' \\\n  ')];
 }
 
 function expectationTable(

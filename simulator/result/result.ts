@@ -112,6 +112,8 @@ export type Series = {
   readonly stepSeconds?: number;
   /** Second of the epoch (live) or of the run (virtual) of the first value. */
   readonly startSecond: number;
+  /** Live: the steps in which the fleet was fully at it (`from` up to, not including, `to`): what sustained rates are of. */
+  readonly steady?: { readonly from: number; readonly to: number };
   /** By name, e.g. `node.hq.egressBitsPerSecond`. */
   readonly columns: Readonly<Record<string, readonly number[]>>;
 };

@@ -5,6 +5,7 @@ import type { Address } from '../../common/address.ts';
 import type { Expectation } from '../judge/expectation.ts';
 import type { WorldName } from '../result/metrics.ts';
 import type { HardwareProfile } from './profile.ts';
+import type { ReplaySpec } from './replay-spec.ts';
 
 /** One question to the system, with what must hold. */
 export type Scenario = {
@@ -19,7 +20,7 @@ export type Scenario = {
   readonly worlds: readonly WorldName[];
   /** Of every random stream; 0 to 2^53 - 1, default 1. */
   readonly seed: number;
-  /** At least one. */
+  /** At least one; of a replay, what its log asks for, once it was read. */
   readonly content: readonly ContentSpec[];
   readonly cdn: CdnSpec;
   /** Places with a link of their own, as a tree; bind the virtual world only. May be empty. */
@@ -34,6 +35,8 @@ export type Scenario = {
   readonly startsAtMs: number;
   /** What the live world samples of the claim; absent: it runs the scenario as it stands, in real time. */
   readonly live?: LiveWindow | undefined;
+  /** A recorded access log that says what is asked for and when, in place of content, wants and arrivals. Live world only. */
+  readonly replay?: ReplaySpec | undefined;
   /** What devices of the live world do with a body: compare every byte, or drop it unseen. Default `verify`. */
   readonly bodies: 'verify' | 'discard';
   readonly expect: readonly Expectation[];
@@ -116,8 +119,10 @@ export type FleetGroup = {
   readonly client: 'windows' | 'linux';
   /** Ids of nodes, in the order in which they are tried. Empty: straight to the CDN. */
   readonly cacheHosts: readonly string[];
-  /** What one device can receive; binds the virtual world. Absent: not limited. */
+  /** What one device can receive, in both worlds. Absent: not limited. */
   readonly downlink?: Downlink | undefined;
+  /** What goes wrong between the devices and their servers. Live world only. Absent: nothing. */
+  readonly line?: LineSpec | undefined;
   /** Ids of content, at least one. */
   readonly wants: readonly string[];
   readonly arrive: Arrival;
@@ -128,6 +133,22 @@ export type FleetGroup = {
 
 /** Speeds spread evenly over the logarithm from `min` to `max` (equal: all have the same). */
 export type Downlink = { readonly bytesPerMsMin: number; readonly bytesPerMsMax: number };
+
+/** What a line between a device and its servers does to each connection. */
+export type LineSpec = {
+  /** Each way, on connecting and for each request. Default 0. */
+  readonly latencyMs: number;
+  /** Share of TCP segments that are lost; 0 to 0.5, default 0. */
+  readonly lossRatio: number;
+  /** Of one connection, beside the downlink of its device; absent: not limited. */
+  readonly rateBytesPerMs?: number | undefined;
+  /** The connection is reset after so many bytes, heads included; absent: it is not. */
+  readonly resetAfterBytes?: number | undefined;
+  /** Share of requests in whose course the connection is reset; default 0. */
+  readonly resetRatio: number;
+  /** After so many bytes, heads included, nothing comes or goes any more, and nobody is told; absent: never. */
+  readonly halfOpenAfterBytes?: number | undefined;
+};
 
 /** Devices arrive evenly at random from `atMs` to `atMs + overMs`; both default to 0. */
 export type Arrival = { readonly atMs: number; readonly overMs: number };
@@ -168,6 +189,11 @@ export type LiveWindow = {
   readonly windowMs: number;
   /** Of the whole fleet. `max`: each device asks for its next range when the last one has come. */
   readonly demandBytesPerMs: number | 'max';
+  /**
+   * First part of the window, in which the cache fills: mean and sustained rates, times of ranges and the generator's lateness
+   * leave it out. Bytes, counts and events do not. Shorter than the window; absent: none.
+   */
+  readonly warmUpMs?: number | undefined;
 };
 
 /** Something that happens `atMs` after the start of the run. */

@@ -3,7 +3,7 @@
 import { parseExpectation } from '../judge/expectation.ts';
 import type { WorldName } from '../result/metrics.ts';
 import { durationOf, listOf, type Outline, problem, within } from './outline.ts';
-import type { Problem } from './problem.ts';
+import { describeFound, type Problem } from './problem.ts';
 
 /** What its worlds make impossible. */
 export function impossibleInItsWorlds(outline: Outline): Problem[] {
@@ -13,9 +13,9 @@ export function impossibleInItsWorlds(outline: Outline): Problem[] {
     worlds.indexOf(world) < index ? [problem(['worlds', index], 'each world once', `${String(world)} again`)] : [],
   );
   if (worlds.length !== 1 || (only !== 'live' && only !== 'virtual'))
-    return [...repeated, ...eventsPastWindow(outline)];
+    return [...repeated, ...warmUpPastWindow(outline), ...eventsPastWindow(outline)];
   return [
-    ...(only === 'virtual' ? liveOnlyKeys(outline) : eventsPastWindow(outline)),
+    ...(only === 'virtual' ? liveOnlyKeys(outline) : [...warmUpPastWindow(outline), ...eventsPastWindow(outline)]),
     ...expectationsOfOtherWorlds(outline, only),
   ];
 }
@@ -23,12 +23,25 @@ export function impossibleInItsWorlds(outline: Outline): Problem[] {
 function liveOnlyKeys(outline: Outline): Problem[] {
   const live = outline.root.keys['live'];
   const window = live === undefined ? [] : [problem(['live'], 'no live window where worlds is virtual only', 'one')];
+  const isReplay = outline.root.keys['replay'] !== undefined;
+  const replay = isReplay ? [problem(['replay'], 'no replay where worlds is virtual only', 'one')] : [];
   const urls = outline.nodes.flatMap(({ path, keys }) =>
     keys['url'] === undefined
       ? []
       : [problem([...path, 'url'], 'a modelled node where worlds is virtual only', String(keys['url']))],
   );
-  return [...window, ...urls];
+  const lines = outline.fleet.flatMap(({ path, keys }) =>
+    keys['line'] === undefined
+      ? []
+      : [
+          problem(
+            [...path, 'line'],
+            'no line where worlds is virtual only (its downlink is a rate)',
+            describeFound(keys['line']),
+          ),
+        ],
+  );
+  return [...window, ...replay, ...urls, ...lines];
 }
 
 function expectationsOfOtherWorlds(outline: Outline, only: WorldName): Problem[] {
@@ -43,6 +56,17 @@ function expectationsOfOtherWorlds(outline: Outline, only: WorldName): Problem[]
     if (world !== undefined || inAny.kind === 'problem' || inOnly.kind === 'expectation') return [];
     return [problem(path, inOnly.problem.expected, inOnly.problem.found)];
   });
+}
+
+/** A window that is all warm-up measures nothing. */
+function warmUpPastWindow(outline: Outline): Problem[] {
+  const { window, warmUp } = within(outline.root, 'live')?.keys ?? {};
+  const windowMs = durationOf(window);
+  const warmUpMs = durationOf(warmUp);
+  if (windowMs === undefined || warmUpMs === undefined || warmUpMs < windowMs) return [];
+  return [
+    problem(['live', 'warmUp'], `less than the window of ${String(window)}, of which it is a part`, String(warmUp)),
+  ];
 }
 
 /** The live world ends with its window. */

@@ -200,6 +200,14 @@ live: { window: 5 s, demand: max }
     expect(parse(text).fleet[2]).toMatchObject({ cacheHosts: ['hq'], connectionsPerFile: 4 });
   });
 
+  it('may warm up for a part of its window', () => {
+    const live = (warmUp: string) => `${small}live: { window: 30 s, demand: max, warmUp: ${warmUp} }\n`;
+    expect(parse(live('10 s')).live).toEqual({ windowMs: 30_000, demandBytesPerMs: 'max', warmUpMs: 10_000 });
+    expect(() => parse(live('30 s'))).toThrow(
+      'live.warmUp: expected less than the window of 30 s, of which it is a part, found 30 s',
+    );
+  });
+
   it('is read with its text, its checksum and its overrides', () => {
     const path = join(folder, 'small.yaml');
     writeFileSync(path, small);
@@ -236,7 +244,7 @@ expect:
   - { world: virtual, that: fleet.finish <= 24 h }
 `;
     expect(errorsOf(text)).toMatchInlineSnapshot(`
-      "a.yaml:2:1  sede: expected one of the keys name, source, description, question, worlds, seed, content, cdn, sites, nodes, fleet, startsAt, events, live, bodies, expect, expected, found the unknown key "sede"; did you mean seed?
+      "a.yaml:2:1  sede: expected one of the keys name, source, description, question, worlds, seed, content, cdn, sites, nodes, fleet, startsAt, events, live, replay, bodies, expect, expected, found the unknown key "sede"; did you mean seed?
       a.yaml:4:25  content.0.size: expected a size above zero with a unit, such as 2 GB, 500 MB or 1 MiB, found the bare number 2
       a.yaml:5:16  cdn.egress: expected a rate above zero with a unit, such as 6.5 Gbit/s, 100 Mbit/s or 2 MB/s, found "10 Gbps"; did you mean 10 Gbit/s?
       a.yaml:7:23  nodes.0.egress: expected a rate above zero with a unit, such as 6.5 Gbit/s, 100 Mbit/s or 2 MB/s, found "0 Gbit/s"

@@ -50,8 +50,9 @@ export function exportScenario(scenario: Scenario, addresses: ExportAddresses): 
   };
 }
 
-function refuse({ sites, live, fleet }: Scenario): void {
+function refuse({ sites, live, fleet, replay }: Scenario): void {
   const problems = [
+    ...(replay === undefined ? [] : ['replay: a script of k6 cannot read a log during its run']),
     ...sites
       .filter(({ count }) => count > 1)
       .map(({ id, count }) => `sites ${id}: k6 has no ${count} copies of a site`),
@@ -155,7 +156,7 @@ function notCarried(scenario: Scenario): string[] {
   ];
 }
 
-function notCarriedOf({ id, downlink, policy }: FleetGroup): string[] {
+function notCarriedOf({ id, downlink, line, policy }: FleetGroup): string[] {
   const isLimited =
     policy.maxBackgroundDownloadBytesPerMs !== undefined ||
     policy.maxForegroundDownloadBytesPerMs !== undefined ||
@@ -164,6 +165,7 @@ function notCarriedOf({ id, downlink, policy }: FleetGroup): string[] {
     policy.limitedHours !== undefined;
   return [
     ...(downlink === undefined ? [] : [`downlink of group ${id}: k6 cannot limit a virtual user's rate`]),
+    ...(line === undefined ? [] : [`line of group ${id}: k6 has the connections that the network gives it`]),
     ...(isLimited ? [`bandwidth policies of group ${id}: k6 cannot limit a virtual user's rate`] : []),
   ];
 }

@@ -7,12 +7,14 @@ import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
 import { encodeHistogram } from '../histogram.ts';
-import { steadyBounds } from '../rates.ts';
+import { type Bounds, steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
 import { generatorLimits } from './generator-metrics.ts';
+import { lineNotes } from './line-words.ts';
 import { measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
 import { type DevicesPart, type EnvironmentPart, type LiveParts, shardName } from './parts.ts';
+import { replayNotes } from './replay-outcome.ts';
 
 export type LiveRun = {
   readonly run: Omit<Run, 'expectations'>;
@@ -40,7 +42,7 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
       unavailable: measured.unavailable,
       generatorLimits: parts.devices.flatMap(limitsOfShard),
       processes: measured.processes,
-      series: seriesOf(devices, environment),
+      series: { ...seriesOf(devices, environment), ...steadyOf(scenario, parts, devices) },
       histograms: {
         'range.latencyMs': encodeHistogram(histograms.latency),
         'range.serviceMs': encodeHistogram(histograms.service),
@@ -89,9 +91,19 @@ function outcomeOf(scenario: Scenario, parts: LiveParts, devices: MergedReport):
     cdnPerSecond: growthPerSecond(cdn.samples, startSecond, rangesPerSecond.length, (books) => books.bodyBytes),
     cdnCpuMs: growthSince(cdn.samples, startEpochMs, (books) => books.cpuMs),
     devicesLost: parts.devices.some((part) => part.lost) || parts.devices.length < (parts.devices[0]?.shard.count ?? 1),
-    bounds: steadyBounds(devices, scenario, startEpochMs / 1000 - startSecond),
+    bounds: boundsOf(scenario, parts, devices),
     finished: !interrupted && broken === undefined,
   };
+}
+
+const boundsOf = (scenario: Scenario, { startEpochMs }: LiveParts, devices: MergedReport): Bounds =>
+  steadyBounds(devices, scenario, startEpochMs / 1000 - devices.startSecond);
+
+/** Of the series; nothing when the run's clock never began. */
+function steadyOf(scenario: Scenario, parts: LiveParts, devices: MergedReport): Pick<Run['series'], 'steady'> {
+  if (parts.startEpochMs === 0) return {};
+  const { from, to } = boundsOf(scenario, parts, devices);
+  return { steady: { from, to: Math.max(from, Math.min(to, devices.rangesPerSecond.length)) } };
 }
 
 /** As received by devices, second by second; the CDN's and the nodes' own numbers beside them where they were polled. */
@@ -126,16 +138,9 @@ function seriesOf(devices: MergedReport, { nodes, cdn }: EnvironmentPart): Run['
 }
 
 function notesOf(scenario: Scenario, devices: MergedReport): string[] {
-  const { fleet, nodes, live, bodies } = scenario;
+  const { nodes, live, bodies } = scenario;
   const notes: string[] = [];
   if (bodies === 'discard') notes.push(discardNote(devices));
-  if (fleet.some((group) => group.downlink !== undefined)) {
-    notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
-  }
-  const throttled = fleet.some(
-    ({ policy }) => policy.maxBackgroundDownloadBytesPerMs ?? policy.maxForegroundDownloadBytesPerMs,
-  );
-  if (throttled) notes.push('download throttles of the policy are not enforced in the live world yet');
   const modelled = nodes.filter(
     (node) => node.profile ?? node.egressBytesPerMs ?? node.wanBytesPerMs ?? node.drivesBytes ?? node.cores,
   );
@@ -148,7 +153,7 @@ function notesOf(scenario: Scenario, devices: MergedReport): string[] {
   if (live !== undefined) {
     notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
   }
-  notes.push(...assumptionNotes(scenario));
+  notes.push(...lineNotes(scenario), ...replayNotes(scenario), ...assumptionNotes(scenario));
   return notes;
 }
 

@@ -5,6 +5,7 @@ import type { SourceFailureCause } from '../../device/download-policy.ts';
 import { policyOf } from '../../device/policies.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
+import type { DeviceLine } from './device-line.ts';
 import type { DeviceTimeouts } from './device-protocol.ts';
 import type { Download } from './download.ts';
 import { IdleConnections } from './idle-connections.ts';
@@ -23,6 +24,8 @@ export class LiveDevice {
   /** What the policy keeps for all of them. */
   readonly agent: unknown;
   readonly timeouts: DeviceTimeouts;
+  /** What lies between it and its servers; undefined: nothing but this machine. */
+  readonly line: DeviceLine | undefined;
   /** Of the MS-CV header: shared by all requests of a device. */
   readonly correlationVector: string;
   state: DeviceState = 'waiting';
@@ -34,6 +37,9 @@ export class LiveDevice {
   bytesFromCdn = 0;
   refetchedBytes = 0;
   rangeCount = 0;
+  /** Of requests of a log, which belong to no download. */
+  replayedWantedBytes = 0;
+  replayedUsefulBytes = 0;
   completedAtMs: number | undefined;
   fallbackCause: SourceFailureCause | undefined;
   /** Those that its downloads share (Linux). */
@@ -46,7 +52,8 @@ export class LiveDevice {
     this.plan = plan;
     this.arriveAtMs = fleet.isWindow ? 0 : plan.arriveAtMs;
     this.agent = policyOf(plan.group.client).newAgent();
-    this.timeouts = fleet.timeoutsOf(plan.group);
+    this.timeouts = fleet.timeoutsOf(plan);
+    this.line = fleet.limits.lineOf(plan);
     this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
     this.downloads = plan.group.wants.map((id, number): Download => {
       const content = fleet.content(id);
@@ -57,11 +64,11 @@ export class LiveDevice {
   }
 
   get wantedBytes(): number {
-    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, 0);
+    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, this.replayedWantedBytes);
   }
 
   get usefulBytes(): number {
-    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, 0);
+    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, this.replayedUsefulBytes);
   }
 
   /** Opens the connections (again, if they were lost), and asks for nothing until ranges are due (live window). */

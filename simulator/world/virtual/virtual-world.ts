@@ -11,6 +11,7 @@ import type { LimitReport, Run } from '../../result/result.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
+import { speedClassesMax } from '../device-rates.ts';
 import { describeEvent } from '../event-words.ts';
 import { arrivalsOf } from '../fleet-plan.ts';
 import { encodeHistogram } from '../histogram.ts';
@@ -18,7 +19,7 @@ import { Limits } from './limits.ts';
 import { SeriesGrid } from './series-grid.ts';
 import { Simulation } from './simulation.ts';
 import { Tally } from './tally.ts';
-import { components, layOut, speedClassesMax } from './topology.ts';
+import { components, layOut } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
 import { seriesOf } from './virtual-series.ts';
 
@@ -49,6 +50,9 @@ const quietMs = 1000;
 /** Why a scenario cannot run in the virtual world; undefined when it can. */
 export function whyNotVirtual(scenario: Scenario): string | undefined {
   const problems = [
+    ...(scenario.replay === undefined
+      ? []
+      : ['replay: a log has requests for single ranges, and the virtual world moves whole downloads']),
     ...scenario.nodes.flatMap(({ id, url }) =>
       url === undefined ? [] : [`node ${id} is a real one (${url}): the virtual world has models only`],
     ),
@@ -56,6 +60,9 @@ export function whyNotVirtual(scenario: Scenario): string | undefined {
       event.kind === 'cdn' && event.count !== undefined
         ? [`events: ${describeEvent(event)}: single requests (count) exist in the live world only`]
         : [],
+    ),
+    ...scenario.fleet.flatMap(({ id, line }) =>
+      line === undefined ? [] : [`fleet ${id}: a line (latency, loss, resets) exists in the live world only`],
     ),
   ];
   return problems.length === 0 ? undefined : problems.join('; ');
@@ -147,10 +154,15 @@ function expectedSpanMs(scenario: Scenario): number {
   }, 0);
 }
 
-/** Seconds in which the fleet is fully at it: from when 90 % has arrived (a window: from its start). */
+/** Seconds in which the fleet is fully at it: from when 90 % has arrived (a window: from the end of its warm-up). */
 function boundMeters(scenario: Scenario, tally: Tally, isWindow: boolean): void {
-  const fromSecond = isWindow ? 0 : secondOfShare(scenario, 0.9) + 1;
-  for (const { meter } of tally.nodes) meter?.boundFrom(fromSecond);
+  const warmUpMs = scenario.live?.warmUpMs ?? 0;
+  if (isWindow) tally.timesFromMs = warmUpMs;
+  const fromSecond = isWindow ? Math.ceil(warmUpMs / 1000) : secondOfShare(scenario, 0.9) + 1;
+  for (const { meter } of tally.nodes) {
+    meter?.boundFrom(fromSecond);
+    if (isWindow) meter?.meanFrom(warmUpMs);
+  }
 }
 
 /** The second by which a share of the devices is expected to have arrived: arrivals are spread evenly. */
