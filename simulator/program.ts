@@ -5,6 +5,7 @@ import { exitCodes, OperatorError } from '../common/errors.ts';
 import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
 import { addExportCommand } from './commands/export.ts';
+import { addMergeCommand } from './commands/merge.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);
+  addMergeCommand(program);
   addExportCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
