@@ -44,9 +44,10 @@ export function joinParts(found: readonly FoundPart[], allowMissing: boolean): J
   const devices = [...shards.values()].map(({ part }) => part.devices).sort((a, b) => a.shard.index - b.shard.index);
   if (devices.every(({ reports }) => reports.length === 0)) throw refuse(['no shard has measured anything']);
   const { startEpochMs, durationMs, interrupted } = environment;
+  const brokenShard = devices.find((part) => part.broken !== undefined);
   const broken =
     environment.broken ??
-    devices.find((part) => part.broken !== undefined)?.broken ??
+    (brokenShard === undefined ? undefined : `${shardName(brokenShard.shard)}: ${brokenShard.broken}`) ??
     (missing.length > 0 ? `parts are missing: ${missingText}` : undefined);
   return {
     environment,
