@@ -6,8 +6,10 @@ import Table from 'cli-table3';
 import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
+import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchIndexLoad } from './index-load.ts';
 import { type Benchmark, spread } from './measurement.ts';
+import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
 import { benchServing } from './serving.ts';
 import { benchGrowth } from './virtual/growth.ts';
@@ -21,6 +23,9 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  'size-soak': benchSoak,
+  'size-idle': benchIdle,
+  omission: benchOmission,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,

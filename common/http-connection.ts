@@ -9,6 +9,7 @@
 import net from 'node:net';
 import { assert, errorCode } from './errors.ts';
 import { type ResponseHead, ResponseParser } from './http-response-parser.ts';
+import { descriptorOf, type KernelReads } from './kernel-reads.ts';
 import { peerKey } from './ledger.ts';
 
 /** Why a request failed, seen from the client. */
@@ -29,6 +30,8 @@ export interface ResponseSink {
   onBody(buffer: Buffer, start: number, end: number): void;
   onEnd(): void;
   onFailure(failure: Failure): void;
+  /** Body bytes came and are gone unseen (`ConnectionOptions.drops`). */
+  onDropped?(bytes: number): void;
 }
 
 export type ConnectionOptions = {
@@ -40,9 +43,16 @@ export type ConnectionOptions = {
   readonly lookup?: net.LookupFunction | undefined;
   /** Shared by all connections of a process: a span of it is valid only while `onBody` runs. */
   readonly readBuffer: Buffer;
+  /** Lets the kernel gather a body's bytes before it wakes us. Default: every write of the sender does. */
+  readonly kernelReads?: KernelReads | undefined;
+  /** What of a body of known length did not come with its head is dropped in the kernel: the sink hears how much. */
+  readonly drops?: boolean;
   /** Called once, when the connection is gone, however it went. */
   readonly onClose?: (connection: HttpConnection) => void;
 };
+
+/** A body wakes us once so many bytes are there, or its rest. A device's buffer in the kernel then holds twice that. */
+const gatheredBytes = 256 * 1024;
 
 export class HttpConnection {
   readonly #options: ConnectionOptions;
@@ -60,6 +70,10 @@ export class HttpConnection {
   /** When the last byte came (or the request left), by the clock of `performance.now()`. */
   lastProgressMs = 0;
   #countBody = false;
+  /** The socket's descriptor, once it is connected and where the kernel helps; and how many bytes wake us. */
+  #fd: number | undefined;
+  #wakeAtBytes = 1;
+  #isSlow = false;
 
   constructor(options: ConnectionOptions, onConnect?: (failure: Failure | undefined) => void) {
     this.#options = options;
@@ -108,6 +122,7 @@ export class HttpConnection {
     assert(this.#state !== 'closed', 'a closed connection is not used again');
     this.#sink = sink;
     this.lastProgressMs = performance.now();
+    this.#isSlow = false;
     this.#parser.next(isHead ? 'HEAD' : 'GET');
     this.#socket.write(head, 'latin1');
   }
@@ -119,6 +134,12 @@ export class HttpConnection {
 
   resume(): void {
     if (this.#state !== 'closed') this.#socket.resume();
+  }
+
+  /** What has come is read now, and what will as it comes: the sender is too slow to gather its bytes. */
+  readAtOnce(): void {
+    this.#isSlow = true;
+    if (this.#state === 'open') this.#wakeAt(1);
   }
 
   /** Ends the connection in order (FIN). */
@@ -155,6 +176,7 @@ export class HttpConnection {
 
   #connected(): void {
     this.#state = 'open';
+    if (this.#options.kernelReads !== undefined) this.#fd = descriptorOf(this.#socket);
     this.#peer = peerKey(this.#socket.localAddress, this.#socket.localPort);
     this.lastProgressMs = performance.now();
     this.#takeOnConnect()?.(undefined);
@@ -168,8 +190,30 @@ export class HttpConnection {
 
   #read(bytes: number, buffer: Buffer): boolean {
     this.lastProgressMs = performance.now();
-    if (this.#state !== 'closed') this.#parser.feed(buffer, 0, bytes);
+    if (this.#state === 'closed') return true;
+    this.#parser.feed(buffer, 0, bytes);
+    if (this.#fd !== undefined && this.isOpen) this.#gather(this.#fd);
     return true;
+  }
+
+  /** Drops what is there of the body, where that is wanted, and sleeps until enough of the rest has come. */
+  #gather(fd: number): void {
+    if (this.#options.drops === true && this.#countBody && this.#parser.bodyBytesLeft > 0) this.#drop(fd);
+    this.#wakeAt(this.#isSlow ? 1 : Math.max(1, Math.min(gatheredBytes, this.#parser.bodyBytesLeft)));
+  }
+
+  #drop(fd: number): void {
+    const dropped = this.#options.kernelReads?.drop(fd, Math.min(gatheredBytes, this.#parser.bodyBytesLeft)) ?? 0;
+    if (dropped === 0) return;
+    this.bodyBytes += dropped;
+    this.#sink?.onDropped?.(dropped);
+    if (this.isOpen) this.#parser.skipBody(dropped);
+  }
+
+  #wakeAt(bytes: number): void {
+    if (bytes === this.#wakeAtBytes || this.#fd === undefined) return;
+    this.#wakeAtBytes = bytes;
+    this.#options.kernelReads?.wakeAt(this.#fd, bytes);
   }
 
   #head(head: ResponseHead): void {

@@ -23,7 +23,7 @@ export function buildProgram(): Command {
     .showHelpAfterError('(add --help for usage and examples)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim metrics',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
     );
   addRunCommand(program);
   addCalibrateCommand(program);

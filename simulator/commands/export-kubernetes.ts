@@ -22,7 +22,7 @@ type Options = {
 
 const imageDefault = 'delivery-optimization-simulator:latest';
 
-export function addExportKubernetes(parent: Command): void {
+export function addExportKubernetesCommand(parent: Command): void {
   parent
     .command('kubernetes')
     .description('Prints manifests that run a scenario in shards over a Kubernetes cluster.')

@@ -23,7 +23,13 @@ export type SourceFailureCause =
 export type DownloadEvent =
   | { readonly kind: 'started' }
   /** `progressed`: at least one piece came from it since the last event (one byte, where ranges are not pieces). */
-  | { readonly kind: 'sourceFailed'; readonly cause: SourceFailureCause; readonly progressed: boolean }
+  | {
+      readonly kind: 'sourceFailed';
+      readonly cause: SourceFailureCause;
+      readonly progressed: boolean;
+      /** The client cannot go on anywhere, whatever its policy says. Default false. */
+      readonly isFatal?: boolean;
+    }
   | { readonly kind: 'sourceFinished' }
   | { readonly kind: 'timer' };
 

@@ -121,7 +121,7 @@ export const linuxPolicy: DownloadPolicy<LinuxState, LinuxAgent> = {
 
 function failed(
   state: LinuxState,
-  { cause, progressed }: Extract<DownloadEvent, { kind: 'sourceFailed' }>,
+  { cause, progressed, isFatal: cannotGoOn = false }: Extract<DownloadEvent, { kind: 'sourceFailed' }>,
   nowMs: number,
   settings: PolicySettings,
 ): DownloadEffect {
@@ -129,7 +129,7 @@ function failed(
   state.lastFailure = cause;
   if (progressed) state.lastProgressMs = nowMs;
   if (state.side === 'cacheHost') banCacheHost(state.agent, state.origin, cause, nowMs);
-  if (isFatal(state, cause, settings) || nowMs >= giveUpAtMs(state)) return { kind: 'failed', cause };
+  if (cannotGoOn || isFatal(state, cause, settings) || nowMs >= giveUpAtMs(state)) return { kind: 'failed', cause };
   if (leavesCacheHost(state, cause, nowMs, settings)) {
     state.retryDelayMs = retryDelayMsAtStart;
     return retry(state, nowMs, settings);

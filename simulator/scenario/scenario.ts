@@ -34,6 +34,8 @@ export type Scenario = {
   readonly startsAtMs: number;
   /** What the live world samples of the claim; absent: it runs the scenario as it stands, in real time. */
   readonly live?: LiveWindow | undefined;
+  /** What devices of the live world do with a body: compare every byte, or drop it unseen. Default `verify`. */
+  readonly bodies: 'verify' | 'discard';
   readonly expect: readonly Expectation[];
   /** `fail`: the scenario shows something that does not work. Default `pass`. */
   readonly expected: 'pass' | 'fail';

@@ -64,7 +64,7 @@ export function arrivalsOf(scenario: Scenario, group: FleetGroup): Float64Array 
   return times;
 }
 
-/** Mean bytes of a range that the fleet asks for: a piece, or less for small files. */
+/** Mean bytes of a request of the fleet: a piece, or less for small files; the whole file of a Linux device. */
 export function meanRangeBytes(scenario: Scenario): number {
   const sizeOf = new Map(scenario.content.map(({ id, sizeBytes }) => [id, sizeBytes]));
   let bytes = 0;
@@ -73,7 +73,7 @@ export function meanRangeBytes(scenario: Scenario): number {
     for (const id of group.wants) {
       const sizeBytes = sizeOf.get(id) ?? 0;
       bytes += group.devices * sizeBytes;
-      ranges += group.devices * Math.ceil(sizeBytes / pieceBytes);
+      ranges += group.devices * (group.client === 'linux' ? 1 : Math.ceil(sizeBytes / pieceBytes));
     }
   }
   return bytes / ranges;

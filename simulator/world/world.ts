@@ -77,9 +77,10 @@ export class DownloadRunner<Transfer> {
     this.#source = source;
   }
 
-  sourceFailed(cause: SourceFailureCause, progressed: boolean): void {
+  /** `isFatal`: the client cannot go on anywhere. */
+  sourceFailed(cause: SourceFailureCause, progressed: boolean, isFatal = false): void {
     this.#lastFailure = cause;
-    this.#step({ kind: 'sourceFailed', cause, progressed });
+    this.#step({ kind: 'sourceFailed', cause, progressed, isFatal });
   }
 
   sourceFinished(): void {

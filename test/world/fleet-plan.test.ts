@@ -96,12 +96,14 @@ describe('a fleet plan', () => {
     );
   });
 
-  it('knows the mean range', () => {
+  it('knows the mean range: a piece for Windows, the whole file for Linux', () => {
     const scenario = scenarioOf(`
 content: [{ id: large, size: 2 MiB }, { id: small, size: 1 kB }]
 fleet:
   - { id: one, devices: 3, wants: [large, small] }
   - { id: two, devices: 1, wants: [small] }`);
     expect(meanRangeBytes(scenario)).toBe((3 * (2 * 2 ** 20 + 1000) + 1000) / (3 * 3 + 1));
+    const fleet = scenario.fleet.map((group) => ({ ...group, client: 'linux' as const }));
+    expect(meanRangeBytes({ ...scenario, fleet })).toBe((3 * (2 * 2 ** 20 + 1000) + 1000) / (3 * 2 + 1));
   });
 });

@@ -9,13 +9,13 @@ import { assumptionNotes } from '../assumption-notes.ts';
 import { encodeHistogram } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
-import { isGeneratorSaturated, measure, type Outcome } from './live-metrics.ts';
+import { generatorLimits } from './generator-metrics.ts';
+import { measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
 import { type DevicesPart, type EnvironmentPart, type LiveParts, shardName } from './parts.ts';
 
 export type LiveRun = {
   readonly run: Omit<Run, 'expectations'>;
-  readonly generatorSaturated: boolean;
   readonly rows: readonly DeviceRow[];
   readonly interrupted: boolean;
   /** Why the run could not be carried to its end. */
@@ -32,25 +32,26 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
   const devices = mergeReports(reports);
   const measured = measure(outcomeOf(scenario, parts, devices));
   const { histograms } = devices;
-  const saturatedShards = parts.devices.filter(isSaturatedShard).map((part) => shardName(part.shard));
   return {
     run: {
       world: 'live',
       purpose: 'measurement',
-      metrics: saturatedShards.length === 0 ? measured.metrics : { ...measured.metrics, 'generator.saturated': 1 },
+      metrics: measured.metrics,
       unavailable: measured.unavailable,
+      generatorLimits: parts.devices.flatMap(limitsOfShard),
+      processes: measured.processes,
       series: seriesOf(devices, environment),
       histograms: {
         'range.latencyMs': encodeHistogram(histograms.latency),
         'range.serviceMs': encodeHistogram(histograms.service),
         'range.firstByteMs': encodeHistogram(histograms.firstByte),
         'generator.latenessMs': encodeHistogram(histograms.lateness),
+        'generator.eventLoopDelayMs': encodeHistogram(histograms.loopDelay),
         'fallback.timeMs': encodeHistogram(histograms.fallback),
       },
       timeline: environment.timeline,
-      notes: [...notesOf(scenario), ...shardNotes(parts.devices)],
+      notes: [...notesOf(scenario, devices), ...shardNotes(parts.devices)],
       problems: [
-        ...saturatedShards.map((name) => `the load generator was the limit in ${name}`),
         ...measured.problems,
         ...failureLines(devices),
         ...refetchLines(devices),
@@ -58,7 +59,6 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
       ],
       durationMs: parts.durationMs,
     },
-    generatorSaturated: measured.generatorSaturated || saturatedShards.length > 0,
     rows: reports.flatMap((report) => report.rows).sort((a, b) => a.Device - b.Device),
     interrupted,
     broken,
@@ -66,9 +66,11 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
   };
 }
 
-/** One of many shards hardly shows in the percentiles of all. */
-function isSaturatedShard({ shard, reports }: DevicesPart): boolean {
-  return shard.count > 1 && reports.length > 0 && isGeneratorSaturated(mergeReports(reports));
+/** In words; of one shard of many, with its name. */
+function limitsOfShard({ shard, reports }: DevicesPart): string[] {
+  if (reports.length === 0) return [];
+  const limits = generatorLimits(mergeReports(reports).processes);
+  return shard.count === 1 ? limits : limits.map((limit) => `${shardName(shard)}: ${limit}`);
 }
 
 function outcomeOf(scenario: Scenario, parts: LiveParts, devices: MergedReport): Outcome {
@@ -123,9 +125,10 @@ function seriesOf(devices: MergedReport, { nodes, cdn }: EnvironmentPart): Run['
   return { startSecond, columns };
 }
 
-function notesOf(scenario: Scenario): string[] {
-  const { fleet, nodes, live } = scenario;
+function notesOf(scenario: Scenario, devices: MergedReport): string[] {
+  const { fleet, nodes, live, bodies } = scenario;
   const notes: string[] = [];
+  if (bodies === 'discard') notes.push(discardNote(devices));
   if (fleet.some((group) => group.downlink !== undefined)) {
     notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
   }
@@ -147,6 +150,15 @@ function notesOf(scenario: Scenario): string[] {
   }
   notes.push(...assumptionNotes(scenario));
   return notes;
+}
+
+/** By which path the bytes went that nobody looked at. */
+function discardNote({ uncheckedBytes, droppedBytes }: MergedReport): string {
+  const path =
+    droppedBytes === 0
+      ? 'read and dropped'
+      : `${formatBytes(droppedBytes)} dropped in the kernel, ${formatBytes(uncheckedBytes - droppedBytes)} read and dropped`;
+  return `bodies: discard: ${formatBytes(uncheckedBytes)} were discarded, none compared (${path})`;
 }
 
 function shardNotes(devices: readonly DevicesPart[]): string[] {

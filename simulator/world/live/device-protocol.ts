@@ -11,8 +11,9 @@ import type { MeterReading } from './meter.ts';
 export type DeviceTimeouts = {
   /** For a connection. */
   readonly connectMs: number;
-  /** For the next byte. */
+  /** For the next byte, or for as many that it is this fast (per ms; 0: any byte counts). */
   readonly stallMs: number;
+  readonly stallBytesPerMs: number;
   /** With an idle connection after the download, before it closes it. */
   readonly idleCloseMs: number;
 };
@@ -29,7 +30,7 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
-  readonly timeouts?: DeviceTimeouts | undefined;
+  readonly timeouts?: Partial<DeviceTimeouts> | undefined;
 };
 
 export type ToDeviceProcess =
@@ -60,6 +61,8 @@ export type DeviceProgress = {
 };
 
 export type DeviceReport = {
+  /** Which device process it is: 0, 1 … */
+  readonly part: number;
   readonly reading: MeterReading;
   readonly groups: readonly GroupReport[];
   /** Connections by the name of the server: a node's id, or `cdn`. */
@@ -67,7 +70,9 @@ export type DeviceReport = {
   readonly rows: readonly DeviceRow[];
   /** The first few wrong bytes, described. */
   readonly corruption: readonly string[];
+  /** Since the start of the run: processor time, ms of one core; time without a processor though there was work (undefined: not told). */
   readonly cpuMs: number;
+  readonly cpuWaitMs: number | undefined;
   readonly wallMs: number;
 };
 

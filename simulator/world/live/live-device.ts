@@ -2,9 +2,13 @@
 
 import { hashText } from '../../../common/random.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
+import { policyOf } from '../../device/policies.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
 import type { DeviceTimeouts } from './device-protocol.ts';
+import type { Download } from './download.ts';
+import { IdleConnections } from './idle-connections.ts';
+import { LinuxDownload } from './linux-download.ts';
 import { LiveDownload } from './live-download.ts';
 import type { LiveFleet } from './live-fleet.ts';
 
@@ -15,7 +19,7 @@ export class LiveDevice {
   readonly plan: PlannedDevice;
   /** Since the start of the run; in a live window everybody is there from the start. */
   readonly arriveAtMs: number;
-  readonly downloads: readonly LiveDownload[];
+  readonly downloads: readonly Download[];
   /** What the policy keeps for all of them. */
   readonly agent: unknown;
   readonly timeouts: DeviceTimeouts;
@@ -32,6 +36,8 @@ export class LiveDevice {
   rangeCount = 0;
   completedAtMs: number | undefined;
   fallbackCause: SourceFailureCause | undefined;
+  /** Those that its downloads share (Linux). */
+  readonly idleConnections = new IdleConnections();
   /** Ranges that became due while every connection was busy: when they were due. */
   readonly #overdue: number[] = [];
 
@@ -39,13 +45,14 @@ export class LiveDevice {
     this.fleet = fleet;
     this.plan = plan;
     this.arriveAtMs = fleet.isWindow ? 0 : plan.arriveAtMs;
-    this.agent = fleet.policy.newAgent();
+    this.agent = policyOf(plan.group.client).newAgent();
     this.timeouts = fleet.timeoutsOf(plan.group);
     this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
-    this.downloads = plan.group.wants.flatMap((id, number) => {
+    this.downloads = plan.group.wants.map((id, number): Download => {
       const content = fleet.content(id);
+      if (plan.group.client === 'linux') return new LinuxDownload(this, content);
       // File numbers 2, 5, 8, 11 as captured.
-      return [new LiveDownload(this, content, 2 + 3 * number, plan.seed + number)];
+      return new LiveDownload(this, content, 2 + 3 * number, plan.seed + number);
     });
   }
 
@@ -129,6 +136,19 @@ export class LiveDevice {
     }
   }
 
+  /** The client's process died of an error of its own: all its downloads are lost (Linux). */
+  abortAgent(why: string): void {
+    this.fleet.meter.rangeFailed('badResponse', why);
+    this.stop();
+    this.fleet.ended(this, 'failed');
+  }
+
+  /** The run, or the device, is over: nothing more is asked for. */
+  stop(): void {
+    for (const download of this.downloads) download.stop();
+    this.idleConnections.closeAll();
+  }
+
   connectionOpened(): void {
     this.openConnections += 1;
     this.connectionCount += 1;
@@ -167,7 +187,7 @@ export class LiveDevice {
     };
   }
 
-  #current(): LiveDownload | undefined {
+  #current(): Download | undefined {
     return this.downloads.find((download) => download.runner !== undefined && !download.isComplete);
   }
 }

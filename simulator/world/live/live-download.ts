@@ -2,61 +2,39 @@
 // when a source fails. The policy and the order of pieces are `simulator/device`; here is what moves the bytes.
 
 import type { Buffer } from 'node:buffer';
-import { type ByteRange, rangeHeader } from '../../../common/byte-range.ts';
+import type { ByteRange } from '../../../common/byte-range.ts';
 import { type ContentFunction, versionOfEtag } from '../../../common/content.ts';
 import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
 import { RangePlan, windowsConnectionsPerFile } from '../../device/range-plan.ts';
 import type { ContentSpec } from '../../scenario/scenario.ts';
-import type { DownloadRunner } from '../world.ts';
+import { Download } from './download.ts';
 import type { LiveDevice } from './live-device.ts';
 import type { RefetchCause } from './meter.ts';
-import { type Endpoint, RangeTransfer } from './range-transfer.ts';
+import { type Endpoint, type RangeOwner, RangeTransfer } from './range-transfer.ts';
+import { windowsRequestHead } from './request-head.ts';
 
-export class LiveDownload {
-  readonly device: LiveDevice;
-  readonly content: ContentSpec;
+export class LiveDownload extends Download implements RangeOwner {
   readonly plan: RangePlan;
   readonly #fileNumber: number;
-  runner: DownloadRunner<LiveDownload> | undefined;
   #transfers: RangeTransfer[] = [];
   #content: ContentFunction | undefined;
-  /** Bytes of pieces that came whole, and of pieces that were under way when the run ended. */
-  usefulBytes = 0;
   #pieces = 0;
   #progressed = false;
   #requestCount = 0;
-  /** Whether it asks for the next piece by itself (closed loop), or waits until one is due. */
-  paced = false;
-  /** When the last byte came, or the download began. */
-  #lastByteMs = 0;
-  /** When the last byte came of the cache host that was left, until the first one of the CDN has. */
-  #leftCacheHostAtMs: number | undefined;
 
   constructor(device: LiveDevice, content: ContentSpec, fileNumber: number, seed: number) {
-    this.device = device;
-    this.content = content;
+    super(device, content);
     this.#fileNumber = fileNumber;
     this.plan = new RangePlan(content.sizeBytes, seed);
   }
 
-  get isComplete(): boolean {
+  override get isComplete(): boolean {
     return this.#pieces === this.plan.pieceCount;
-  }
-
-  get connectionCount(): number {
-    return this.#transfers.length;
-  }
-
-  begin(runner: DownloadRunner<LiveDownload>): void {
-    this.runner = runner;
-    this.#lastByteMs = performance.now();
-    runner.start();
   }
 
   // ---- What the world is told to do
 
-  /** Moves what remains from this source; what was under way with another is given up. */
-  transfer(source: Source): void {
+  override transfer(source: Source): void {
     this.#dropTransfers('reset');
     const endpoint = this.device.fleet.endpointOf(source, this.device);
     const wanted = this.device.plan.group.connectionsPerFile ?? windowsConnectionsPerFile(this.plan.pieceCount);
@@ -68,35 +46,29 @@ export class LiveDownload {
     } else for (const transfer of [...this.#transfers]) this.#askNext(transfer, performance.now());
   }
 
-  /** Opens connections that were lost while nothing was under way. */
-  connectAgain(): void {
+  override connectAgain(): void {
     for (const transfer of this.#transfers) transfer.connect();
   }
 
   /** From now on the next piece is asked for when the last one has come. */
-  release(): void {
+  override release(): void {
     this.paced = false;
     for (const transfer of [...this.#transfers]) if (!transfer.isBusy) this.#askNext(transfer, performance.now());
   }
 
   /** A piece is due (open model): asks for one, if a connection is free and a piece is left. */
-  due(intendedMs: number): boolean {
+  override due(intendedMs: number): boolean {
     const free = this.#transfers.find((transfer) => !transfer.isBusy);
     return free !== undefined && this.#askNext(free, intendedMs);
   }
 
-  /** The run is over: what was under way stays as far as it came. */
-  stop(): void {
+  override stop(): void {
     this.runner?.stop();
     for (const transfer of this.#transfers.splice(0)) this.usefulBytes += transfer.stop()?.receivedBytes ?? 0;
   }
 
-  closeIdle(): void {
+  override closeIdle(): void {
     for (const transfer of this.#transfers) if (!transfer.isBusy) transfer.stop();
-  }
-
-  get isBusy(): boolean {
-    return this.#transfers.some((transfer) => transfer.isBusy);
   }
 
   // ---- What its transfers report
@@ -104,16 +76,9 @@ export class LiveDownload {
   requestHead(range: ByteRange, endpoint: Endpoint): string {
     const { device, content } = this;
     const isCdn = endpoint.server === device.fleet.cdnServer;
-    const joint = content.path.includes('?') ? '&' : '?';
-    const target = isCdn ? content.path : `${content.path}${joint}cacheHostOrigin=${content.host}`;
-    const host = isCdn ? content.host : endpoint.port === 80 ? endpoint.host : `${endpoint.host}:${endpoint.port}`;
     this.#requestCount += 1;
-    // Order and case of the fields as captured from Windows 11 (facts, 2.1).
-    return (
-      `GET ${target} HTTP/1.1\r\nConnection: Keep-Alive\r\nAccept: */*\r\nRange: ${rangeHeader(range)}\r\n` +
-      `User-Agent: Microsoft-Delivery-Optimization/10.1\r\nMS-CV: ${device.correlationVector}.${this.#fileNumber}.` +
-      `${this.#requestCount}\r\nContent-Length: 0\r\nHost: ${host}\r\n\r\n`
-    );
+    const correlationVector = `${device.correlationVector}.${this.#fileNumber}.${this.#requestCount}`;
+    return windowsRequestHead({ content, range, endpoint, isCdn, correlationVector });
   }
 
   /** Whether an answer's version is the one that this download has; a newer one makes it begin again. */
@@ -131,23 +96,8 @@ export class LiveDownload {
     return this.#content?.firstDifference(buffer, start, offset, length) ?? 0;
   }
 
-  get version(): number {
+  override get version(): number {
     return this.#content?.version ?? 1;
-  }
-
-  received(bytes: number, endpoint: Endpoint, nowMs: number): void {
-    const isFromCdn = endpoint.server === this.device.fleet.cdnServer;
-    this.device.received(bytes, isFromCdn);
-    this.#lastByteMs = nowMs;
-    if (!isFromCdn || this.#leftCacheHostAtMs === undefined) return;
-    this.device.fleet.meter.fallbackTime(nowMs - this.#leftCacheHostAtMs);
-    this.#leftCacheHostAtMs = undefined;
-  }
-
-  /** It goes on at the CDN because its cache host failed. */
-  fellBack(cause: SourceFailureCause): void {
-    this.#leftCacheHostAtMs = this.#lastByteMs;
-    this.device.fellBack(cause);
   }
 
   pieceCame(transfer: RangeTransfer, bytes: number, nowMs: number): void {
@@ -170,7 +120,7 @@ export class LiveDownload {
     if (piece !== undefined) {
       this.plan.giveBack(piece);
       if (this.paced) this.device.isOverdue(failed.intendedMs);
-      this.#discard(discardedBytes, cause);
+      this.discard(discardedBytes, cause);
     }
     this.device.fleet.meter.rangeFailed(cause, detail);
     const progressed = this.#progressed;
@@ -197,19 +147,14 @@ export class LiveDownload {
     if (given === undefined) return;
     this.plan.giveBack(given.piece);
     if (this.paced) this.device.isOverdue(given.intendedMs);
-    this.#discard(given.receivedBytes, because);
-  }
-
-  #discard(bytes: number, because: RefetchCause): void {
-    this.device.refetchedBytes += bytes;
-    this.device.fleet.meter.discarded(because, bytes);
+    this.discard(given.receivedBytes, because);
   }
 
   /** The object changed at its origin: what came of the old version is of no use. */
   #begin(version: number, first: RangeTransfer, piece: number | undefined): void {
     const others = this.#transfers.filter((transfer) => transfer !== first);
     for (const other of others) this.#giveBack(other, 'version');
-    this.#discard(this.usefulBytes, 'version');
+    this.discard(this.usefulBytes, 'version');
     this.usefulBytes = 0;
     this.#pieces = 0;
     this.#content = this.device.fleet.contentFunction(this.content.id, version);

@@ -3,64 +3,77 @@
 import type { Address } from '../../../common/address.ts';
 import { ContentFunction, describeDifference } from '../../../common/content.ts';
 import { assert } from '../../../common/errors.ts';
-import { processorTimeMs } from '../../../common/processor-time.ts';
+import { processorTimeMs, processorWaitMs } from '../../../common/processor-time.ts';
 import type { Source } from '../../device/download-policy.ts';
-import { windowsPolicy } from '../../device/windows-policy.ts';
+import { policyOf } from '../../device/policies.ts';
 import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
 import { plannedDevices } from '../fleet-plan.ts';
 import { policySettingsOf } from '../policy-settings.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
+import type { Download } from './download.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
 import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
-import type { LiveDownload } from './live-download.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
-import type { Endpoint, RangeTransfer } from './range-transfer.ts';
+import type { Endpoint, RangeOwner } from './range-transfer.ts';
+import type { Target } from './request-head.ts';
 
-const sweepMs = 250;
+const sweepMs = 100;
 const corruptionExamplesMax = 10;
 const timeoutMsMax = 2 ** 31 - 1;
 
 /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
 const windowsIdleCloseMs = 28_500;
 
-export class LiveFleet implements World<LiveDownload> {
+/** Something that waits for a connection, or for bytes. */
+export interface Waiting {
+  /** Looks whether it has waited for too long. */
+  checkSilence(nowMs: number): void;
+}
+
+export class LiveFleet implements World<Download> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
-  /** The live world has Windows clients only (refused before it starts: run-events.ts). */
-  readonly policy = windowsPolicy;
   readonly devices: readonly LiveDevice[];
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
   /** Transfers that wait for a connection, or for bytes. */
-  readonly waiting = new Set<RangeTransfer>();
+  readonly waiting = new Set<Waiting>();
   /** Whether the devices connect first, and ask when a range is due. */
   readonly isWindow: boolean;
+  /** Whether bodies are dropped unseen. */
+  readonly discardsBodies: boolean;
   isEnding = false;
   readonly #order: DeviceOrder;
   readonly #contents: ReadonlyMap<string, ContentSpec>;
   readonly #functions = new Map<string, ContentFunction>();
   readonly #servers: readonly string[];
   readonly #corruption: string[] = [];
-  readonly #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
+  readonly #finished: { readonly download: Download; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
+  readonly #loopDelay: LoopDelay;
   #cpuMsAtStart = 0;
+  #cpuWaitMsAtStart: number | undefined;
   /** The start of the run, on the clock of `now`. */
   startedAtMs = 0;
   #endedDevices = 0;
-  #sweeper: NodeJS.Timeout | undefined;
+  #isSweeping = false;
+  #cancelSweep: Cancel = () => undefined;
 
   constructor(order: DeviceOrder, onIdle: () => void) {
     this.#order = order;
     this.#onIdle = onIdle;
     this.isWindow = order.scenario.live !== undefined;
+    this.discardsBodies = order.scenario.bodies === 'discard';
     this.#contents = new Map(order.scenario.content.map((content) => [content.id, content]));
     this.#servers = [...order.scenario.nodes.map((node) => node.id), 'cdn'];
     this.cdnServer = this.#servers.length - 1;
     this.meter = new Meter(this.#servers);
-    this.connections = new FleetConnections(this.#servers, order.sourceNetwork);
+    this.#loopDelay = new LoopDelay((ms) => this.meter.loopDelay(ms));
+    this.connections = new FleetConnections(this.#servers, order.sourceNetwork, this.discardsBodies);
     this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
   }
 
@@ -75,8 +88,10 @@ export class LiveFleet implements World<LiveDownload> {
   /** The run starts at this time: devices arrive, or ranges of the window become due. */
   start(atEpochMs: number): void {
     this.#startSweeping();
-    this.startedAtMs = performance.now() + atEpochMs - Date.now();
+    this.startedAtMs = this.now() + atEpochMs - Date.now();
+    this.#loopDelay.start(performance.now() + atEpochMs - Date.now());
     this.#cpuMsAtStart = processorTimeMs();
+    this.#cpuWaitMsAtStart = processorWaitMs();
     const { live } = this.#order.scenario;
     if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
@@ -92,10 +107,11 @@ export class LiveFleet implements World<LiveDownload> {
     this.isEnding = true;
     const until = performance.now() + graceMs;
     while (this.waiting.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
-    clearInterval(this.#sweeper);
+    this.#cancelSweep();
+    this.#loopDelay.stop();
     this.meter.tick();
-    const wallMs = performance.now() - this.startedAtMs;
-    for (const device of this.devices) for (const download of device.downloads) download.stop();
+    const wallMs = this.now() - this.startedAtMs;
+    for (const device of this.devices) device.stop();
     return this.#report(wallMs);
   }
 
@@ -114,11 +130,11 @@ export class LiveFleet implements World<LiveDownload> {
     return { ...counts, onCdn, bytesFromCacheServer, bytesFromCdn, failedRanges: this.meter.failedRangeCount };
   }
 
-  begin(download: LiveDownload): void {
-    const { policy } = this;
+  begin(download: Download): void {
     const { agent, plan } = download.device;
+    const policy = policyOf(plan.group.client);
     const terms = { policy, settings: policySettingsOf(plan.group), agent, origin: download.content.host };
-    download.begin(new DownloadRunner<LiveDownload>(this, download, terms));
+    download.begin(new DownloadRunner<Download>(this, download, terms));
   }
 
   ended(device: LiveDevice, how: 'completed' | 'failed'): void {
@@ -146,14 +162,15 @@ export class LiveFleet implements World<LiveDownload> {
     return () => clearTimeout(timer);
   }
 
-  transfer(download: LiveDownload, source: Source): void {
+  transfer(download: Download, source: Source): void {
     download.transfer(source);
   }
 
-  observe(download: LiveDownload, what: Observation): void {
+  observe(download: Download, what: Observation): void {
     if (what.kind !== 'source') {
-      this.#finished.push({ download, atMs: performance.now() });
-      download.device.downloadEnded(what.kind === 'failed');
+      this.#finished.push({ download, atMs: this.now() });
+      // A Linux client may take a file for whole that is not.
+      download.device.downloadEnded(what.kind === 'failed' || !download.isComplete);
     } else if (
       what.source.kind === 'cdn' &&
       what.because !== undefined &&
@@ -166,9 +183,10 @@ export class LiveFleet implements World<LiveDownload> {
   // ---- What downloads need
 
   timeoutsOf(group: FleetGroup): DeviceTimeouts {
-    const { transport } = this.policy;
-    const connectMs = transport.connectTimeoutMs(policySettingsOf(group));
-    return this.#order.timeouts ?? { connectMs, stallMs: transport.stallTimeMs, idleCloseMs: windowsIdleCloseMs };
+    const { connectTimeoutMs, stallTimeMs, stallBytesPerMs } = policyOf(group.client).transport;
+    const connectMs = connectTimeoutMs(policySettingsOf(group));
+    const ofClient = { connectMs, stallMs: stallTimeMs, stallBytesPerMs, idleCloseMs: windowsIdleCloseMs };
+    return { ...ofClient, ...this.#order.timeouts };
   }
 
   content(id: string): ContentSpec {
@@ -199,22 +217,48 @@ export class LiveFleet implements World<LiveDownload> {
     return { ...node, server: this.#servers.indexOf(id) };
   }
 
-  /** Counts wrong bytes, and describes the first few. */
-  corrupt(download: LiveDownload, buffer: Buffer, start: number, offset: number, length: number): void {
+  /** Where a redirect leads to: the CDN under any host name of the content, or a server of the run by its address. */
+  redirectTarget(from: string, location: string, device: LiveDevice): Target | undefined {
+    if (!URL.canParse(location, from)) return undefined;
+    const url = new URL(location, from);
+    if (url.protocol !== 'http:') return undefined;
+    const target = { host: url.host, target: `${url.pathname}${url.search}` };
+    if ([...this.#contents.values()].some(({ host }) => host === url.hostname)) {
+      return { endpoint: this.endpointOf({ kind: 'cdn' }, device), ...target };
+    }
+    const isHere = ({ host, port }: Address): boolean => host === url.hostname && port === Number(url.port || 80);
+    const cdn = this.#order.cdns.find(isHere);
+    if (cdn !== undefined) return { endpoint: { ...cdn, server: this.cdnServer }, ...target };
+    const server = this.#servers.findIndex((id) => isHere(this.#order.nodes[id] ?? { host: '', port: 0 }));
+    const node = this.#order.nodes[this.#servers[server] ?? ''];
+    return node === undefined ? undefined : { endpoint: { ...node, server }, ...target };
+  }
+
+  /** Counts wrong bytes, and describes the first few; how many there are. */
+  corrupt(
+    download: Pick<RangeOwner, 'content' | 'version' | 'device'>,
+    buffer: Buffer,
+    start: number,
+    offset: number,
+    length: number,
+  ): number {
     const { content, version } = download;
     const truth = Buffer.allocUnsafe(length);
     this.contentFunction(content.id, version).fill(truth, 0, offset, length);
-    for (let i = 0; i < length; i += 1) if (buffer[start + i] !== truth[i]) this.meter.corruptBytes += 1;
-    if (this.#corruption.length >= corruptionExamplesMax) return;
+    let wrongBytes = 0;
+    for (let i = 0; i < length; i += 1) if (buffer[start + i] !== truth[i]) wrongBytes += 1;
+    this.meter.corruptBytes += wrongBytes;
+    if (this.#corruption.length >= corruptionExamplesMax) return wrongBytes;
     this.#corruption.push(
       `device ${download.device.plan.index}, ${content.id} version ${version}: ` +
         describeDifference(this.contentFunction(content.id, version), buffer, start, offset, length),
     );
+    return wrongBytes;
   }
 
   /** Since the start of the run. */
   elapsedMs(): number {
-    return performance.now() - this.startedAtMs;
+    return this.now() - this.startedAtMs;
   }
 
   /** Calls back so long after the start of the run. */
@@ -223,22 +267,30 @@ export class LiveFleet implements World<LiveDownload> {
   }
 
   #startSweeping(): void {
-    this.#sweeper ??= setInterval(() => {
-      const nowMs = performance.now();
-      this.meter.tick();
-      for (const transfer of [...this.waiting]) transfer.checkSilence(nowMs);
-      if (this.isWindow) return; // idle close is suspended
-      const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
-      while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
-        this.#finished.shift()?.download.closeIdle();
-      }
-    }, sweepMs);
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    this.#sweep();
+  }
+
+  /** Looks for those who have waited too long, again and again. */
+  #sweep(): void {
+    const nowMs = this.now();
+    this.#cancelSweep = this.schedule(nowMs + sweepMs, () => this.#sweep());
+    this.meter.tick();
+    for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
+    if (this.isWindow) return; // idle close is suspended
+    const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
+    while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
+      this.#finished.shift()?.download.closeIdle();
+    }
   }
 
   // ---- Report
 
   #report(wallMs: number): DeviceReport {
+    const cpuWaitMs = processorWaitMs();
     return {
+      part: this.#order.part.index,
       reading: this.meter.read(),
       groups: this.#order.scenario.fleet.map((group, index) =>
         groupReport(
@@ -250,6 +302,7 @@ export class LiveFleet implements World<LiveDownload> {
       rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
       corruption: this.#corruption,
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
+      cpuWaitMs: cpuWaitMs === undefined ? undefined : cpuWaitMs - (this.#cpuWaitMsAtStart ?? cpuWaitMs),
       wallMs,
     };
   }

@@ -128,7 +128,10 @@ function connectionsPerDevice(scenario: Scenario, group: FleetGroup): number {
   let connections = 0;
   for (const id of group.wants) {
     const sizeBytes = scenario.content.find((content) => content.id === id)?.sizeBytes ?? 0;
-    connections += group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(sizeBytes / pieceBytes));
+    connections +=
+      group.client === 'linux'
+        ? 1
+        : (group.connectionsPerFile ?? windowsConnectionsPerFile(Math.ceil(sizeBytes / pieceBytes)));
   }
   return connections;
 }

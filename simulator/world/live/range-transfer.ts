@@ -1,13 +1,14 @@
-// One connection of a download: asks for piece after piece on it, checks every byte of each answer, and tells the
-// download what came of it. The object is made once a connection and used for all its ranges; nothing is allocated per
-// read.
+// One connection of a download, or of a replayed client: asks for piece after piece on it, checks every byte of each
+// answer, and tells its owner what came of it. The object is made once a connection and used for all its ranges; nothing
+// is allocated per read.
 
-import { type ByteRange, parseContentRange } from '../../../common/byte-range.ts';
+import { type ByteRange, contentRangeHeader, parseContentRange } from '../../../common/byte-range.ts';
 import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
-import type { LiveDownload } from './live-download.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import type { LiveDevice } from './live-device.ts';
 
 /** Where a transfer's connection goes. */
 export type Endpoint = {
@@ -17,8 +18,47 @@ export type Endpoint = {
   readonly server: number;
 };
 
+/** Whose ranges a transfer moves: it says what a piece is, how it is asked for, and hears how that went. */
+export interface RangeOwner {
+  readonly device: LiveDevice;
+  /** The object that the piece under way belongs to. */
+  readonly content: ContentSpec;
+  /** Of the content, as far as the owner knows it. */
+  readonly version: number;
+  /** How big the object is, and which of its bytes a piece is. */
+  readonly plan: { readonly sizeBytes: number; rangeOf(piece: number): ByteRange };
+  /** The head of the request for a range, with its empty line. */
+  requestHead(range: ByteRange, endpoint: Endpoint): string;
+  /** Whether the answer's version is one that the owner takes; asked before the first byte of a piece. */
+  acceptsVersion(etag: string | undefined, transfer: RangeTransfer, piece: number | undefined): boolean;
+  /** Where in the span the first wrong byte is, relative to `start`; -1 when all are right. */
+  firstDifference(buffer: Buffer, start: number, offset: number, length: number): number;
+  received(bytes: number, endpoint: Endpoint, nowMs: number): void;
+  /** The piece under way came whole and right; the transfer is free. */
+  pieceCame(transfer: RangeTransfer, bytes: number, nowMs: number): void;
+  /** The connection is lost; `piece`: what was under way, of which so many bytes had come for nothing. */
+  transferFailed(
+    failed: RangeTransfer,
+    piece: number | undefined,
+    cause: SourceFailureCause,
+    discardedBytes: number,
+    detail: string,
+  ): void;
+}
+
+/** Whether a Content-Range names just this range; the usual way to write it is known without parsing. */
+function isRangeOf(contentRange: string | undefined, range: ByteRange, sizeBytes: number): boolean {
+  if (contentRange === undefined) return false;
+  if (contentRange === contentRangeHeader(range, sizeBytes)) return true;
+  const named = parseContentRange(contentRange);
+  return named?.range?.start === range.start && named.range.end === range.end && named.sizeBytes === sizeBytes;
+}
+
+/** How long bytes may lie in the kernel until there are enough of them to be worth a read. */
+export const gatherMsMax = 100;
+
 export class RangeTransfer implements ResponseSink {
-  readonly #download: LiveDownload;
+  readonly #download: RangeOwner;
   readonly endpoint: Endpoint;
   #connection: HttpConnection | undefined;
   /** The piece under way. */
@@ -34,7 +74,7 @@ export class RangeTransfer implements ResponseSink {
   #answered = false;
   #stopped = false;
 
-  constructor(download: LiveDownload, endpoint: Endpoint) {
+  constructor(download: RangeOwner, endpoint: Endpoint) {
     this.#download = download;
     this.endpoint = endpoint;
   }
@@ -96,6 +136,7 @@ export class RangeTransfer implements ResponseSink {
     if (connection === undefined || connection.isClosed) return;
     const { connectMs, stallMs } = this.#download.device.timeouts;
     const silentMs = nowMs - connection.lastProgressMs;
+    if (silentMs > gatherMsMax) connection.readAtOnce();
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
       ? `no byte for ${formatDuration(stallMs)}`
@@ -110,17 +151,11 @@ export class RangeTransfer implements ResponseSink {
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
-    if (this.#piece === undefined) return;
-    const nowMs = this.#connection?.lastProgressMs ?? 0;
-    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
     const { fleet } = this.#download.device;
-    fleet.meter.received(this.endpoint.server, end - start, nowMs);
-    this.#download.received(end - start, this.endpoint, nowMs);
     const offset = this.#position;
-    this.#position += end - start;
-    if (this.#position > this.#range.end) {
+    if (!this.#arrived(end - start)) return;
+    if (fleet.discardsBodies) {
       fleet.meter.uncheckedBytes += end - start;
-      this.#failed('badResponse', 'more bytes than were asked for');
       return;
     }
     const wrongAt = this.#download.firstDifference(buffer, start, offset, end - start);
@@ -128,6 +163,28 @@ export class RangeTransfer implements ResponseSink {
     if (wrongAt < 0) return;
     fleet.corrupt(this.#download, buffer, start, offset, end - start);
     this.#failed('corrupt', `wrong byte at ${offset + wrongAt} of ${this.#download.content.id}`);
+  }
+
+  onDropped(bytes: number): void {
+    if (!this.#arrived(bytes)) return;
+    const { meter } = this.#download.device.fleet;
+    meter.uncheckedBytes += bytes;
+    meter.droppedBytes += bytes;
+  }
+
+  /** Counts bytes; false when they belong to no piece, or are more than it has: then nobody looks at them. */
+  #arrived(bytes: number): boolean {
+    if (this.#piece === undefined) return false;
+    const nowMs = this.#connection?.lastProgressMs ?? 0;
+    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
+    const { meter } = this.#download.device.fleet;
+    meter.received(this.endpoint.server, bytes, nowMs);
+    this.#download.received(bytes, this.endpoint, nowMs);
+    this.#position += bytes;
+    if (this.#position <= this.#range.end) return true;
+    meter.uncheckedBytes += bytes;
+    this.#failed('badResponse', 'more bytes than were asked for');
+    return false;
   }
 
   onEnd(): void {
@@ -182,9 +239,7 @@ export class RangeTransfer implements ResponseSink {
     if (status === 200) {
       if (start !== 0 || end !== sizeBytes) return 'badResponse';
     } else {
-      const named = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
-      if (status !== 206 || named?.range?.start !== start || named.range.end !== end) return 'badResponse';
-      if (named.sizeBytes !== sizeBytes) return 'badResponse';
+      if (status !== 206 || !isRangeOf(head.contentRange, this.#range, sizeBytes)) return 'badResponse';
     }
     return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : 'badResponse';
   }

@@ -14,9 +14,6 @@ export function whyNotLive(scenario: Scenario): string | undefined {
       problems.push(`events: ${event.kind} ${event.node}: Windows cannot stop and continue a process`);
     }
   }
-  for (const group of scenario.fleet) {
-    if (group.client === 'linux') problems.push(`fleet ${group.id}: client linux is not in the live world yet`);
-  }
   for (const { id, count } of scenario.sites) {
     if (count > 1) problems.push(`sites ${id}: ${count} copies of a site exist in the virtual world only`);
   }
