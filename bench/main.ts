@@ -8,6 +8,7 @@ import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchIndexLoad } from './index-load.ts';
+import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
@@ -23,6 +24,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  limits: benchLimits,
   'size-soak': benchSoak,
   'size-idle': benchIdle,
   omission: benchOmission,

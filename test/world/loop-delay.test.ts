@@ -1,9 +1,14 @@
 // How long the event loop stood still, beside Node's own monitor of it, and by counting.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../common/address.ts';
+import { programPath, type ReadyLine } from '../../common/child-program.ts';
 import { LoopDelay, momentMs } from '../../simulator/world/live/loop-delay.ts';
-import { until } from './fleet-run.ts';
+import { fleetOf, scenarioOf, until } from './fleet-run.ts';
 
 function standStill(forMs: number): void {
   const untilMs = performance.now() + forMs;
@@ -56,5 +61,37 @@ describe('the delay of the event loop', () => {
     await until(() => performance.now() > stoppedMs + 3 * momentMs);
     watch.stop();
     expect(delays).toHaveLength(count);
+  });
+});
+
+/** A process of its own: it goes on while this one stands still. */
+const cdnProgram = programPath('simulator/cloud/main');
+
+describe.skipIf(!existsSync(cdnProgram))('a fleet that stood still (skipped when the tree is not built)', () => {
+  it('does not take its own standstill for the silence of a server', async () => {
+    const cdn = spawn(process.execPath, [cdnProgram, '--latency', '50 ms'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    try {
+      const [line] = await once(cdn.stdout, 'data');
+      const hq = parseAddress((JSON.parse(String(line)) as ReadyLine).listen);
+      if (hq === undefined) throw new Error('a CDN has an address');
+      const size = 3_000_000;
+      const scenario = scenarioOf(`
+content: [{ id: update, size: ${size} B, path: /object/update/${size} }]
+nodes: [{ id: hq }]
+fleet: [{ id: office, devices: 5, cacheHosts: [hq], wants: [update] }]`);
+      const timeouts = { connectMs: 300, stallMs: 300 };
+      const { fleet, idle } = fleetOf(scenario, { nodes: { hq }, cdns: [hq], timeouts });
+      fleet.start(Date.now());
+      // All requests are on their way, and their answers come while nobody looks.
+      await until(() => fleet.devices.every(({ hasConnected }) => hasConnected));
+      // Between reading and timers: the timers come first then.
+      setImmediate(() => standStill(500));
+      await idle;
+      const report = await fleet.stop(0);
+      expect(report.reading.failedRanges).toEqual({});
+      expect(report.groups[0]).toMatchObject({ completedCount: 5, bytesFromCacheServer: 5 * size, bytesFromCdn: 0 });
+    } finally {
+      cdn.kill('SIGKILL');
+    }
   });
 });

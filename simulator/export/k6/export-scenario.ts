@@ -155,7 +155,7 @@ function notCarried(scenario: Scenario): string[] {
   ];
 }
 
-function notCarriedOf({ id, downlink, policy }: FleetGroup): string[] {
+function notCarriedOf({ id, downlink, line, policy }: FleetGroup): string[] {
   const isLimited =
     policy.maxBackgroundDownloadBytesPerMs !== undefined ||
     policy.maxForegroundDownloadBytesPerMs !== undefined ||
@@ -164,6 +164,7 @@ function notCarriedOf({ id, downlink, policy }: FleetGroup): string[] {
     policy.limitedHours !== undefined;
   return [
     ...(downlink === undefined ? [] : [`downlink of group ${id}: k6 cannot limit a virtual user's rate`]),
+    ...(line === undefined ? [] : [`line of group ${id}: k6 has the connections that the network gives it`]),
     ...(isLimited ? [`bandwidth policies of group ${id}: k6 cannot limit a virtual user's rate`] : []),
   ];
 }

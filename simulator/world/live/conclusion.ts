@@ -10,6 +10,7 @@ import { encodeHistogram } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
 import { generatorLimits } from './generator-metrics.ts';
+import { lineNotes } from './line-words.ts';
 import { measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
 import { type DevicesPart, type EnvironmentPart, type LiveParts, shardName } from './parts.ts';
@@ -126,16 +127,9 @@ function seriesOf(devices: MergedReport, { nodes, cdn }: EnvironmentPart): Run['
 }
 
 function notesOf(scenario: Scenario, devices: MergedReport): string[] {
-  const { fleet, nodes, live, bodies } = scenario;
+  const { nodes, live, bodies } = scenario;
   const notes: string[] = [];
   if (bodies === 'discard') notes.push(discardNote(devices));
-  if (fleet.some((group) => group.downlink !== undefined)) {
-    notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
-  }
-  const throttled = fleet.some(
-    ({ policy }) => policy.maxBackgroundDownloadBytesPerMs ?? policy.maxForegroundDownloadBytesPerMs,
-  );
-  if (throttled) notes.push('download throttles of the policy are not enforced in the live world yet');
   const modelled = nodes.filter(
     (node) => node.profile ?? node.egressBytesPerMs ?? node.wanBytesPerMs ?? node.drivesBytes ?? node.cores,
   );
@@ -148,7 +142,7 @@ function notesOf(scenario: Scenario, devices: MergedReport): string[] {
   if (live !== undefined) {
     notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
   }
-  notes.push(...assumptionNotes(scenario));
+  notes.push(...lineNotes(scenario), ...assumptionNotes(scenario));
   return notes;
 }
 

@@ -6,14 +6,14 @@ import { assert } from '../../../common/errors.ts';
 import { processorTimeMs, processorWaitMs } from '../../../common/processor-time.ts';
 import type { Source } from '../../device/download-policy.ts';
 import { policyOf } from '../../device/policies.ts';
-import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
-import { plannedDevices } from '../fleet-plan.ts';
-import { policySettingsOf } from '../policy-settings.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import { type PlannedDevice, plannedDevices } from '../fleet-plan.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
 import type { Download } from './download.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
+import { FleetLimits } from './fleet-limits.ts';
 import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import { LoopDelay } from './loop-delay.ts';
@@ -26,7 +26,8 @@ const corruptionExamplesMax = 10;
 const timeoutMsMax = 2 ** 31 - 1;
 
 /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
-const windowsIdleCloseMs = 28_500;
+const windowsIdleCloseMsMin = 27_000;
+const windowsIdleCloseMsMax = 30_000;
 
 /** Something that waits for a connection, or for bytes. */
 export interface Waiting {
@@ -37,6 +38,7 @@ export interface Waiting {
 export class LiveFleet implements World<Download> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
+  readonly limits: FleetLimits;
   readonly devices: readonly LiveDevice[];
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
@@ -52,7 +54,7 @@ export class LiveFleet implements World<Download> {
   readonly #functions = new Map<string, ContentFunction>();
   readonly #servers: readonly string[];
   readonly #corruption: string[] = [];
-  readonly #finished: { readonly download: Download; readonly atMs: number }[] = [];
+  #finished: { readonly download: Download; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
   readonly #loopDelay: LoopDelay;
   #cpuMsAtStart = 0;
@@ -74,6 +76,7 @@ export class LiveFleet implements World<Download> {
     this.meter = new Meter(this.#servers);
     this.#loopDelay = new LoopDelay((ms) => this.meter.loopDelay(ms));
     this.connections = new FleetConnections(this.#servers, order.sourceNetwork, this.discardsBodies);
+    this.limits = new FleetLimits(order.scenario, (elapsedMs, run) => this.at(elapsedMs, run));
     this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
   }
 
@@ -92,6 +95,7 @@ export class LiveFleet implements World<Download> {
     this.#loopDelay.start(performance.now() + atEpochMs - Date.now());
     this.#cpuMsAtStart = processorTimeMs();
     this.#cpuWaitMsAtStart = processorWaitMs();
+    this.limits.start();
     const { live } = this.#order.scenario;
     if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
@@ -112,6 +116,7 @@ export class LiveFleet implements World<Download> {
     this.meter.tick();
     const wallMs = this.now() - this.startedAtMs;
     for (const device of this.devices) device.stop();
+    this.connections.buryHalfOpen();
     return this.#report(wallMs);
   }
 
@@ -133,7 +138,8 @@ export class LiveFleet implements World<Download> {
   begin(download: Download): void {
     const { agent, plan } = download.device;
     const policy = policyOf(plan.group.client);
-    const terms = { policy, settings: policySettingsOf(plan.group), agent, origin: download.content.host };
+    const settings = this.limits.settingsOf(plan.groupIndex);
+    const terms = { policy, settings, agent, origin: download.content.host };
     download.begin(new DownloadRunner<Download>(this, download, terms));
   }
 
@@ -182,11 +188,12 @@ export class LiveFleet implements World<Download> {
 
   // ---- What downloads need
 
-  timeoutsOf(group: FleetGroup): DeviceTimeouts {
+  timeoutsOf({ group, groupIndex, phase }: PlannedDevice): DeviceTimeouts {
     const { connectTimeoutMs, stallTimeMs, stallBytesPerMs } = policyOf(group.client).transport;
-    const connectMs = connectTimeoutMs(policySettingsOf(group));
-    const ofClient = { connectMs, stallMs: stallTimeMs, stallBytesPerMs, idleCloseMs: windowsIdleCloseMs };
-    return { ...ofClient, ...this.#order.timeouts };
+    const connectMs = connectTimeoutMs(this.limits.settingsOf(groupIndex));
+    // Phases are spread evenly over the fleet.
+    const idleCloseMs = windowsIdleCloseMsMin + phase * (windowsIdleCloseMsMax - windowsIdleCloseMsMin);
+    return { connectMs, stallMs: stallTimeMs, stallBytesPerMs, idleCloseMs, ...this.#order.timeouts };
   }
 
   content(id: string): ContentSpec {
@@ -277,12 +284,19 @@ export class LiveFleet implements World<Download> {
     const nowMs = this.now();
     this.#cancelSweep = this.schedule(nowMs + sweepMs, () => this.#sweep());
     this.meter.tick();
-    for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
-    if (this.isWindow) return; // idle close is suspended
-    const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
-    while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
-      this.#finished.shift()?.download.closeIdle();
-    }
+    // After what has come is read: when this process stood still, that is not the servers' silence.
+    setImmediate(() => {
+      for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
+    });
+    if (!this.isWindow) this.#closeIdle(nowMs); // in a window idle close is suspended
+  }
+
+  #closeIdle(nowMs: number): void {
+    this.#finished = this.#finished.filter(({ download, atMs }) => {
+      const isDue = nowMs - atMs >= download.device.timeouts.idleCloseMs;
+      if (isDue) download.closeIdle();
+      return !isDue;
+    });
   }
 
   // ---- Report

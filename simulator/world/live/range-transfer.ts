@@ -69,6 +69,8 @@ export class RangeTransfer implements ResponseSink {
   intendedMs = 0;
   #sentMs = 0;
   #firstByteMs = 0;
+  /** When the last body byte came, or the request left: what else a server sends is no progress. */
+  #progressMs = 0;
   /** Whether the connection had carried an answer before this request. */
   #reused = false;
   #answered = false;
@@ -135,11 +137,13 @@ export class RangeTransfer implements ResponseSink {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
     const { connectMs, stallMs } = this.#download.device.timeouts;
-    const silentMs = nowMs - connection.lastProgressMs;
-    if (silentMs > gatherMsMax) connection.readAtOnce();
+    const lastMs = connection.isOpen ? Math.max(this.#progressMs, connection.heldUntilMs) : connection.lastProgressMs;
+    const silentMs = nowMs - lastMs;
+    // What lies in the kernel comes first.
+    if (silentMs > gatherMsMax && connection.readAtOnce()) return;
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
-      ? `no byte for ${formatDuration(stallMs)}`
+      ? `no body byte for ${formatDuration(stallMs)}`
       : `no connection within ${formatDuration(connectMs)}`;
     connection.fail({ cause: 'timeout', detail });
   }
@@ -147,7 +151,7 @@ export class RangeTransfer implements ResponseSink {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     const problem = this.#problemOf(head);
-    if (problem !== undefined) this.#failed(problem, `status ${head.statusCode}`);
+    if (problem !== undefined) this.#failed(problem.cause, `status ${head.statusCode}${problem.what}`);
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
@@ -176,6 +180,7 @@ export class RangeTransfer implements ResponseSink {
   #arrived(bytes: number): boolean {
     if (this.#piece === undefined) return false;
     const nowMs = this.#connection?.lastProgressMs ?? 0;
+    this.#progressMs = nowMs;
     if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
     const { meter } = this.#download.device.fleet;
     meter.received(this.endpoint.server, bytes, nowMs);
@@ -225,23 +230,27 @@ export class RangeTransfer implements ResponseSink {
     this.#position = this.#range.start;
     this.#answered = false;
     this.#sentMs = nowMs;
+    this.#progressMs = nowMs;
     this.#firstByteMs = nowMs;
     this.#connection.send(this.#download.requestHead(this.#range, this.endpoint), this);
   }
 
-  #problemOf(head: ResponseHead): SourceFailureCause | undefined {
+  /** Why an answer is not the one that was asked for, in words that follow its status. */
+  #problemOf(head: ResponseHead): { readonly cause: SourceFailureCause; readonly what: string } | undefined {
     const status = head.statusCode;
-    if (status >= 500) return 'status5xx';
-    if (status >= 400) return 'status4xx';
+    if (status >= 500) return { cause: 'status5xx', what: '' };
+    if (status >= 400) return { cause: 'status4xx', what: '' };
+    const bad = (what: string) => ({ cause: 'badResponse', what }) as const;
     const { sizeBytes } = this.#download.plan;
     const { start, end } = this.#range;
-    if (head.contentLength !== undefined && head.contentLength !== end - start) return 'badResponse';
-    if (status === 200) {
-      if (start !== 0 || end !== sizeBytes) return 'badResponse';
-    } else {
-      if (status !== 206 || !isRangeOf(head.contentRange, this.#range, sizeBytes)) return 'badResponse';
+    if (status !== 200 && status !== 206) return bad('');
+    if (status === 200 && (start !== 0 || end !== sizeBytes)) return bad(' to a range');
+    if (status === 206 && !isRangeOf(head.contentRange, this.#range, sizeBytes)) {
+      return bad(head.contentRange === undefined ? ' without Content-Range' : ' with another Content-Range');
     }
-    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : 'badResponse';
+    if (head.contentLength !== undefined && head.contentLength !== end - start)
+      return bad(' with another Content-Length');
+    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : bad(' of an older version');
   }
 
   #failed(cause: SourceFailureCause, detail: string): void {
