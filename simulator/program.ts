@@ -7,6 +7,7 @@ import { addCdnCommand } from './commands/cdn.ts';
 import { addCompareCommand } from './commands/compare.ts';
 import { addExportCommand } from './commands/export.ts';
 import { addGateCommand } from './commands/gate.ts';
+import { addMergeCommand } from './commands/merge.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -25,7 +26,7 @@ export function buildProgram(): Command {
     .showHelpAfterError('(add --help for usage and examples)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim saturate scenarios/saturate.yaml\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim saturate scenarios/saturate.yaml\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
     );
   addRunCommand(program);
   addCompareCommand(program);
@@ -34,6 +35,7 @@ export function buildProgram(): Command {
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);
+  addMergeCommand(program);
   addExportCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
