@@ -10,7 +10,9 @@ import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
-import { encodeHistogram } from '../histogram.ts';
+import { completionHistograms, deviceStates, hitRatios } from '../course.ts';
+import { deviceCount } from '../fleet-plan.ts';
+import { encodeHistogram, joinHistograms } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { Children } from './children.ts';
 import { CounterSamples } from './counter-samples.ts';
@@ -207,6 +209,7 @@ class LiveRunner {
           'range.firstByteMs': encodeHistogram(histograms.firstByte),
           'generator.latenessMs': encodeHistogram(histograms.lateness),
           'fallback.timeMs': encodeHistogram(histograms.fallback),
+          ...completionHistograms(joinHistograms(devices.groups.map((group) => group.completion)), devices.groups),
         },
         timeline: this.#timeline,
         notes: this.#notes(),
@@ -297,6 +300,10 @@ class LiveRunner {
       'range.rangesPerSecond': devices.rangesPerSecond,
       'range.failuresPerSecond': devices.failuresPerSecond,
       'devices.connectedCount': devices.connectedPerSecond,
+      ...deviceStates(deviceCount(this.#scenario), {
+        started: devices.startedPerSecond,
+        completed: devices.completedPerSecond,
+      }),
       'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
     };
     for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
@@ -316,9 +323,18 @@ class LiveRunner {
       columns[`node.${id}.hitBitsPerSecond`] = scaled(samples, 8, (books) => books.hitBytes);
       columns[`node.${id}.missBitsPerSecond`] = scaled(samples, 8, (books) => books.missBytes);
       columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
+      columns[`node.${id}.hitRatioBytes`] = hitRatios(
+        scaled(samples, 1, (books) => books.egressBytes),
+        scaled(samples, 1, (books) => books.missBytes),
+      );
+      columns[`node.${id}.hitRatioRequests`] = hitRatios(
+        scaled(samples, 1, (books) => books.hitRequestCount + books.missRequestCount),
+        scaled(samples, 1, (books) => books.missRequestCount),
+      );
       columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
     }
-    return { startSecond, columns };
+    const isStarted = this.#startEpochMs > 0;
+    return { startSecond, ...(isStarted ? { runStartSecond: this.#startEpochMs / 1000 } : {}), columns };
   }
 
   #notes(): string[] {
