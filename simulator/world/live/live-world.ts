@@ -10,7 +10,7 @@ import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
-import { completionHistograms, deviceStates, hitRatios } from '../course.ts';
+import { completionHistograms, type DeviceCourse, deviceStates, hitRatios } from '../course.ts';
 import { deviceCount } from '../fleet-plan.ts';
 import { encodeHistogram, joinHistograms } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
@@ -300,10 +300,7 @@ class LiveRunner {
       'range.rangesPerSecond': devices.rangesPerSecond,
       'range.failuresPerSecond': devices.failuresPerSecond,
       'devices.connectedCount': devices.connectedPerSecond,
-      ...deviceStates(deviceCount(this.#scenario), {
-        started: devices.startedPerSecond,
-        completed: devices.completedPerSecond,
-      }),
+      ...deviceStates(deviceCount(this.#scenario), this.#deviceCourse(devices)),
       'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
     };
     for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
@@ -335,6 +332,13 @@ class LiveRunner {
     }
     const isStarted = this.#startEpochMs > 0;
     return { startSecond, ...(isStarted ? { runStartSecond: this.#startEpochMs / 1000 } : {}), columns };
+  }
+
+  /** In a window everybody is there from its start. */
+  #deviceCourse({ startSecond, startedPerSecond, completedPerSecond: completed }: MergedReport): DeviceCourse {
+    if (this.#scenario.live === undefined) return { started: startedPerSecond, completed };
+    const place = this.#startEpochMs / 1000 - startSecond;
+    return { started: completed.map((_, i) => (i === place ? deviceCount(this.#scenario) : 0)), completed };
   }
 
   #notes(): string[] {
