@@ -6,6 +6,7 @@ import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
+import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addValidateCommand } from './commands/validate.ts';
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
       '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim metrics',
     );
   addRunCommand(program);
+  addReportCommand(program);
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);

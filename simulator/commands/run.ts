@@ -7,7 +7,6 @@ import { OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
 import { printSummary } from '../../reports/console.ts';
 import { devicesCsv } from '../../reports/devices-csv.ts';
-import { summaryMarkdown } from '../../reports/summary-markdown.ts';
 import type { DeviceRow } from '../result/device-row.ts';
 import { makeFolder, writeWhole } from '../result/write-whole.ts';
 import { loadScenario } from '../scenario/load.ts';
@@ -101,7 +100,9 @@ async function run(path: string, options: RunOptions): Promise<void> {
     const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted, machine);
     const json = `${JSON.stringify(result, null, 1)}\n`;
     writeWhole(join(out, 'result.json'), json);
-    writeWhole(join(out, 'summary.md'), summaryMarkdown(result));
+    // Loaded after the run: nobody waits for it before.
+    const { writeReports } = await import('../../reports/write-reports.ts');
+    writeReports(out, result);
     if (options.devices) writeWhole(join(out, 'devices.csv'), devicesCsv(rows));
     if (options.json) process.stdout.write(json);
     else if (!options.quiet) printSummary(result, process.stdout, out);
