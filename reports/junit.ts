@@ -27,9 +27,11 @@ export function junitXml(result: Result): string {
     .map((run) => suiteOf(result, purposeNames[run.purpose], run.durationMs, expectationCases(result, run)));
   const whole = wholeCases(result);
   const suites = whole.length === 0 ? judged : [...judged, suiteOf(result, 'the run as a whole', 0, whole)];
+  // The schema of Jenkins knows no sum of the skipped ones.
+  const { '@skipped': _, ...counts } = countsOf(suites.flatMap(({ testcase }) => testcase));
   const root = {
     '@name': legal(scenario.name),
-    ...countsOf(suites.flatMap(({ testcase }) => testcase)),
+    ...counts,
     '@time': seconds(runs.reduce((sum, { durationMs }) => sum + durationMs, 0)),
     testsuite: suites,
   };

@@ -13,11 +13,11 @@ export function factsSection({ runs }: Result): HtmlValue {
   const facts = runs.map((run) => new Map(keyFacts(run.metrics)));
   const names = [...new Set(facts.flatMap((each) => [...each.keys()]))];
   const table = {
-    head: ['', ...runs.map(({ purpose }) => purposeNames[purpose])],
+    head: ['figure', ...runs.map(({ purpose }) => purposeNames[purpose])],
     rows: names.map((name) => [name, ...facts.map((each) => each.get(name) ?? '–')]),
   };
   return html`<section id="figures" aria-labelledby="figures-heading"><h2 id="figures-heading">What came of it</h2>
-<div class="card">${tableHtml(table, 'What came of it', { isText: true })}</div></section>
+<div class="card">${tableHtml(table, 'Figures of each run', { isText: true })}</div></section>
 `;
 }
 
@@ -26,7 +26,7 @@ export function predictionSection(charts: readonly Chart[]): HtmlValue {
   const numbers = charts.at(-1)?.table;
   if (numbers === undefined) return undefined;
   return html`<section id="comparison" aria-labelledby="comparison-heading"><h2 id="comparison-heading">Prediction against measurement</h2>
-<div class="card">${tableHtml(numbers, 'Prediction against measurement')}</div>
+<div class="card">${tableHtml(numbers, 'Each metric, predicted and measured')}</div>
 <div class="charts">${charts.map((chart) => chartHtml(chart, true))}</div></section>
 `;
 }

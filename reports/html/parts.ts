@@ -18,7 +18,7 @@ export function tableHtml(
 ): Html {
   const kind = look.isText === true ? '' : 'number';
   const [first = '', ...others] = head;
-  return html`<div class="scroll${look.isTall === true ? ' tall' : ''}" tabindex="0" role="region" aria-label="${label}"><table>
+  return html`<div class="scroll${look.isTall === true ? ' tall' : ''}" tabindex="0" role="group" aria-label="${label}"><table>
 <thead><tr><th scope="col">${first}</th>${others.map((name) => html`<th scope="col" class="${kind}">${breakable(name)}</th>`)}</tr></thead>
 <tbody>${rows.map(
     ([name = '', ...cells]) =>
@@ -36,13 +36,13 @@ export function linesHtml(title: string, lines: readonly string[]): HtmlValue {
 export function chartHtml(chart: Chart, isWide: boolean): Html {
   const { id, title, summary, notes, plot, table } = chart;
   const isNamed = plot.lines.length > 1 || plot.lines[0]?.shape !== 'bars';
-  return html`<section class="card chart${isWide ? ' wide' : ''}" aria-labelledby="${id}-title">
+  return html`<figure class="card chart${isWide ? ' wide' : ''}" aria-labelledby="${id}-title">
 <div><h3 id="${id}-title">${title}</h3><p class="hint" id="${id}-says">${summary}</p></div>
 <ul class="legend">${isNamed ? plot.lines.map(legendHtml) : undefined}</ul>
 <div class="plot" data-plot="${id}" tabindex="0" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-says keys"${plotHeight(chart)}></div>
 <div>${notes.map((note) => html`<p class="hint">${note}</p>`)}
 <details><summary>Table<span class="unseen">: ${title}</span></summary>${tableHtml(table, `Table: ${title}`, { isTall: true })}</details></div>
-</section>
+</figure>
 `;
 }
 

@@ -41,16 +41,16 @@ export function reportPage(result: Result): string {
 <button id="theme" type="button" aria-pressed="false" hidden>Dark</button></div></header>
 <main id="main" class="frame">
 ${firstScreen(result)}
-<noscript><p class="card">The charts need JavaScript. The tables behind them have the same numbers.</p></noscript>
+<p class="card" id="not-drawn">The charts are drawn by a script, which did not run. The tables behind them have the same numbers.</p>
 ${factsSection(result)}
 ${sections.map(({ run, charts: ofRun }) => runSection(run, result, ofRun))}
 ${predictionSection(comparison)}
 ${machineSection(result)}
 ${scenarioSection(result)}
 </main>
-<footer class="frame">Everything here comes from result.json beside this file; “sim report” makes the page of it again.</footer>
-<p class="unseen" id="keys">With the arrow keys one goes through its points.</p>
-<p class="unseen" id="spoken" aria-live="polite"></p>
+<footer class="frame"><p>Everything here comes from result.json beside this file; “sim report” makes the page of it again.</p>
+<p class="unseen" id="keys">The arrow keys go through its points.</p>
+<p class="unseen" id="spoken" aria-live="polite"></p></footer>
 <script type="application/json" id="plots">${jsonForScript(plots)}</script>
 <script>${new Html(script)}</script>
 </body></html>

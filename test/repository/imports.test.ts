@@ -23,7 +23,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/judge': ['common', 'simulator/result'],
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/world': ['common', 'simulator/device', 'simulator/result', 'simulator/scenario'],
-  reports: ['common', 'simulator/result', 'simulator/judge'],
+  // Histograms are decoded by what has encoded them.
+  reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/world/histogram'],
   bench: ['common', 'cache', 'simulator'],
 };
 /** Shared by the two worlds: knows neither. */

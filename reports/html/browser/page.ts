@@ -49,3 +49,4 @@ addEventListener('afterprint', () => {
 });
 
 showTheme();
+document.getElementById('not-drawn')?.remove();
