@@ -8,7 +8,9 @@ import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
 import { benchIndexLoad } from './index-load.ts';
+import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
+import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
 import { benchServing } from './serving.ts';
 import { benchGrowth } from './virtual/growth.ts';
@@ -22,8 +24,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  limits: benchLimits,
   'size-soak': benchSoak,
   'size-idle': benchIdle,
+  omission: benchOmission,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-simgrid': benchSimGrid,

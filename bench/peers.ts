@@ -37,7 +37,12 @@ export function peerVersions(): string {
       ? `${program}: not installed`
       : `${said.stdout}${said.stderr}`.trim().split('\n')[0] || '';
   };
-  const peers = [firstLine('nginx', '-v'), firstLine('varnishd', '-V'), firstLine('wrk', '-v')];
+  const peers = [
+    firstLine('nginx', '-v'),
+    firstLine('varnishd', '-V'),
+    firstLine('wrk', '-v'),
+    firstLine('autocannon', '--version'),
+  ];
   return `Node ${process.version}; ${peers.join('; ')}`;
 }
 

@@ -9,7 +9,9 @@
 import net from 'node:net';
 import { assert, errorCode } from './errors.ts';
 import { type ResponseHead, ResponseParser } from './http-response-parser.ts';
+import { descriptorOf, type KernelReads } from './kernel-reads.ts';
 import { peerKey } from './ledger.ts';
+import type { Line } from './line.ts';
 
 /** Why a request failed, seen from the client. */
 export type FailureCause =
@@ -29,6 +31,8 @@ export interface ResponseSink {
   onBody(buffer: Buffer, start: number, end: number): void;
   onEnd(): void;
   onFailure(failure: Failure): void;
+  /** Body bytes came and are gone unseen (`ConnectionOptions.drops`). */
+  onDropped?(bytes: number): void;
 }
 
 export type ConnectionOptions = {
@@ -40,9 +44,20 @@ export type ConnectionOptions = {
   readonly lookup?: net.LookupFunction | undefined;
   /** Shared by all connections of a process: a span of it is valid only while `onBody` runs. */
   readonly readBuffer: Buffer;
+  /** What lies between; default: nothing. */
+  readonly line?: Line | undefined;
+  /** Lets the kernel gather a body's bytes before it wakes us. Default: every write of the sender does. */
+  readonly kernelReads?: KernelReads | undefined;
+  /** What of a body of known length did not come with its head is dropped in the kernel: the sink hears how much. */
+  readonly drops?: boolean;
+  /** Called when bytes came that nobody asked for, while no request was under way; the connection is closed then. */
+  readonly onUnasked?: (failure: Failure) => void;
   /** Called once, when the connection is gone, however it went. */
   readonly onClose?: (connection: HttpConnection) => void;
 };
+
+/** A body wakes us once so many bytes are there, or its rest. A device's buffer in the kernel then holds twice that. */
+const gatheredBytes = 256 * 1024;
 
 export class HttpConnection {
   readonly #options: ConnectionOptions;
@@ -59,7 +74,15 @@ export class HttpConnection {
   cut = false;
   /** When the last byte came (or the request left), by the clock of `performance.now()`. */
   lastProgressMs = 0;
+  heldUntilMs = 0;
   #countBody = false;
+  /** Whether its line lets nothing more through for now; and an end that it has not let through. */
+  #isHeld = false;
+  #endIsHeld = false;
+  /** The socket's descriptor, once it is connected and where the kernel helps; and how many bytes wake us. */
+  #fd: number | undefined;
+  #wakeAtBytes = 1;
+  #isSlow = false;
 
   constructor(options: ConnectionOptions, onConnect?: (failure: Failure | undefined) => void) {
     this.#options = options;
@@ -71,15 +94,19 @@ export class HttpConnection {
       onEnd: () => this.#end(),
       onError: (code) => this.#failed({ cause: endedEarly.has(code) ? 'reset' : 'badResponse', detail: code }),
     });
+    const { line, readBuffer } = options;
     this.#socket = net.connect({
       host: options.host,
       port: options.port,
       noDelay: true,
       ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
       ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
-      onread: { buffer: options.readBuffer, callback: (bytes, buffer) => this.#read(bytes, buffer as Buffer) },
+      onread: {
+        buffer: line === undefined ? readBuffer : () => firstBytes(readBuffer, line.readBytesMax),
+        callback: (bytes, buffer) => this.#read(bytes, buffer as Buffer),
+      },
     });
-    this.#socket.on('connect', () => this.#connected());
+    this.#socket.on('connect', () => after(line?.opening() ?? 0, () => this.#connected()));
     this.#socket.on('error', (error) => this.#broken(errorCode(error)));
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('close', () => this.#broken('closed'));
@@ -108,8 +135,14 @@ export class HttpConnection {
     assert(this.#state !== 'closed', 'a closed connection is not used again');
     this.#sink = sink;
     this.lastProgressMs = performance.now();
+    this.#isSlow = false;
     this.#parser.next(isHead ? 'HEAD' : 'GET');
-    this.#socket.write(head, 'latin1');
+    const { line } = this.#options;
+    if (line === undefined) this.#socket.write(head, 'latin1');
+    else
+      after(line.asking(), () => {
+        if (this.#sink === sink) this.#socket.write(head, 'latin1');
+      });
   }
 
   /** Stops reading until `resume`: the sender feels it through TCP. */
@@ -121,6 +154,35 @@ export class HttpConnection {
     if (this.#state !== 'closed') this.#socket.resume();
   }
 
+  /** For its line: what was held may pass. */
+  release(): void {
+    if (this.isClosed || !this.#isHeld) return;
+    this.#isHeld = false;
+    if (this.#endIsHeld) this.#end();
+    if (!this.isClosed && !this.#isHeld) this.#socket.resume();
+  }
+
+  /** Whether its line died under it: the server never hears of its end. */
+  get isHalfOpen(): boolean {
+    return this.#options.line?.isDead === true;
+  }
+
+  /** Gives back the socket of a connection that was closed while half open. */
+  bury(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /**
+   * What has come is read next, and what will as it comes: the sender is too slow to gather its bytes. False when that was
+   * so already.
+   */
+  readAtOnce(): boolean {
+    const isNews = !this.#isSlow;
+    this.#isSlow = true;
+    if (this.#state === 'open') this.#wakeAt(1);
+    return isNews;
+  }
+
   /** Ends the connection in order (FIN). */
   close(): void {
     if (this.#state === 'closed') return;
@@ -129,6 +191,7 @@ export class HttpConnection {
       return;
     }
     this.#giveUp();
+    if (this.isHalfOpen) return;
     this.#socket.end();
     this.#socket.destroySoon();
   }
@@ -138,6 +201,7 @@ export class HttpConnection {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#giveUp();
+    if (this.isHalfOpen) return;
     // A socket that is still connecting would wait for its connection before it resets it.
     if (wasOpen) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
@@ -154,7 +218,9 @@ export class HttpConnection {
   }
 
   #connected(): void {
+    if (this.#state === 'closed') return;
     this.#state = 'open';
+    if (this.#options.kernelReads !== undefined) this.#fd = descriptorOf(this.#socket);
     this.#peer = peerKey(this.#socket.localAddress, this.#socket.localPort);
     this.lastProgressMs = performance.now();
     this.#takeOnConnect()?.(undefined);
@@ -168,8 +234,47 @@ export class HttpConnection {
 
   #read(bytes: number, buffer: Buffer): boolean {
     this.lastProgressMs = performance.now();
-    if (this.#state !== 'closed') this.#parser.feed(buffer, 0, bytes);
-    return true;
+    if (this.#state === 'closed') return true;
+    const { line } = this.#options;
+    if (line === undefined) {
+      this.#parser.feed(buffer, 0, bytes);
+      this.#drop(gatheredBytes);
+    } else {
+      // The end of an answer is told when the line lets all that came through.
+      this.#isHeld = true;
+      this.#parser.feed(buffer, 0, bytes);
+      const dropped = this.#drop(line.readBytesMax - bytes);
+      if (line.take(bytes + dropped, this.lastProgressMs, this)) this.#isHeld = false;
+      if (!this.#isHeld && this.#endIsHeld) this.#end();
+    }
+    this.#gather();
+    return !this.#isHeld;
+  }
+
+  /** Drops what is there of the body, where that is wanted; returns how much it was. */
+  #drop(bytesMax: number): number {
+    const { drops, kernelReads } = this.#options;
+    const count = Math.min(gatheredBytes, bytesMax, this.#parser.bodyBytesLeft);
+    if (drops !== true || this.#fd === undefined || !this.isOpen || !this.#countBody || count <= 0) return 0;
+    const dropped = kernelReads?.drop(this.#fd, count) ?? 0;
+    if (dropped === 0) return 0;
+    this.bodyBytes += dropped;
+    this.#sink?.onDropped?.(dropped);
+    if (this.isOpen) this.#parser.skipBody(dropped);
+    return dropped;
+  }
+
+  /** Sleeps until enough of the rest of a body has come, and no more than its line lets through at once. */
+  #gather(): void {
+    if (this.#fd === undefined || !this.isOpen) return;
+    const ofLine = this.#options.line?.readBytesMax ?? gatheredBytes;
+    this.#wakeAt(this.#isSlow ? 1 : Math.max(1, Math.min(gatheredBytes, ofLine, this.#parser.bodyBytesLeft)));
+  }
+
+  #wakeAt(bytes: number): void {
+    if (bytes === this.#wakeAtBytes || this.#fd === undefined) return;
+    this.#wakeAtBytes = bytes;
+    this.#options.kernelReads?.wakeAt(this.#fd, bytes);
   }
 
   #head(head: ResponseHead): void {
@@ -187,6 +292,8 @@ export class HttpConnection {
   }
 
   #end(): void {
+    this.#endIsHeld = this.#isHeld;
+    if (this.#isHeld) return;
     const sink = this.#sink;
     this.#sink = undefined;
     if (!this.#keepAlive) this.close();
@@ -213,6 +320,7 @@ export class HttpConnection {
     if (failure.cause === 'badResponse') this.#socket.resetAndDestroy();
     else this.#socket.destroy();
     onConnect?.(failure);
+    if (sink === undefined && failure.cause === 'badResponse') this.#options.onUnasked?.(failure);
     sink?.onFailure(failure);
   }
 
@@ -224,4 +332,13 @@ export class HttpConnection {
     this.#state = 'closed';
     this.#options.onClose?.(this);
   }
+}
+
+function after(delayMs: number, run: () => void): void {
+  if (delayMs === 0) run();
+  else if (delayMs < Number.POSITIVE_INFINITY) setTimeout(run, delayMs);
+}
+
+function firstBytes(buffer: Buffer, count: number): Buffer {
+  return count >= buffer.length ? buffer : buffer.subarray(0, count);
 }

@@ -123,7 +123,7 @@ export function parseHeaderLines(
   return undefined;
 }
 
-/** Only names of a known length are made lower-case: the others cost nothing. */
+/** Names are compared where they stand, and told apart by their length first: most lines cost nothing. */
 function takeHeader(
   text: string,
   start: number,
@@ -131,48 +131,49 @@ function takeHeader(
   end: number,
   head: ResponseHead | undefined,
 ): ResponseErrorCode | undefined {
-  const length = colon - start;
-  if (
-    length !== 14 &&
-    length !== 13 &&
-    length !== 17 &&
-    length !== 10 &&
-    length !== 4 &&
-    length !== 11 &&
-    length !== 8
-  ) {
-    return undefined;
-  }
-  const name = text.slice(start, colon).toLowerCase();
-  if (head === undefined) {
-    return name === 'content-length' || name === 'transfer-encoding' ? 'BAD_TRAILER' : undefined;
-  }
+  const name = knownNames[colon - start];
+  if (name === undefined || !isNamed(text, start, name)) return undefined;
+  if (head === undefined) return name === 'content-length' || name === 'transfer-encoding' ? 'BAD_TRAILER' : undefined;
+  const value = trimmed(text, colon + 1, end);
   switch (name) {
     case 'content-length':
-      return takeContentLength(trimmed(text, colon + 1, end), head);
+      return takeContentLength(value, head);
     case 'transfer-encoding':
-      if (head.chunked || trimmed(text, colon + 1, end).toLowerCase() !== 'chunked')
-        return 'UNSUPPORTED_TRANSFER_CODING';
+      if (head.chunked || value.toLowerCase() !== 'chunked') return 'UNSUPPORTED_TRANSFER_CODING';
       head.chunked = true;
       return undefined;
     case 'connection':
-      takeConnection(trimmed(text, colon + 1, end), head);
+      takeConnection(value, head);
       return undefined;
     case 'content-range':
-      head.contentRange = trimmed(text, colon + 1, end);
+      head.contentRange = value;
       return undefined;
     case 'etag':
-      head.etag = trimmed(text, colon + 1, end);
+      head.etag = value;
       return undefined;
     case 'retry-after':
-      head.retryAfter = trimmed(text, colon + 1, end);
+      head.retryAfter = value;
       return undefined;
     case 'location':
-      head.location = trimmed(text, colon + 1, end);
-      return undefined;
-    default:
+      head.location = value;
       return undefined;
   }
+}
+
+// biome-ignore format: one line a length
+const taken = ['etag', 'location', 'connection', 'retry-after', 'content-range', 'content-length', 'transfer-encoding'] as const;
+
+/** The headers that are taken, by the length of their name: no two have the same. */
+const knownNames: readonly ((typeof taken)[number] | undefined)[] = Array.from({ length: 18 }, (_, length) =>
+  taken.find((name) => name.length === length),
+);
+
+/** Whether the token at `start` is `name` in any case. Setting the bit of lower case changes letters only, among token characters. */
+function isNamed(text: string, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i += 1) {
+    if ((text.charCodeAt(start + i) | 0x20) !== name.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 function takeContentLength(value: string, head: ResponseHead): ResponseErrorCode | undefined {
@@ -190,6 +191,10 @@ function takeContentLength(value: string, head: ResponseHead): ResponseErrorCode
 }
 
 function takeConnection(value: string, head: ResponseHead): void {
+  if (value === 'keep-alive') {
+    head.keepAlive = true;
+    return;
+  }
   for (const option of value.toLowerCase().split(',')) {
     const name = option.trim();
     if (name === 'close') {

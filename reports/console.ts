@@ -13,6 +13,8 @@ import {
   keyFacts,
   limitLines,
   metricText,
+  processColumns,
+  processRows,
   purposeWords,
   reasonText,
   resultWords,
@@ -33,6 +35,7 @@ export function printSummary(result: Result, stream: NodeJS.WriteStream, out: st
     lines.push('', colours.bold(purposeWords[run.purpose]), '', ...factLines(run));
     const limits = limitLines(run);
     if (limits.length > 0) lines.push('', 'What limited it', ...wrapped(limits));
+    if ((run.generatorLimits ?? []).length > 0) lines.push('', processTable(run));
     if (run.timeline.length > 0) {
       lines.push('', 'Events');
       for (const { atMs, what } of run.timeline) lines.push(`  ${formatDuration(atMs).padStart(12)}  ${what}`);
@@ -101,6 +104,20 @@ function brokenAtDots(text: string, width: number): string {
     else lines.push(part);
   }
   return lines.map((line) => line.trim()).join('\n');
+}
+
+/** For whoever asks what was in the generator's way. */
+function processTable(run: Run): string {
+  const table = new Table({
+    head: processColumns,
+    style: { head: [], border: [], compact: true },
+    colWidths: [18, 9, 9, 9, 9, 9, 9],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    wordWrap: true,
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  });
+  for (const row of processRows(run)) table.push(row);
+  return table.toString();
 }
 
 function predictionTable(prediction: readonly PredictedMetric[]): string {

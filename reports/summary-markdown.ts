@@ -9,6 +9,8 @@ import {
   keyFacts,
   limitLines,
   metricText,
+  processColumns,
+  processRows,
   purposeWords,
   reasonText,
   resultWords,
@@ -32,6 +34,11 @@ export function summaryMarkdown(result: Result): string {
     for (const [what, value] of keyFacts(run.metrics)) lines.push(`| ${what} | ${value} |`);
     const limits = limitLines(run);
     if (limits.length > 0) lines.push('', 'What limited it:', '', ...limits.map((line) => `- ${cell(line)}`));
+    const processes = processRows(run);
+    if (processes.length > 0) {
+      lines.push('', `| ${processColumns.join(' | ')} |`, `|---${'|--:'.repeat(processColumns.length - 1)}|`);
+      for (const row of processes) lines.push(`| ${row.map(cell).join(' | ')} |`);
+    }
     if (run.timeline.length > 0) {
       lines.push('', '| at | event |', '|---|---|');
       for (const { atMs, what } of run.timeline) lines.push(`| ${formatDuration(atMs)} | ${cell(what)} |`);

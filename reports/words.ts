@@ -82,7 +82,9 @@ export const purposeNames: Readonly<Record<Run['purpose'], string>> = {
 };
 
 /** Limits that bound something, most first: an answer that repeats an input is bound by what was given. */
-export function limitLines({ limits }: Run): string[] {
+export function limitLines({ limits, generatorLimits = [] }: Run): string[] {
+  // Of a live run only this is known, and it comes before all that the run measured.
+  if (generatorLimits.length > 0) return generatorLimits.map((limit) => `the load generator: ${limit}`);
   const bound = (limits ?? []).filter(({ boundRatio }) => boundRatio >= 0.0005);
   return bound
     .sort((a, b) => b.boundRatio - a.boundRatio)
@@ -123,6 +125,32 @@ export const differenceText = ({ lnRatio }: PredictedMetric): string => differen
 export function metricText(name: string, value: number): string {
   const unit = findMetric(name)?.unit;
   return unit === undefined ? formatCount(value) : valueText(value, unit);
+}
+
+/** Heads of the columns of {@link processRows}. */
+export const processColumns = [
+  'process',
+  'devices',
+  'of a core',
+  'waiting for one',
+  'late, 99 %',
+  'loop, 99 %',
+  'loop, max',
+];
+
+/** A row for each process of a live run: what it took of the machine, and how late it was. */
+export function processRows({ processes = [] }: Run): string[][] {
+  const text = (value: number | undefined, unit: MetricUnit): string =>
+    value === undefined ? '' : valueText(value, unit);
+  return processes.map((each) => [
+    each.name,
+    text(each.devices, 'count'),
+    text(each.cpuRatio, 'ratio'),
+    text(each.cpuWaitRatio, 'ratio'),
+    text(each.latenessMsP99, 'ms'),
+    text(each.eventLoopDelayMsP99, 'ms'),
+    text(each.eventLoopDelayMsMax, 'ms'),
+  ]);
 }
 
 /** A line of the summary: what, and its value. */
@@ -173,5 +201,6 @@ export function keyFacts(metrics: Readonly<Record<string, number>>): Fact[] {
   }
   add('bytes checked', value('integrity.verifiedBytes', 'bytes'));
   add('load generator, busiest process', value('generator.cpuRatio', 'ratio'));
+  add('load generator, share of all CPU', value('generator.cpuShareRatio', 'ratio'));
   return facts;
 }

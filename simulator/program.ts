@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { exitCodes, OperatorError } from '../common/errors.ts';
 import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
+import { addExportCommand } from './commands/export.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addReportCommand } from './commands/report.ts';
@@ -22,13 +23,14 @@ export function buildProgram(): Command {
     .showHelpAfterError('(add --help for usage and examples)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim metrics',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
     );
   addRunCommand(program);
   addReportCommand(program);
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);
+  addExportCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);
   addNodeCommand(program);

@@ -171,5 +171,5 @@ const scenarioOf = (
 ): Scenario => ({
   ...{ name: 'Calibration', seed: 1, content, cdn: { latencyMs: 0 }, sites: [], nodes: [{ id: nodeId }], fleet },
   ...{ events: [], startsAtMs: 0, live: { windowMs: windowSeconds * 1000, demandBytesPerMs }, expect: [] },
-  ...{ expected: 'pass' as const, worlds: ['live'] as const },
+  ...{ expected: 'pass' as const, worlds: ['live'] as const, bodies: 'verify' as const },
 });

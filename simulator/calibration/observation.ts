@@ -2,7 +2,7 @@
 // window is left out (an empty cache, code that is not compiled yet); each other one is a measurement of its own.
 
 import { OperatorError } from '../../common/errors.ts';
-import type { LiveRun } from '../world/live/live-world.ts';
+import type { LiveRun } from '../world/live/conclusion.ts';
 import { type Experiment, nodeId } from './experiment.ts';
 
 /** A whole second. A part's work and its processor time come from the same reading of its counters. */

@@ -15,7 +15,6 @@ import type { Scenario } from '../scenario/scenario.ts';
 /** One world's run, before it is judged. */
 export type FinishedRun = {
   readonly run: Omit<Run, 'expectations'>;
-  readonly generatorSaturated: boolean;
   readonly interrupted: boolean;
   /** Why it could not be carried to its end. */
   readonly broken: string | undefined;
@@ -82,11 +81,8 @@ function profilesOf({ nodes }: Scenario, machine: HardwareProfile | undefined): 
   return used.length === 0 ? {} : { profiles: Object.fromEntries(used.map((profile) => [profile.id, profile])) };
 }
 
-function judged(
-  { run, generatorSaturated, interrupted, broken }: FinishedRun,
-  expectations: readonly Expectation[],
-): Run {
-  const verdicts = judgeRun(expectations, { ...run, generatorSaturated });
+function judged({ run, interrupted, broken }: FinishedRun, expectations: readonly Expectation[]): Run {
+  const verdicts = judgeRun(expectations, run);
   const isCut = interrupted || broken !== undefined;
   return { ...run, expectations: isCut ? verdicts.map(whenCutShort) : verdicts };
 }

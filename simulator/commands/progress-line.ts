@@ -52,10 +52,18 @@ export class ProgressLine {
   }
 }
 
-export function progressText({ phase, elapsedMs, devices, egressBitsPerSecond, hitRatioBytes }: LiveProgress): string {
+export function progressText({
+  phase,
+  elapsedMs,
+  devices,
+  egressBitsPerSecond,
+  hitRatioBytes,
+  waitsFor,
+}: LiveProgress): string {
   const seconds = Math.floor(elapsedMs / 1000);
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   if (phase === 'starting') return 'starting';
+  if (phase === 'connecting' && waitsFor !== undefined) return `waiting for ${waitsFor}`;
   if (phase === 'connecting') return `connecting  ${formatCount(devices.connected)} devices`;
   const parts = [
     `${phase} ${clock}`,

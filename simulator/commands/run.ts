@@ -143,7 +143,7 @@ async function runWorlds(
       onProgress: (state) => progress.showVirtual(state),
     });
     const { interrupted } = virtual;
-    finished.push({ run: virtual.run, generatorSaturated: false, interrupted, broken: undefined });
+    finished.push({ run: virtual.run, interrupted, broken: undefined });
     return virtual;
   };
   if (worlds.virtual) {

@@ -53,8 +53,9 @@ export function closeTransfer(agent: LinuxAgent): void {
  */
 export function banCacheHost(agent: LinuxAgent, origin: string, cause: SourceFailureCause, nowMs: number): void {
   if (cause === 'status4xx') {
-    agent.bannedUntilMsByOrigin ??= new Map();
-    agent.bannedUntilMsByOrigin.set(origin, nowMs + banMs);
+    // Without ??=, which the JavaScript of exported scripts (k6) does not know.
+    const bans = agent.bannedUntilMsByOrigin ?? new Map<string, number>();
+    agent.bannedUntilMsByOrigin = bans.set(origin, nowMs + banMs);
   } else if (cause === 'refused' || cause === 'timeout' || cause === 'stall') agent.bannedUntilMs = nowMs + banMs;
 }
 

@@ -85,7 +85,7 @@ export const windowsPolicy: DownloadPolicy<WindowsState, undefined> = {
       case 'sourceFinished':
         return [{ kind: 'done' }];
       case 'sourceFailed':
-        return failed(state, event, nowMs, settings);
+        return afterFailure(state, event, nowMs, settings);
       case 'timer':
         if (!state.onCdn && nowMs >= fallbackAtMs(state, settings)) state.onCdn = true;
         return [{ kind: 'transfer', source: sourceOf(state) }];
@@ -95,7 +95,7 @@ export const windowsPolicy: DownloadPolicy<WindowsState, undefined> = {
   },
 };
 
-function failed(
+function afterFailure(
   state: WindowsState,
   event: Extract<DownloadEvent, { kind: 'sourceFailed' }>,
   nowMs: number,

@@ -2,6 +2,7 @@
 // Invalid is not failed: what a saturated generator cannot tell is inconclusive, what no run measured is notJudged.
 
 import { assert, assertNever, exitCodes } from '../../common/errors.ts';
+import { formatDuration } from '../../common/units.ts';
 import { findMetric, type MetricUnit, type WorldName } from '../result/metrics.ts';
 import type { Expectation, Operator } from './expectation.ts';
 
@@ -19,8 +20,8 @@ export type JudgedRun = {
   readonly metrics: Readonly<Record<string, number>>;
   /** Why a metric is absent, by its name. */
   readonly unavailable: Readonly<Record<string, string>>;
-  /** Whether the load generator itself was the limit of this run. */
-  readonly generatorSaturated: boolean;
+  /** Why the load generator itself was the limit of this run, in words; absent or empty when it was not. */
+  readonly generatorLimits?: readonly string[];
 };
 
 /** What became of one expectation in one run. */
@@ -79,7 +80,9 @@ function judgeOne(expectation: Expectation, run: JudgedRun): ExpectationVerdict 
   const order = compare(actual, limit, definition.noise === 'measured' ? measuredTolerance : 0);
   const holds = satisfies(order, op);
   const measured = { ...base, actual, ...headroom(actual, limit, op) };
-  const doubt = run.generatorSaturated ? doubtWhenSaturated(definition.whenSaturated, op, holds) : undefined;
+  const doubt =
+    doubtWhenSaturated(run.generatorLimits ?? [], definition.whenSaturated, op, holds) ??
+    (definition.whenSaturated === 'void' && !holds ? doubtByDelay(run.metrics, expectation, actual) : undefined);
   if (doubt !== undefined) return { ...measured, verdict: 'inconclusive', reason: doubt };
   return { ...measured, verdict: holds ? 'pass' : 'fail' };
 }
@@ -118,23 +121,43 @@ function satisfies(order: -1 | 0 | 1, op: Operator): boolean {
  * bound of the true one: one that was reached stays reached, and one that exceeds an upper limit stays exceeded.
  */
 function doubtWhenSaturated(
+  generatorLimits: readonly string[],
   whenSaturated: 'valid' | 'lowerBound' | 'void',
   op: Operator,
   holds: boolean,
 ): string | undefined {
+  if (generatorLimits.length === 0) return undefined;
+  const limit = `the generator was the limit (${generatorLimits.join('; ')})`;
   switch (whenSaturated) {
     case 'valid':
       return undefined;
     case 'void':
-      return 'the generator was the limit, and its own delay is in every time';
+      return `${limit}, and its own delay is in every time`;
     case 'lowerBound': {
       const reached = (op === '>=' || op === '>') && holds;
       const exceeded = (op === '<=' || op === '<') && !holds;
-      return reached || exceeded ? undefined : 'the generator was the limit: it could not ask for more';
+      return reached || exceeded ? undefined : `${limit}: it could not ask for more`;
     }
     default:
       return assertNever(whenSaturated);
   }
+}
+
+/**
+ * Why a time that is too long is none of the server's: the generator was not the limit, but stood still for a moment, and
+ * without that delay (of the same percentile) the time would hold. A time that holds does so with the delay in it.
+ */
+function doubtByDelay(
+  metrics: Readonly<Record<string, number>>,
+  { metric, op, limit }: Expectation,
+  actual: number,
+): string | undefined {
+  if (op !== '<=' && op !== '<') return undefined;
+  const statistic = /\.(p50|p99|p999)$/.exec(metric)?.[1] ?? (/\.p9[05]$/.test(metric) ? 'p99' : 'max');
+  const delayMs = metricValue(metrics, `generator.eventLoopDelayMs.${statistic}`) ?? 0;
+  if (!satisfies(compare(actual - delayMs, limit, measuredTolerance), op)) return undefined;
+  const what = statistic === 'max' ? 'stood still for' : `kept what was due waiting for (${statistic})`;
+  return `it is too long by no more than the generator's own delay: its event loop ${what} ${formatDuration(delayMs)}`;
 }
 
 function headroom(actual: number, limit: number, op: Operator): { readonly headroomRatio?: number } {

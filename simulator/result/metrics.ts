@@ -69,6 +69,7 @@ const liveOnly: Exception = { worlds: ['live'] };
 const processorTime: Exception = { worlds: ['live'], whenSaturated: 'valid' };
 /** The generator's own figures say whether it was the limit, so they stay valid when it was. */
 const ofGenerator: Exception = { worlds: ['live'], whenSaturated: 'valid' };
+const generatorRatio: Exception = { ...ofGenerator, noise: 'measured' };
 
 function metric(name: string, unit: MetricUnit, meaning: string, exception: Exception = {}): MetricDefinition {
   const isRate = unit === 'bitsPerSecond';
@@ -187,7 +188,18 @@ const refetchMetrics: readonly MetricDefinition[] = refetchCauses.map((cause) =>
 );
 
 const generatorMetrics: readonly MetricDefinition[] = [
-  ...distribution('generator.latenessMs', ['p99'], 'How late the generator sent a range that was due', ofGenerator),
+  ...distribution(
+    'generator.latenessMs',
+    ['p50', 'p99', 'p999', 'max'],
+    'How late the generator sent a range (or let a device arrive) that was due',
+    ofGenerator,
+  ),
+  ...distribution(
+    'generator.eventLoopDelayMs',
+    ['p50', 'p99', 'p999', 'max'],
+    'How long a moment of the run waited for the event loop of its device process',
+    ofGenerator,
+  ),
   metric('generator.saturated', 'boolean', '1 when the generator itself was the limit, else 0', ofGenerator),
   metric(
     'generator.cpuMs',
@@ -195,10 +207,19 @@ const generatorMetrics: readonly MetricDefinition[] = [
     'Processor time (of one core) that the device processes took during the run',
     processorTime,
   ),
-  metric('generator.cpuRatio', 'ratio', 'Share of one core that the busiest generator process used', {
-    ...ofGenerator,
-    noise: 'measured',
-  }),
+  metric('generator.cpuRatio', 'ratio', 'Share of one core that the busiest device process used', generatorRatio),
+  metric(
+    'generator.cpuWaitRatio',
+    'ratio',
+    'Share of the time that a device process had work and no processor: of the one that waited most',
+    generatorRatio,
+  ),
+  metric(
+    'generator.cpuShareRatio',
+    'ratio',
+    'Share of the device processes in the processor time of devices, nodes and CDN',
+    generatorRatio,
+  ),
 ];
 
 const definitions: readonly MetricDefinition[] = [

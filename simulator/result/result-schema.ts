@@ -46,6 +46,21 @@ const runForm = z.strictObject({
       }),
     )
     .exactOptional(),
+  generatorLimits: z.array(z.string().min(1)).exactOptional(),
+  processes: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        cpuMs: z.number(),
+        cpuRatio: z.number(),
+        cpuWaitRatio: z.number().exactOptional(),
+        devices: z.number().int().exactOptional(),
+        latenessMsP99: z.number().exactOptional(),
+        eventLoopDelayMsP99: z.number().exactOptional(),
+        eventLoopDelayMsMax: z.number().exactOptional(),
+      }),
+    )
+    .exactOptional(),
   timeline: z.array(z.strictObject({ atMs: z.number(), what: z.string() })),
   notes: z.array(z.string()),
   problems: z.array(z.string()),

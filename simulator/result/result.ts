@@ -66,6 +66,10 @@ export type Run = {
   readonly expectations: readonly ExpectationVerdict[];
   /** Virtual: what can limit, and how much of what moved it bound. */
   readonly limits?: readonly LimitReport[];
+  /** Live: which limits of the load generator itself were reached, in words; empty when it was not the limit. */
+  readonly generatorLimits?: readonly string[];
+  /** Live: who took how much of the processors, and how late the device processes were. */
+  readonly processes?: readonly ProcessReport[];
   /** What happened when, by the scenario. */
   readonly timeline: readonly { readonly atMs: number; readonly what: string }[];
   /** What a reader must know to read the numbers right. */
@@ -73,6 +77,25 @@ export type Run = {
   /** What went wrong: wrong bytes, books that do not balance, failures by kind. */
   readonly problems: readonly string[];
   readonly durationMs: number;
+};
+
+/** A device process, or a program (node, CDN) with all its processes, from the start of the run to its end. */
+export type ProcessReport = {
+  /** `device process 0`, `node hq`, `the CDN`. */
+  readonly name: string;
+  /** Processor time, ms of one core. */
+  readonly cpuMs: number;
+  /** By the duration: share of one core; above 1 for a program of several processes or threads. */
+  readonly cpuRatio: number;
+  /** Share of the time in which its main thread had work and no processor; device processes, where the system tells it (Linux). */
+  readonly cpuWaitRatio?: number;
+  /** Device processes only, as what follows. */
+  readonly devices?: number;
+  /** How late it sent what was due; absent when nothing was due at a time. */
+  readonly latenessMsP99?: number;
+  /** How long a moment of the run waited for its event loop. */
+  readonly eventLoopDelayMsP99?: number;
+  readonly eventLoopDelayMsMax?: number;
 };
 
 /** One limit of the model: an answer that only repeats an input is one that a `given` limit bound. */

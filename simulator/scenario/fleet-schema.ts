@@ -96,6 +96,38 @@ const downlinkSchema = z.union(
   { error: downlinkExample },
 );
 
+const ratio = (max: number) => {
+  const error = `a share from 0 to ${max}`;
+  return z.number({ error }).min(0, { error }).max(max, { error });
+};
+
+const lineSchema = keys('the line of the devices', {
+  latency: quantity('duration', 'zeroOrMore')
+    .prefault('0 s')
+    .describe('Each way: a connection and each request take twice as long'),
+  lossRatio: ratio(0.5)
+    .default(0)
+    .describe('Share of TCP segments that are lost: each is silence for 200 ms, doubled when it is lost again'),
+  rate: quantity('rate', 'aboveZero').optional().describe('What one connection carries, beside the downlink'),
+  resetAfter: quantity('bytes', 'aboveZero').optional().describe('Reset each connection after so many bytes'),
+  resetRatio: ratio(1).default(0).describe('Share of requests that have their connection reset within the next 1 MiB'),
+  halfOpenAfter: quantity('bytes', 'aboveZero')
+    .optional()
+    .describe('After so many bytes nothing comes or goes on a connection any more, and neither side is told'),
+})
+  .refine((line) => Object.values(line).some((value) => value !== undefined && value !== 0), {
+    error: 'at least one thing that the line does',
+    when: ({ issues }) => issues.length === 0, // an unknown key may be what was meant
+  })
+  .transform((written) => ({
+    latencyMs: written.latency,
+    lossRatio: written.lossRatio,
+    rateBytesPerMs: written.rate,
+    resetAfterBytes: written.resetAfter,
+    resetRatio: written.resetRatio,
+    halfOpenAfterBytes: written.halfOpenAfter,
+  }));
+
 export const groupSchema = keys('one group of devices', {
   id: id('an id of the group').describe('Name of the group in this file'),
   devices: whole('a whole number of devices, 1 or more', 1).describe('How many devices'),
@@ -106,7 +138,8 @@ export const groupSchema = keys('one group of devices', {
     .describe('Nodes, in the order in which they are tried; empty: straight to the CDN'),
   downlink: downlinkSchema
     .optional()
-    .describe('Modelled rate that one device can receive; binds the virtual world; default: not limited'),
+    .describe('What one device can receive over all its connections; default: not limited'),
+  line: lineSchema.optional().describe('What goes wrong on the way to the devices (live world only); default: nothing'),
   wants: list('ids of content', id('an id of the content'), 1).describe('Content that each device downloads'),
   arrive: arriveSchema.prefault({}).describe('When the devices arrive; default: all at 0'),
   policy: policySchema.prefault({}).describe('Download policies of the devices'),

@@ -34,6 +34,8 @@ export type Scenario = {
   readonly startsAtMs: number;
   /** What the live world samples of the claim; absent: it runs the scenario as it stands, in real time. */
   readonly live?: LiveWindow | undefined;
+  /** What devices of the live world do with a body: compare every byte, or drop it unseen. Default `verify`. */
+  readonly bodies: 'verify' | 'discard';
   readonly expect: readonly Expectation[];
   /** `fail`: the scenario shows something that does not work. Default `pass`. */
   readonly expected: 'pass' | 'fail';
@@ -114,8 +116,10 @@ export type FleetGroup = {
   readonly client: 'windows' | 'linux';
   /** Ids of nodes, in the order in which they are tried. Empty: straight to the CDN. */
   readonly cacheHosts: readonly string[];
-  /** What one device can receive; binds the virtual world. Absent: not limited. */
+  /** What one device can receive, in both worlds. Absent: not limited. */
   readonly downlink?: Downlink | undefined;
+  /** What goes wrong between the devices and their servers. Live world only. Absent: nothing. */
+  readonly line?: LineSpec | undefined;
   /** Ids of content, at least one. */
   readonly wants: readonly string[];
   readonly arrive: Arrival;
@@ -126,6 +130,22 @@ export type FleetGroup = {
 
 /** Speeds spread evenly over the logarithm from `min` to `max` (equal: all have the same). */
 export type Downlink = { readonly bytesPerMsMin: number; readonly bytesPerMsMax: number };
+
+/** What a line between a device and its servers does to each connection. */
+export type LineSpec = {
+  /** Each way, on connecting and for each request. Default 0. */
+  readonly latencyMs: number;
+  /** Share of TCP segments that are lost; 0 to 0.5, default 0. */
+  readonly lossRatio: number;
+  /** Of one connection, beside the downlink of its device; absent: not limited. */
+  readonly rateBytesPerMs?: number | undefined;
+  /** The connection is reset after so many bytes, heads included; absent: it is not. */
+  readonly resetAfterBytes?: number | undefined;
+  /** Share of requests in whose course the connection is reset; default 0. */
+  readonly resetRatio: number;
+  /** After so many bytes, heads included, nothing comes or goes any more, and nobody is told; absent: never. */
+  readonly halfOpenAfterBytes?: number | undefined;
+};
 
 /** Devices arrive evenly at random from `atMs` to `atMs + overMs`; both default to 0. */
 export type Arrival = { readonly atMs: number; readonly overMs: number };

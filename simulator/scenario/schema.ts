@@ -90,6 +90,9 @@ export const scenarioSchema = keys('a scenario', {
   startsAt: timeOfDay.prefault('00:00').describe('Time of day at the start of the run, for limited hours'),
   events: list('events', eventSchema).prefault([]).describe('What happens during the run'),
   live: liveSchema.optional().describe('What the live world samples; default: the scenario as it stands'),
+  bodies: word(['verify', 'discard'])
+    .default('verify')
+    .describe('discard: devices of the live world drop what they receive unseen, for more of it'),
   expect: list('expectations', expectationSchema).prefault([]).describe('What must hold'),
   expected: word(['pass', 'fail']).default('pass').describe('fail: the scenario shows something that does not work'),
 }).transform(

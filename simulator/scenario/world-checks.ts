@@ -3,7 +3,7 @@
 import { parseExpectation } from '../judge/expectation.ts';
 import type { WorldName } from '../result/metrics.ts';
 import { durationOf, listOf, type Outline, problem, within } from './outline.ts';
-import type { Problem } from './problem.ts';
+import { describeFound, type Problem } from './problem.ts';
 
 /** What its worlds make impossible. */
 export function impossibleInItsWorlds(outline: Outline): Problem[] {
@@ -28,7 +28,18 @@ function liveOnlyKeys(outline: Outline): Problem[] {
       ? []
       : [problem([...path, 'url'], 'a modelled node where worlds is virtual only', String(keys['url']))],
   );
-  return [...window, ...urls];
+  const lines = outline.fleet.flatMap(({ path, keys }) =>
+    keys['line'] === undefined
+      ? []
+      : [
+          problem(
+            [...path, 'line'],
+            'no line where worlds is virtual only (its downlink is a rate)',
+            describeFound(keys['line']),
+          ),
+        ],
+  );
+  return [...window, ...urls, ...lines];
 }
 
 function expectationsOfOtherWorlds(outline: Outline, only: WorldName): Problem[] {

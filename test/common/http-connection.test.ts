@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Failure, HttpConnection, type ResponseSink } from '../../common/http-connection.ts';
+import type { Line, Shaped } from '../../common/line.ts';
 
 const get = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n';
 const answer = (body: string, fields = ''): string =>
@@ -86,7 +87,10 @@ afterEach(async () => {
 });
 
 /** A connection that counts how often it said that it is open, or closed. */
-function open(to = port): { connection: HttpConnection; told: string[]; ready: Promise<void>; closed: Promise<void> } {
+function open(
+  to = port,
+  line?: Line,
+): { connection: HttpConnection; told: string[]; ready: Promise<void>; closed: Promise<void> } {
   const told: string[] = [];
   let setReady: () => void = () => undefined;
   let setClosed: () => void = () => undefined;
@@ -101,6 +105,7 @@ function open(to = port): { connection: HttpConnection; told: string[]; ready: P
       host: '127.0.0.1',
       port: to,
       readBuffer: Buffer.allocUnsafeSlow(64 * 1024),
+      line,
       onClose: () => {
         told.push('closed');
         setClosed();
@@ -462,5 +467,124 @@ describe('pausing', () => {
     connection.pause();
     connection.resume();
     expect(connection.isClosed).toBe(true);
+  });
+});
+
+/** A line that a test holds in its hands: it counts what comes, and lets it through when told. */
+class ScriptedLine implements Line {
+  readBytesMax = Number.MAX_SAFE_INTEGER;
+  isDead = false;
+  openingMs = 0;
+  askingMs = 0;
+  isOpen = true;
+  readonly taken: number[] = [];
+  connection: Shaped | undefined;
+
+  opening(): number {
+    return this.openingMs;
+  }
+
+  asking(): number {
+    return this.askingMs;
+  }
+
+  take(bytes: number, _nowMs: number, connection: Shaped): boolean {
+    this.taken.push(bytes);
+    this.connection = connection;
+    return this.isOpen;
+  }
+}
+
+describe('a line', () => {
+  it('sees every byte, in reads of at most what it allows', async () => {
+    script(answer('x'.repeat(1000)));
+    const line = new ScriptedLine();
+    line.readBytesMax = 100;
+    const { connection } = open(port, line);
+    const sink = new Recorder();
+    connection.send(get, sink);
+    await sink.done;
+    expect(sink.body).toBe('x'.repeat(1000));
+    expect(Math.max(...line.taken)).toBe(100);
+    expect(line.taken.reduce((sum, bytes) => sum + bytes, 0)).toBe(answer('x'.repeat(1000)).length);
+  });
+
+  it('that holds bytes holds the end of the answer, and all that comes after, until it lets them through', async () => {
+    script((socket) => socket.end(answer('all')));
+    const line = new ScriptedLine();
+    line.isOpen = false;
+    const { connection, told } = open(port, line);
+    const sink = new Recorder();
+    connection.send(get, sink);
+    while (line.connection === undefined) await turns(1);
+    await turns(50);
+    // The end of the connection has come by now, too.
+    expect([sink.course, connection.isBusy, told]).toEqual([['head 200', 'body'], true, ['open']]);
+    line.connection.release();
+    await sink.done;
+    expect(sink.course).toEqual(['head 200', 'body', 'end']);
+    while (!connection.isClosed) await turns(1);
+    expect(connection.cut).toBe(false);
+  });
+
+  it('that holds may break instead: the answer fails once, and is cut', async () => {
+    script(answer('all'));
+    const line = new ScriptedLine();
+    line.isOpen = false;
+    const { connection } = open(port, line);
+    const sink = new Recorder();
+    connection.send(get, sink);
+    while (line.connection === undefined) await turns(1);
+    line.connection.fail({ cause: 'reset', detail: 'by the test' });
+    line.connection.release();
+    await sink.done;
+    expect(sink.course).toEqual(['head 200', 'body', 'failure reset by the test']);
+    expect(connection).toMatchObject({ isClosed: true, cut: true, bodyBytes: 3 });
+  });
+
+  it('that delays lets a connection be used, and a request leave, later; one that is given up meanwhile never does', async () => {
+    let asked = 0;
+    script(() => {
+      asked += 1;
+    });
+    const line = new ScriptedLine();
+    line.openingMs = 5;
+    line.askingMs = 5;
+    const { connection, ready, told } = open(port, line);
+    await serverSide();
+    expect([connection.isOpen, told]).toEqual([false, []]);
+    await ready;
+    connection.send(get, new Recorder());
+    connection.reset();
+    const again = open(port);
+    again.connection.send(get, new Recorder());
+    while (asked === 0) await turns(1);
+    expect(asked).toBe(1);
+  });
+
+  it('that is dead tells the server nothing of the end, until it is buried', async () => {
+    script(answer('part of it'));
+    const line = new ScriptedLine();
+    line.isOpen = false;
+    line.isDead = true;
+    const { connection, told } = open(port, line);
+    const sink = new Recorder();
+    connection.send(get, sink);
+    while (line.connection === undefined) await turns(1);
+    const gone = closeOf(await serverSide());
+    let isGone = false;
+    void gone.then(() => {
+      isGone = true;
+    });
+    connection.fail({ cause: 'timeout', detail: 'by the test' });
+    await turns(50);
+    expect([sink.course.at(-1), told, connection.isHalfOpen, isGone]).toEqual([
+      'failure timeout by the test',
+      ['open', 'closed'],
+      true,
+      false,
+    ]);
+    connection.bury();
+    await gone;
   });
 });

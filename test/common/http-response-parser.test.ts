@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ResponseParser } from '../../common/http-response-parser.ts';
+import { cases, mutatedCases, noiseCases } from './random-response.ts';
 import { lines, recorded, refused } from './recorded-responses.ts';
 import { type Outcome, OutcomeSink, parseChunks } from './response-outcome.ts';
 
@@ -164,12 +165,16 @@ describe('the parser', () => {
       'X: y',
       '\x00',
     );
-    const textArbitrary = fc.array(pieces, { maxLength: 20 }).map((parts) => `HTTP/1.1 200 OK\r\n${parts.join('')}`);
+    const text = fc.oneof(
+      fc.array(pieces, { maxLength: 20 }).map((parts) => `HTTP/1.1 200 OK\r\n${parts.join('')}`),
+      fc.oneof(cases, mutatedCases, noiseCases).map((each) => each.text),
+    );
+    const splits = fc.array(fc.integer({ min: 1, max: 20 }));
     fc.assert(
-      fc.property(textArbitrary, fc.array(fc.integer({ min: 1, max: 20 })), (text, sizes) => {
-        expect(parse(text, sizes)).toEqual(parse(text));
+      fc.property(text, splits, fc.constantFrom('GET', 'HEAD'), (bytes, sizes, method) => {
+        expect(parse(bytes, sizes, method)).toEqual(parse(bytes, [], method));
       }),
-      { numRuns: 2000 },
+      { numRuns: 4000, seed: 20_261_128 },
     );
   });
 });

@@ -189,16 +189,67 @@ const responses = fc
     framed,
     after: fc.array(plainHeaders, { maxLength: 2 }),
     lineEnd: rarely(fc.constant('\r\n'), fc.constant('\n')),
-    cut: rarely(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true })),
+    cut: rarely(
+      fc.constant(1),
+      fc.nat(1000).map((thousandths) => thousandths / 1000),
+    ),
   })
   .map(({ interim, statusLine, before, framed: { headers, body }, after, lineEnd, cut }) => {
     const text = interim + [statusLine, ...before, ...headers, ...after, '', ''].join(lineEnd) + body;
     return text.slice(0, Math.ceil(text.length * cut));
   });
 
+const anyByte = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
+
+/** Bytes that mean something somewhere in HTTP, and others. */
+const tellingByte = fc.oneof(
+  fc.constantFrom('\r', '\n', ' ', '\t', ':', ',', ';', '0', '1', 'a', '"', '\0', '\xff'),
+  anyByte,
+);
+
+/** One wrong thing done to a text, at a place from 0 to 1 of it. */
+const mutation = fc
+  .record({
+    kind: fc.constantFrom('replace', 'insert', 'delete', 'repeat', 'move'),
+    // Not a double: those are small ones, mostly.
+    place: fc.nat(1000).map((thousandths) => thousandths / 1000),
+    length: fc.integer({ min: 1, max: 8 }),
+    byte: tellingByte,
+  })
+  .map(({ kind, place, length, byte }) => (text: string): string => {
+    const at = Math.floor(place * text.length);
+    const [before, taken, after] = [text.slice(0, at), text.slice(at, at + length), text.slice(at + length)];
+    if (kind === 'replace') return before + byte + text.slice(at + 1);
+    if (kind === 'insert') return before + byte + text.slice(at);
+    if (kind === 'delete') return before + after;
+    if (kind === 'repeat') return before + taken + taken + after;
+    return before + after.slice(0, length) + taken + after.slice(length);
+  });
+
+const mutated = fc
+  .tuple(responses, fc.array(mutation, { minLength: 1, maxLength: 3 }))
+  .map(([text, mutations]) => mutations.reduce((changed, mutate) => mutate(changed), text));
+
+/** Bytes of any kind, alone or after what looks like the beginning of a response. */
+const noise = fc
+  .tuple(
+    fc.constantFrom('', 'HTTP/1.1 ', 'HTTP/1.1 200 OK\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'),
+    fc.string({ unit: tellingByte, maxLength: 120 }),
+  )
+  .map(([start, bytes]) => start + bytes);
+
+const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 6 });
+const methods = rarely(fc.constant('GET' as const), fc.constant('HEAD' as const));
+
+/** Responses with a few bytes changed, lost, put in or out of place: almost right. */
+export const mutatedCases: fc.Arbitrary<ResponseCase> = fc.record({ text: mutated, sizes, method: methods });
+
+/** Random bytes. */
+export const noiseCases: fc.Arbitrary<ResponseCase> = fc.record({ text: noise, sizes, method: methods });
+
 /** Random responses, most of them right, with odd status lines, headers, framing and ends strewn in. */
 export const cases: fc.Arbitrary<ResponseCase> = fc.record({
   text: responses,
-  sizes: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 6 }),
-  method: rarely(fc.constant('GET' as const), fc.constant('HEAD' as const)),
+  sizes,
+  method: methods,
 });

@@ -28,7 +28,7 @@ describe.concurrent('refused before anything is started (exit code 2)', () => {
     const run = new SimRun(small.replace('size: 2 MB', 'size: 2').replace('devices: 10', 'devicez: 10'));
     ok(await expectRefused(run, 2)).toMatchInlineSnapshot(`
       "<folder>/scenario.yaml:3:31  content.0.size: expected a size above zero with a unit, such as 2 GB, 500 MB or 1 MiB, found the bare number 2
-      <folder>/scenario.yaml:5:23  fleet.0.devicez: expected one of the keys id, devices, site, client, cacheHosts, downlink, wants, arrive, policy, connectionsPerFile, found the unknown key "devicez"; did you mean devices?
+      <folder>/scenario.yaml:5:23  fleet.0.devicez: expected one of the keys id, devices, site, client, cacheHosts, downlink, line, wants, arrive, policy, connectionsPerFile, found the unknown key "devicez"; did you mean devices?
       <folder>/scenario.yaml: 2 mistakes, nothing was run
       "
     `);

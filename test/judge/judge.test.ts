@@ -17,7 +17,7 @@ function expectation(text: string, world?: WorldName): Expectation {
 }
 
 const run = (metrics: Record<string, number>, more: Partial<JudgedRun> = {}): JudgedRun => {
-  return { world: 'live', purpose: 'measurement', metrics, unavailable: {}, generatorSaturated: false, ...more };
+  return { world: 'live', purpose: 'measurement', metrics, unavailable: {}, ...more };
 };
 
 /** The verdict on one text, with one value. */
@@ -133,9 +133,53 @@ describe('when the generator was the limit', () => {
     ['generator.saturated == 0', 1, 'fail'],
     ['generator.latenessMs.p99 <= 5 ms', 9, 'fail'],
   ] as const)('%s, measured %d: %s', (text, actual, verdict) => {
-    const judged = judge(text, actual, { generatorSaturated: true });
+    const generatorLimits = ['device process 1 used 97 % of a core', 'device process 2 sent ranges 340 ms late (99 %)'];
+    const judged = judge(text, actual, { generatorLimits });
     expect(judged.verdict).toBe(verdict);
-    expect(judged.reason !== undefined).toBe(verdict === 'inconclusive');
+    if (verdict === 'inconclusive')
+      expect(judged.reason).toContain(`the generator was the limit (${generatorLimits.join('; ')})`);
+    else expect(judged.reason).toBeUndefined();
+  });
+});
+
+describe('when the generator stood still for a moment, and was not the limit', () => {
+  const metrics = {
+    'generator.eventLoopDelayMs.p50': 1,
+    'generator.eventLoopDelayMs.p99': 5,
+    'generator.eventLoopDelayMs.p999': 40,
+    'generator.eventLoopDelayMs.max': 210,
+  };
+
+  it.each([
+    // text, value, verdict: the delay of the same percentile is given back, of the rest the longest
+    ['range.latencyMs.max <= 100 ms', 310, 'inconclusive'],
+    ['range.latencyMs.max <= 100 ms', 311, 'fail'],
+    ['range.latencyMs.p999 < 100 ms', 139, 'inconclusive'],
+    ['range.latencyMs.p999 < 100 ms', 140, 'fail'],
+    ['range.latencyMs.p99 <= 20 ms', 25, 'inconclusive'],
+    ['range.latencyMs.p99 <= 20 ms', 26, 'fail'],
+    ['range.latencyMs.p50 <= 20 ms', 21, 'inconclusive'],
+    ['range.latencyMs.p50 <= 20 ms', 22, 'fail'],
+    ['devices.completionMs.p90 <= 1 s', 1005, 'inconclusive'],
+    ['fleet.finishMs <= 1 s', 1210, 'inconclusive'],
+    ['fleet.finishMs <= 1 s', 1211, 'fail'],
+    ['fleet.finishMs <= 1 s', 1000, 'pass'], // with the delay in it
+    ['fleet.finishMs >= 2 s', 1900, 'fail'], // a delay makes nothing shorter
+    ['cdn.requestCount <= 10', 11, 'fail'],
+    ['node.hq.cpuMs <= 1 s', 1100, 'fail'],
+  ] as const)('%s, measured %d: %s', (text, actual, verdict) => {
+    const { metric } = judge(text, actual);
+    const judged = judge(text, actual, { metrics: { ...metrics, [metric]: actual } });
+    expect(judged.verdict).toBe(verdict);
+    if (verdict === 'inconclusive')
+      expect(judged.reason).toMatch(/own delay: its event loop .* (1.00|5.00|40.0|210) ms$/);
+  });
+
+  it('says for how long', () => {
+    const judged = judge('range.latencyMs.max <= 100 ms', 0, { metrics: { ...metrics, 'range.latencyMs.max': 250 } });
+    expect(judged.reason).toBe(
+      "it is too long by no more than the generator's own delay: its event loop stood still for 210 ms",
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { CounterSamples, growthPerSecond } from '../../simulator/world/live/counter-samples.ts';
+import { CounterSampler, growthPerSecond, growthSince } from '../../simulator/world/live/counter-samples.ts';
 
 describe('the growth of a counter, second by second', () => {
   test.each([
@@ -38,8 +38,10 @@ describe('the growth of a counter, second by second', () => {
     },
     { what: 'is not known from one sample', samples: [[10_000, 5]], expected: [0, 0, 0, 0] },
   ])('$what', ({ samples, expected }) => {
-    const named = samples.map(([atEpochMs = 0, value = 0]) => ({ atEpochMs, value }));
-    expect(growthPerSecond(named, 10, 4).map((value) => Math.round(value * 1e6) / 1e6)).toEqual(expected);
+    const named = samples.map(([atEpochMs = 0, counters = 0]) => ({ atEpochMs, counters }));
+    expect(growthPerSecond(named, 10, 4, (value) => value).map((value) => Math.round(value * 1e6) / 1e6)).toEqual(
+      expected,
+    );
   });
 
   test.each([
@@ -52,37 +54,37 @@ describe('the growth of a counter, second by second', () => {
     { what: 'is nothing after the last sample', sinceMs: 9000, expected: 0 },
   ])('since a moment $what', async ({ sinceMs, expected }) => {
     const values = [10, 25, 5];
-    const samples = new CounterSamples<number>(() => Promise.resolve(values.shift()));
+    const sampler = new CounterSampler<number>(() => Promise.resolve(values.shift()));
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       for (const atMs of [1000, 2000, 3000]) {
         vi.setSystemTime(atMs);
-        await samples.take();
+        await sampler.take();
       }
     } finally {
       vi.useRealTimers();
     }
-    expect(samples.growthSince(sinceMs, (value) => value)).toBe(expected);
+    expect(growthSince(sampler.samples, sinceMs, (value) => value)).toBe(expected);
   });
 
   test('is not asked for again while an answer is awaited, and no answer is no sample', async () => {
     let asked = 0;
     let answer: (value: number | undefined) => void = () => undefined;
-    const samples = new CounterSamples<number>(() => {
+    const sampler = new CounterSampler<number>(() => {
       asked += 1;
       return new Promise((resolve) => {
         answer = resolve;
       });
     });
-    const first = samples.take();
-    await samples.take();
+    const first = sampler.take();
+    await sampler.take();
     expect(asked).toBe(1);
     answer(undefined);
     await first;
-    expect(samples.last).toBeUndefined();
-    const second = samples.take();
+    expect(sampler.last).toBeUndefined();
+    const second = sampler.take();
     answer(4);
     await second;
-    expect(samples.last).toBe(4);
+    expect(sampler.last).toBe(4);
   });
 });

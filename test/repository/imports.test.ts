@@ -23,6 +23,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/judge': ['common', 'simulator/result'],
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/world': ['common', 'simulator/device', 'simulator/result', 'simulator/scenario'],
+  'simulator/export': [
+    'common',
+    'simulator/device',
+    'simulator/scenario',
+    'simulator/world',
+    'simulator/judge',
+    'simulator/result',
+  ],
   // Histograms are decoded by what has encoded them.
   reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/world/histogram'],
   bench: ['common', 'cache', 'simulator'],

@@ -26,7 +26,7 @@ describe('a shipped scenario', () => {
     '%s',
     async ([, { scenario, text }]) => {
       const { run, lateEvents } = await runVirtual(scenario);
-      const verdicts = judgeRun(withInvariants(scenario.expect, ['virtual']), { ...run, generatorSaturated: false });
+      const verdicts = judgeRun(withInvariants(scenario.expect, ['virtual']), run);
       const fails = verdicts.filter(({ verdict }) => verdict === 'fail').map((each) => each.text);
       const overall = overallVerdict([verdicts], scenario.expected);
       const told = verdicts.map(({ text: expected, actual, verdict }) => `${verdict}: ${expected}, actual ${actual}`);

@@ -50,6 +50,16 @@ fleet:
     expect(metrics['group.gx.fleet.finishMs']).toBeCloseTo((4 * 15e6) / (30 * mbit), 6);
   });
 
+  it('hours that devices are told in the middle of a run end when they say', async () => {
+    // 1 MB/s: 10 MB in 10 s, then a hundredth of it until 08:01 (0.5 MB in 50 s), then the other 89.5 MB.
+    const finishMs = await finishMsOf(`
+startsAt: 08:00
+content: [{ id: a, size: 100 MB }]
+fleet: [{ id: g, devices: 1, downlink: 1 MB/s, wants: [a] }]
+events: [{ at: 10 s, policy: { group: g, limitedHours: { from: 07:00, to: 08:01, insideRatio: 0.01 } } }]`);
+    expect(finishMs).toBeCloseTo(149_500, 6);
+  });
+
   it('on a shared link, a device has as much as it has connections', async () => {
     // 1 and 3 connections: 10 and 30 of 40. The second has its 30 MB at 8 s, the first then 10 MB, and 20 MB left at 40.
     const metrics = await run(`

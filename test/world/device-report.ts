@@ -20,6 +20,7 @@ export function reportOf(parts: ReportParts): DeviceReport {
   const none = encodeHistogram(newHistogram());
   const zeros = parts.connectedPerSecond.map(() => 0);
   return {
+    part: 0,
     reading: {
       startSecond: parts.startSecond,
       bytesPerSecond: parts.bytesPerSecond,
@@ -29,13 +30,21 @@ export function reportOf(parts: ReportParts): DeviceReport {
       completedPerSecond: zeros,
       connectedPerSecond: parts.connectedPerSecond,
       cpuMsPerSecond: zeros,
-      histograms: { latency: parts.latency, service: none, firstByte: none, lateness: none, fallback: none },
+      histograms: {
+        latency: parts.latency,
+        service: none,
+        firstByte: none,
+        lateness: none,
+        loopDelay: none,
+        fallback: none,
+      },
       refetchedBytes: {},
       failedRanges: {},
       failureDetails: {},
       fallbackDevices: {},
       verifiedBytes: parts.verifiedBytes,
       uncheckedBytes: 0,
+      droppedBytes: 0,
       corruptBytes: 0,
     },
     groups: parts.groups,
@@ -43,6 +52,7 @@ export function reportOf(parts: ReportParts): DeviceReport {
     rows: [],
     corruption: [],
     cpuMs: 0,
+    cpuWaitMs: 0,
     wallMs: 1000,
   };
 }

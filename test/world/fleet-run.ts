@@ -1,5 +1,6 @@
 // Runs a real LiveFleet of a scenario against addresses of the test, and checks its books in every case.
 
+import type { Socket } from 'node:net';
 import { expect } from 'vitest';
 import type { Address } from '../../common/address.ts';
 import { parseAddress } from '../../common/address.ts';
@@ -34,8 +35,12 @@ export async function cdnOf(scenario: Scenario, options: { latencyMs?: number } 
   return cdn;
 }
 
-export async function withServer(answer: Answer, use: (server: RawServer, address: Address) => Promise<void>) {
-  const server = new RawServer(answer);
+export async function withServer(
+  answer: Answer,
+  use: (server: RawServer, address: Address) => Promise<void>,
+  greet?: (socket: Socket) => void,
+) {
+  const server = new RawServer(answer, greet);
   const address = await server.listen();
   try {
     await use(server, address);

@@ -260,7 +260,7 @@ describe('a cache host that misbehaves', () => {
       const timeouts = { connectMs: 1000, stallMs: 100, idleCloseMs: 28_500 };
       const report = await runFleet(oneDevice(), { nodes: { hq }, cdns: [addressOf(cdn)], timeouts });
       expect(report.reading.failureDetails).toEqual({
-        [`${cause === 'stall' ? 'stall' : 'timeout'}: no byte for 100 ms`]: 1,
+        [`${cause === 'stall' ? 'stall' : 'timeout'}: no body byte for 100 ms`]: 1,
       });
       expect(report.reading.fallbackDevices).toEqual({ [cause]: 1 });
       expect(report.groups[0]).toMatchObject({ completedCount: 1, bytesFromCdn: sizeBytes });

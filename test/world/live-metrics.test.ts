@@ -377,25 +377,106 @@ describe('what cannot be measured', () => {
 });
 
 describe('the generator', () => {
-  const lateness = (ms: number) => ({ histograms: { ...devices().histograms, lateness: histogramOf(ms) } });
-  const histogramOf = (ms: number) => {
+  const histogramOf = (...ms: readonly number[]) => {
     const histogram = newHistogram();
-    recordMs(histogram, ms);
+    for (const each of ms) recordMs(histogram, each);
     return histogram;
   };
+  type Process = MergedReport['processes'][number];
+  const idle: Process = {
+    part: 0,
+    cpuMs: 5000,
+    cpuWaitMs: 200,
+    wallMs: 10_000,
+    devices: 2,
+    lateness: histogramOf(1),
+    loopDelay: histogramOf(1),
+  };
+  const measured = (...processes: readonly Partial<Process>[]) =>
+    measure(withDevices({ processes: processes.map((each, part) => ({ ...idle, part, ...each })) }));
 
-  it.each([
-    { latenessMs: 20, cpuRatio: 0.5, saturated: false },
-    { latenessMs: 99, cpuRatio: 0.9, saturated: false },
-    { latenessMs: 102, cpuRatio: 0.5, saturated: true },
-    { latenessMs: 1, cpuRatio: 0.96, saturated: true },
-  ])(
-    'late by $latenessMs ms at $cpuRatio of a core: the limit is $saturated',
-    ({ latenessMs, cpuRatio, saturated }) => {
-      const { metrics, generatorSaturated } = measure(withDevices({ ...lateness(latenessMs), cpuRatioMax: cpuRatio }));
-      expect(generatorSaturated).toBe(saturated);
-      expect(metrics['generator.saturated']).toBe(saturated ? 1 : 0);
-      expect(metrics['generator.latenessMs.p99']).toBeCloseTo(latenessMs, 0);
+  it.each<{ name: string; process: Partial<Process>; limits: string[] }>([
+    { name: 'nothing', process: {}, limits: [] },
+    {
+      name: 'nothing, just so',
+      process: { lateness: histogramOf(99), loopDelay: histogramOf(99), cpuMs: 9400, cpuWaitMs: 0 },
+      limits: [],
     },
-  );
+    {
+      name: 'one late range of 200',
+      process: { lateness: histogramOf(340, ...new Array<number>(199).fill(1)) },
+      limits: [],
+    },
+    { name: 'its processor time', process: { cpuMs: 9700 }, limits: ['device process 1 used 97 % of a core'] },
+    {
+      name: 'its processor time, on a system that does not tell waits',
+      process: { cpuMs: 9700, cpuWaitMs: undefined },
+      limits: ['device process 1 used 97 % of a core'],
+    },
+    {
+      name: 'others on its processor',
+      process: { cpuMs: 4000, cpuWaitMs: 5800 },
+      limits: ['device process 1 was never idle: 40 % of a core used, 58 % of the time without one'],
+    },
+    {
+      name: 'its lateness',
+      process: { lateness: histogramOf(340) },
+      limits: ['device process 1 sent ranges 340 ms late (99 %)'],
+    },
+    {
+      name: 'its event loop',
+      process: { loopDelay: histogramOf(210, ...new Array<number>(40).fill(1)) },
+      limits: [
+        'device process 1 kept what was due waiting for 210 ms (99 %), its event loop stood still for up to 210 ms',
+      ],
+    },
+    {
+      name: 'all of it',
+      process: { cpuMs: 9900, lateness: histogramOf(2000), loopDelay: histogramOf(150) },
+      limits: [
+        'device process 1 sent ranges 2.00 s late (99 %)',
+        'device process 1 kept what was due waiting for 150 ms (99 %), its event loop stood still for up to 150 ms',
+        'device process 1 used 99 % of a core',
+      ],
+    },
+  ])('limited by $name says so, and which process it was', ({ process, limits }) => {
+    const { metrics, generatorLimits } = measured({}, process);
+    expect(generatorLimits).toEqual(limits);
+    expect(metrics['generator.saturated']).toBe(limits.length > 0 ? 1 : 0);
+  });
+
+  it('has its share of all processor time, and of the busiest process', () => {
+    const { metrics } = measured({ cpuMs: 500 }, { cpuMs: 150 });
+    // The node took 500 ms, the CDN 50 ms.
+    expect(metrics).toMatchObject({ 'generator.cpuRatio': 0.05, 'generator.cpuWaitRatio': 0.02 });
+    const cpuMs = measure(withDevices({ cpuMs: 1650 })).metrics['generator.cpuShareRatio'];
+    expect(cpuMs).toBe(0.75);
+  });
+
+  it('has no share when a node did not tell its time, and says whose is missing', () => {
+    const { unavailable } = measure(withNode({ cpuMs: undefined }));
+    expect(unavailable['generator.cpuShareRatio']).toBe('what node hq took of the processors is not known');
+  });
+
+  it('does not claim that nobody waited where the system does not tell', () => {
+    const { unavailable, processes } = measured({ cpuWaitMs: undefined });
+    expect(unavailable['generator.cpuWaitRatio']).toContain('does not tell');
+    expect(processes[0]).not.toHaveProperty('cpuWaitRatio');
+  });
+
+  it('has a row for each process and program', () => {
+    const { processes } = measured({}, { cpuMs: 9000, lateness: histogramOf(), loopDelay: histogramOf(3, 4) });
+    expect(processes).toEqual([
+      {
+        ...{ name: 'device process 0', cpuMs: 5000, cpuRatio: 0.5, cpuWaitRatio: 0.02, devices: 2 },
+        ...{ latenessMsP99: 1, eventLoopDelayMsP99: 1, eventLoopDelayMsMax: 1 },
+      },
+      {
+        ...{ name: 'device process 1', cpuMs: 9000, cpuRatio: 0.9, cpuWaitRatio: 0.02, devices: 2 },
+        ...{ eventLoopDelayMsP99: 4.001, eventLoopDelayMsMax: 4.001 },
+      },
+      { name: 'node hq', cpuMs: 500, cpuRatio: 0.05 },
+      { name: 'the CDN', cpuMs: 50, cpuRatio: 0.005 },
+    ]);
+  });
 });

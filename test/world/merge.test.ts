@@ -61,6 +61,7 @@ function reportOf(seen: readonly Happening[], startSecond: number, number: numbe
     completion: times,
   };
   return {
+    part: number,
     reading: {
       startSecond: 1000 + startSecond,
       bytesPerSecond: { hq: perSecond(from('hq')), cdn: perSecond(from('cdn')) },
@@ -70,13 +71,21 @@ function reportOf(seen: readonly Happening[], startSecond: number, number: numbe
       completedPerSecond: perSecond(is('completed')),
       connectedPerSecond: perSecond(() => 1),
       cpuMsPerSecond: perSecond(is('range')),
-      histograms: { latency: times, service: times, firstByte: times, lateness: times, fallback: times },
+      histograms: {
+        latency: times,
+        service: times,
+        firstByte: times,
+        lateness: times,
+        loopDelay: times,
+        fallback: times,
+      },
       refetchedBytes: record(total(is('failure'))),
       failedRanges: record(total(is('failure'))),
       failureDetails: record(total(is('failure'))),
       fallbackDevices: record(total(is('failure'))),
       verifiedBytes: total((each) => each.bytes),
       uncheckedBytes: total(is('range')),
+      droppedBytes: 0,
       corruptBytes: total(is('failure')),
     },
     groups: [group],
@@ -86,6 +95,7 @@ function reportOf(seen: readonly Happening[], startSecond: number, number: numbe
     rows: [],
     corruption: seen.filter((each) => each.kind === 'failure').map(() => 'wrong'),
     cpuMs: 10 * seen.length,
+    cpuWaitMs: undefined,
     wallMs: 100,
   };
 }
@@ -101,12 +111,12 @@ describe('merging', () => {
         });
         const merged = mergeReports(parts);
         const whole = mergeReports([reportOf(all, merged.startSecond - 1000, 0)]);
-        const { histograms, groups, ledgers, cpuRatioMax, ...rest } = merged;
+        const { histograms, groups, ledgers, processes, ...rest } = merged;
         const {
           histograms: wholeHistograms,
           groups: wholeGroups,
           ledgers: wholeLedgers,
-          cpuRatioMax: _,
+          processes: _,
           ...wholeRest
         } = whole;
         const trimmed = (series: readonly number[]): readonly number[] =>
@@ -119,7 +129,7 @@ describe('merging', () => {
             ]),
           );
         expect(comparable(rest)).toEqual(comparable(wholeRest));
-        for (const name of ['latency', 'service', 'firstByte', 'lateness', 'fallback'] as const) {
+        for (const name of ['latency', 'service', 'firstByte', 'lateness', 'loopDelay', 'fallback'] as const) {
           expect(encodeHistogram(histograms[name])).toBe(encodeHistogram(wholeHistograms[name]));
         }
         const withoutHistogram = (group: (typeof groups)[number] | undefined) =>
@@ -127,7 +137,18 @@ describe('merging', () => {
         if (all.length > 0) expect(groups.map(withoutHistogram)).toEqual(wholeGroups.map(withoutHistogram));
         const bytes = (of: typeof ledgers): number => (of['hq'] ?? []).reduce((sum, each) => sum + each.bodyBytes, 0);
         expect([bytes(ledgers), ledgers['hq']?.length]).toEqual([bytes(wholeLedgers), wholeLedgers['hq']?.length]);
-        expect(cpuRatioMax).toBe(Math.max(...parts.map((part) => part.cpuMs / part.wallMs)));
+        const own = (report: DeviceReport) => ({
+          ...{ part: report.part, cpuMs: report.cpuMs, cpuWaitMs: undefined, wallMs: 100 },
+          devices: report.groups[0]?.count,
+          lateness: report.reading.histograms.lateness,
+          loopDelay: report.reading.histograms.loopDelay,
+        });
+        const said = processes.map((each) => ({
+          ...each,
+          lateness: encodeHistogram(each.lateness),
+          loopDelay: encodeHistogram(each.loopDelay),
+        }));
+        expect(said).toEqual(parts.map(own));
       }),
       { numRuns: 60 },
     );

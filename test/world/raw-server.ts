@@ -32,12 +32,15 @@ export class RawServer {
   /** Requests that came before the one before them was answered. */
   pipelinedCount = 0;
   readonly #answer: Answer;
+  readonly #greet: (socket: net.Socket) => void;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #connections: RawConnection[] = [];
 
-  constructor(answer: Answer) {
+  /** `greet`: what it does with a connection before anything is asked on it. */
+  constructor(answer: Answer, greet: (socket: net.Socket) => void = () => undefined) {
     this.#answer = answer;
+    this.#greet = greet;
     this.#server = net.createServer((socket) => this.#accept(socket));
   }
 
@@ -78,6 +81,7 @@ export class RawServer {
       connection.cut = true;
     });
     socket.on('close', () => this.#sockets.delete(socket));
+    this.#greet(socket);
     let text = '';
     let indexOnConnection = 0;
     socket.on('data', (data) => {

@@ -61,6 +61,8 @@ export type DeviceProgress = {
 };
 
 export type DeviceReport = {
+  /** Which device process it is: 0, 1 … */
+  readonly part: number;
   readonly reading: MeterReading;
   readonly groups: readonly GroupReport[];
   /** Connections by the name of the server: a node's id, or `cdn`. */
@@ -68,7 +70,9 @@ export type DeviceReport = {
   readonly rows: readonly DeviceRow[];
   /** The first few wrong bytes, described. */
   readonly corruption: readonly string[];
+  /** Since the start of the run: processor time, ms of one core; time without a processor though there was work (undefined: not told). */
   readonly cpuMs: number;
+  readonly cpuWaitMs: number | undefined;
   readonly wallMs: number;
 };
 

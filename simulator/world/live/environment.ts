@@ -6,7 +6,7 @@ import { assert, OperatorError } from '../../../common/errors.ts';
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { NodeSpec, Scenario } from '../../scenario/scenario.ts';
 import type { Children, Program } from './children.ts';
-import { driveBytes } from './machine-limits.ts';
+import { driveBytes, type LiveResources } from './machine-limits.ts';
 
 /** A node of the scenario: one that we started (perhaps again), or one that was there. */
 export type LiveNode = {
@@ -53,13 +53,16 @@ export class Environment {
   cdns: readonly Program[] = [];
   readonly #children: Children;
   readonly #scenario: Scenario;
+  readonly #listenHost: string;
 
-  constructor(children: Children, scenario: Scenario) {
+  /** `listenHost`: where nodes and CDN listen for devices; 0.0.0.0: on all addresses of this machine. */
+  constructor(children: Children, scenario: Scenario, listenHost = '127.0.0.1') {
     this.#children = children;
     this.#scenario = scenario;
+    this.#listenHost = listenHost;
   }
 
-  async start(cdnProcesses: number, connections: number): Promise<void> {
+  async start({ cdnProcesses, connections }: Pick<LiveResources, 'cdnProcesses' | 'connections'>): Promise<void> {
     this.cdns = await Promise.all(Array.from({ length: cdnProcesses }, (_, i) => this.#startCdn(i, cdnProcesses)));
     // A child asks its parent: parents first.
     const waiting = [...this.#scenario.nodes];
@@ -140,7 +143,8 @@ export class Environment {
     const { cdn, content } = this.#scenario;
     const options = ['--latency', `${cdn.latencyMs} ms`, '--ledger', '--exit-with-parent', '--name', `cdn-${index}`];
     if (cdn.egressBytesPerMs !== undefined) options.push('--egress', `${(cdn.egressBytesPerMs * 1000) / count} B/s`);
-    if (cdn.listen !== undefined && index === 0) options.push('--listen', formatAddress(cdn.listen));
+    const listen = index === 0 ? cdn.listen : undefined;
+    options.push('--listen', formatAddress(listen ?? { host: this.#listenHost, port: 0 }));
     const program = await this.#children.start('the CDN', 'simulator/cloud/main', options);
     // The CDN looks objects up by their path alone.
     for (const { id, host, path, sizeBytes } of content)
@@ -165,21 +169,26 @@ export class Environment {
     options.push('--max-connections', String(Math.ceil(1.1 * connections) + 100));
     options.push('--drive', `${this.#children.folder}/${spec.id}=${driveBytes(this.#scenario)} B`);
     for (const host of new Set(this.#scenario.content.map((content) => content.host))) {
-      options.push('--origin', `${host}=${formatAddress(cdn.listen)}`);
+      options.push('--origin', `${host}=${formatAddress(fromHere(cdn.listen))}`);
     }
     const parent = spec.parent === undefined ? undefined : this.#node(spec.parent);
-    if (parent !== undefined) options.push('--upstream-host', formatAddress(parent.address));
+    if (parent !== undefined) options.push('--upstream-host', formatAddress(fromHere(parent.address)));
     const limit = spec.limit?.egressBytesPerMs;
     if (limit !== undefined) options.push('--limit-egress', `${limit * 1000} B/s`);
     const program = await this.#children.start(`node ${spec.id}`, 'cache/main', [
       ...options,
       '--listen',
-      '127.0.0.1:0',
+      formatAddress({ host: this.#listenHost, port: 0 }),
     ]);
     // A restart comes back on the same port, as a real node does.
     const again = [...options, '--listen', formatAddress(program.listen)];
     this.nodes.set(spec.id, { spec, address: program.listen, options: again, program, lostLives: 0 });
   }
+}
+
+/** Where something on this machine is reached from this machine. */
+function fromHere({ host, port }: Address): Address {
+  return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port };
 }
 
 /** What an admin interface answers; undefined when it does not in time (killed, frozen). */

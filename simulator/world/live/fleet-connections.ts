@@ -1,34 +1,44 @@
 // The connections of a device process: opened from source addresses that are spread over the devices, into one read
 // buffer, and kept in the books by the name of the server that they lead to.
 
-import { type Failure, HttpConnection } from '../../../common/http-connection.ts';
+import { type ConnectionOptions, type Failure, HttpConnection } from '../../../common/http-connection.ts';
+import { loadKernelReads } from '../../../common/kernel-reads.ts';
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { LiveDevice } from './live-device.ts';
 import type { Endpoint } from './range-transfer.ts';
 
-/** Read buffer that all connections of the process share. */
+/** Read buffer that all connections of the process share; and where all but heads is dropped in the kernel. */
 const readBufferBytes = 256 * 1024;
+const headBufferBytes = 4096;
 /** How fast the whole fleet connects before a window, and how often it tries again for devices that lost theirs. */
-const connectsPerSecond = 5000;
+export const connectsPerSecond = 5000;
 const connectTickMs = 10;
 const connectRoundsMax = 4;
-const devicesPerSourceAddress = 1000;
+/** Devices that share an address of 127.0.0.0/8, and its ports. */
+export const devicesPerSourceAddress = 1000;
 
 export class FleetConnections {
   /** By server: the nodes in the scenario's order, then the CDN. */
   readonly #servers: readonly string[];
   readonly #sourceNetwork: string | undefined;
   readonly #open = new Map<HttpConnection, string>();
+  /** Closed by their devices, and still open for their servers, which were told nothing. */
+  #halfOpen: HttpConnection[] = [];
   readonly #ledgers: Record<string, LedgerEntry[]> = {};
-  readonly #readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  /** What every connection is made with. */
+  readonly #reads: Pick<ConnectionOptions, 'readBuffer' | 'kernelReads' | 'drops'>;
   #connecting = 0;
   #whenOpened: (() => void) | undefined;
   /** The first one that could not be opened. */
   #problem: string | undefined;
 
-  constructor(servers: readonly string[], sourceNetwork: string | undefined) {
+  /** `discards`: nobody looks at bodies. */
+  constructor(servers: readonly string[], sourceNetwork: string | undefined, discards: boolean) {
     this.#servers = servers;
     this.#sourceNetwork = sourceNetwork;
+    const kernelReads = loadKernelReads();
+    const drops = discards && kernelReads !== undefined;
+    this.#reads = { readBuffer: Buffer.allocUnsafeSlow(drops ? headBufferBytes : readBufferBytes), kernelReads, drops };
   }
 
   open(endpoint: Endpoint, device: LiveDevice, onConnect: (failure: Failure | undefined) => void): HttpConnection {
@@ -40,12 +50,15 @@ export class FleetConnections {
         host: endpoint.host,
         port: endpoint.port,
         localAddress: this.#sourceAddress(device),
-        readBuffer: this.#readBuffer,
+        line: device.line?.connect(),
+        ...this.#reads,
+        onUnasked: () => device.fleet.meter.rangeFailed('badResponse', 'bytes that nobody asked for'),
         onClose: (closed) => {
           this.#open.delete(closed);
           if (!opened) this.#connected();
           else device.connectionClosed();
           if (closed.peer !== '') this.#note(server, closed);
+          if (closed.isHalfOpen) this.#halfOpen.push(closed);
         },
       },
       (failure) => {
@@ -73,6 +86,12 @@ export class FleetConnections {
     }
     const lostCount = devices.filter((device) => device.openConnections === 0).length;
     return this.#problem ?? (lostCount === 0 ? undefined : `${lostCount} connections were lost again and again`);
+  }
+
+  /** At the end of the run. */
+  buryHalfOpen(): void {
+    for (const connection of this.#halfOpen) connection.bury();
+    this.#halfOpen = [];
   }
 
   /** Both those that have ended and those that are open now. */

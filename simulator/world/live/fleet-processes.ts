@@ -1,48 +1,54 @@
-// The device processes of a run, as one fleet: started with their orders, told to begin and to stop, heard.
+// Devices in processes of this run, on this machine: started with their orders, told to begin and to stop, heard.
 
 import type { ChildProcess } from 'node:child_process';
+import { type FleetPart, partWithin } from '../fleet-plan.ts';
 import type { Children } from './children.ts';
 import type { DeviceProgress, DeviceReport, FromDeviceProcess, ToDeviceProcess } from './device-protocol.ts';
+import type { Fleet, FleetTerms } from './fleet.ts';
+import type { LiveResources } from './machine-limits.ts';
+import type { DevicesPart } from './parts.ts';
 
 /** How long a device process may take for its report. */
 const reportTimeoutMs = 30_000;
 
-/** The device processes, as one fleet. */
-export class FleetProcesses {
+export class FleetProcesses implements Fleet {
+  readonly beginLeadMs = 250;
   readonly #children: Children;
   readonly #processes: ChildProcess[] = [];
   readonly #progress = new Map<ChildProcess, DeviceProgress>();
   readonly #reports = new Map<ChildProcess, DeviceReport>();
   #idleCount = 0;
   #whenIdle: () => void = () => undefined;
-  /** Resolves when every device has completed or failed. */
   readonly idle: Promise<void>;
+  readonly #resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>;
+  readonly #shard: FleetPart;
 
-  constructor(children: Children) {
+  /** `shard`: the part of the fleet that these processes share among them. */
+  constructor(
+    children: Children,
+    resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>,
+    shard: FleetPart,
+  ) {
     this.#children = children;
+    this.#resources = resources;
+    this.#shard = shard;
     this.idle = new Promise((resolve) => {
       this.#whenIdle = resolve;
     });
-  }
-
-  get count(): number {
-    return this.#processes.length;
   }
 
   progress(): readonly DeviceProgress[] {
     return [...this.#progress.values()];
   }
 
-  /** Starts the processes; resolves when all are ready, with the first problem that a device had in connecting. */
-  async start(
-    count: number,
-    order: Omit<Extract<ToDeviceProcess, { kind: 'order' }>['order'], 'part'>,
-  ): Promise<string | undefined> {
+  async start(terms: FleetTerms): Promise<string | undefined> {
+    const { deviceProcesses, sourceNetwork } = this.#resources;
     const problems = await Promise.all(
-      Array.from({ length: count }, (_, index) => {
+      Array.from({ length: deviceProcesses }, (_, index) => {
+        const part = partWithin(this.#shard, { index, count: deviceProcesses });
         const child = this.#children.fork(`device process ${index}`, 'simulator/world/live/device-process');
         this.#processes.push(child);
-        child.send({ kind: 'order', order: { ...order, part: { index, count } } } satisfies ToDeviceProcess);
+        child.send({ kind: 'order', order: { ...terms, sourceNetwork, part } } satisfies ToDeviceProcess);
         return new Promise<string | undefined>((resolve) => {
           child.on('message', (message: FromDeviceProcess) => {
             if (message.kind === 'connected') resolve(message.problem);
@@ -51,23 +57,28 @@ export class FleetProcesses {
         });
       }),
     );
-    return problems.find((problem) => problem !== undefined);
+    const problem = problems.find((each) => each !== undefined);
+    return problem === undefined ? undefined : `not every device could connect: ${problem}`;
   }
 
-  tell(message: ToDeviceProcess): void {
-    for (const child of this.#processes) if (child.connected) child.send(message);
+  begin(atEpochMs: number): void {
+    this.#tell({ kind: 'start', atEpochMs });
   }
 
-  /** Stops all; resolves to the reports of those that could still make one. An abort takes the grace away. */
-  async report(graceMs: number, signal: AbortSignal): Promise<readonly DeviceReport[]> {
+  async report(graceMs: number, signal: AbortSignal): Promise<readonly [DevicesPart]> {
     for (const child of this.#processes) this.#children.expectEnd(child);
     const living = this.#processes.filter((child) => child.connected);
     const exits = living.map((child) => new Promise((resolve) => child.once('exit', resolve)));
-    this.tell({ kind: 'stop', graceMs });
-    signal.addEventListener('abort', () => this.tell({ kind: 'stop', graceMs: 0 }), { once: true });
+    this.#tell({ kind: 'stop', graceMs });
+    signal.addEventListener('abort', () => this.#tell({ kind: 'stop', graceMs: 0 }), { once: true });
     const timeout = new Promise((resolve) => setTimeout(resolve, graceMs + reportTimeoutMs).unref());
     await Promise.race([Promise.all(exits), timeout]);
-    return [...this.#reports.values()];
+    const reports = [...this.#reports.values()];
+    return [{ shard: this.#shard, reports, lost: reports.length < this.#processes.length }];
+  }
+
+  #tell(message: ToDeviceProcess): void {
+    for (const child of this.#processes) if (child.connected) child.send(message);
   }
 
   #hear(child: ChildProcess, message: FromDeviceProcess): void {

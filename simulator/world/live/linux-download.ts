@@ -9,13 +9,16 @@
 // wrong in its file is counted here as wrong, and a file that it takes for whole and is not counts as a failed download.
 
 import { type ContentFunction, versionOfEtag } from '../../../common/content.ts';
+import { assert } from '../../../common/errors.ts';
 import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
 import { Download } from './download.ts';
-import { contentTotalOf, requestTarget, statusKind, type Target } from './linux-http.ts';
+import { contentTotalOf, statusKind } from './linux-http.ts';
 import { LowSpeed } from './low-speed.ts';
+import { gatherMsMax } from './range-transfer.ts';
+import { cacheHostTarget, linuxRequestHead, type Target } from './request-head.ts';
 
 /** CURLOPT_MAXREDIRS of the agent. */
 const redirectCountMax = 10;
@@ -56,7 +59,9 @@ export class LinuxDownload extends Download implements ResponseSink {
 
   override transfer(source: Source): void {
     const endpoint = this.device.fleet.endpointOf(source, this.device);
-    this.#target = { endpoint, ...requestTarget(this.content, endpoint, source.kind) };
+    const { content } = this;
+    const own = { host: content.host, target: content.path };
+    this.#target = { endpoint, ...(source.kind === 'cdn' ? own : cacheHostTarget(content, endpoint)) };
     this.#redirectCount = 0;
     this.#appendedBefore = this.#appendedBytes;
     if (this.#appendedBytes > 0 && this.#appendedBytes >= this.#totalBytes) {
@@ -146,12 +151,9 @@ export class LinuxDownload extends Download implements ResponseSink {
     this.#head = undefined;
     this.#totalIsKnown = false;
     this.#lowSpeed = new LowSpeed(timeouts.stallBytesPerMs, timeouts.stallMs, nowMs);
-    // Order and case of the fields as the agent and its libcurl send them.
-    this.#connection?.send(
-      `GET ${this.#target?.target} HTTP/1.1\r\nHost: ${this.#target?.host}\r\n` +
-        `User-Agent: Microsoft-Delivery-Optimization-Lite/10.0.0.1\r\nAccept: */*\r\n${this.#rangeLines}\r\n`,
-      this,
-    );
+    if (this.#target !== undefined) {
+      this.#connection?.send(linuxRequestHead(this.#target, this.#rangeLines), this);
+    }
   }
 
   /** Looks whether no connection comes, or too few bytes. */
@@ -159,6 +161,7 @@ export class LinuxDownload extends Download implements ResponseSink {
     const { connectMs, stallMs } = this.device.timeouts;
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
+    if (performance.now() - connection.lastProgressMs > gatherMsMax) connection.readAtOnce();
     if (!connection.isOpen) {
       if (nowMs - this.#connectingSinceMs <= connectMs) return;
       connection.fail({ cause: 'timeout', detail: `no connection within ${formatDuration(connectMs)}` });
@@ -231,25 +234,43 @@ export class LinuxDownload extends Download implements ResponseSink {
 
   #append(buffer: Buffer, start: number, end: number): void {
     const { fleet } = this.device;
-    const { meter } = fleet;
-    const nowMs = this.#connection?.lastProgressMs ?? 0;
-    const endpoint = this.#target?.endpoint;
-    if (endpoint === undefined) return;
-    if (this.#appendedBytes === this.#appendedBefore) this.#firstByteMs = fleet.now();
-    const length = end - start;
-    meter.received(endpoint.server, length, nowMs);
-    this.received(length, endpoint, fleet.now());
     const offset = this.#appendedBytes;
-    this.#appendedBytes += length;
-    const inside = Math.max(0, Math.min(length, this.content.sizeBytes - offset));
-    const pastEnd = length - inside;
-    meter.uncheckedBytes += pastEnd;
-    meter.verifiedBytes += inside;
+    const inside = this.#arrived(end - start);
+    if (fleet.discardsBodies) {
+      fleet.meter.uncheckedBytes += inside;
+      this.usefulBytes += inside;
+      return;
+    }
+    fleet.meter.verifiedBytes += inside;
     const isRight = inside === 0 || this.#content?.firstDifference(buffer, start, offset, inside) === -1;
     const wrong = isRight ? 0 : fleet.corrupt(this, buffer, start, offset, inside);
     this.usefulBytes += inside - wrong;
     this.discard(wrong, 'corrupt');
-    this.discard(pastEnd, 'badResponse');
+  }
+
+  onDropped(bytes: number): void {
+    if (!this.#isBusy || this.#head === undefined) return;
+    this.#takeTotal(this.#head);
+    const inside = this.#arrived(bytes);
+    const { meter } = this.device.fleet;
+    meter.uncheckedBytes += inside;
+    meter.droppedBytes += bytes;
+    this.usefulBytes += inside;
+  }
+
+  /** Counts bytes that the client appends; how many of them are within the file. What is past its end is of no use. */
+  #arrived(bytes: number): number {
+    const { fleet } = this.device;
+    const endpoint = this.#target?.endpoint;
+    assert(endpoint !== undefined, 'bytes come from where they were asked for');
+    if (this.#appendedBytes === this.#appendedBefore) this.#firstByteMs = fleet.now();
+    fleet.meter.received(endpoint.server, bytes, this.#connection?.lastProgressMs ?? 0);
+    this.received(bytes, endpoint, fleet.now());
+    const inside = Math.max(0, Math.min(bytes, this.content.sizeBytes - this.#appendedBytes));
+    this.#appendedBytes += bytes;
+    fleet.meter.uncheckedBytes += bytes - inside;
+    this.discard(bytes - inside, 'badResponse');
+    return inside;
   }
 
   #follow(head: ResponseHead): void {

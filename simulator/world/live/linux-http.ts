@@ -1,26 +1,7 @@
-// What the Linux client makes of addresses and of the heads of answers (do-client 8362e36: download.cpp, http_agent.cpp).
+// What the Linux client makes of the heads of answers (do-client 8362e36: download.cpp, http_agent.cpp).
 
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
-import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
-import type { ContentSpec } from '../../scenario/scenario.ts';
-import type { Endpoint } from './range-transfer.ts';
-
-/** Where a request goes. */
-export type Target = { readonly endpoint: Endpoint; readonly host: string; readonly target: string };
-
-/** Host field and target of a request: the content's own URL, or its host swapped for the cache host's. */
-export function requestTarget(
-  content: ContentSpec,
-  endpoint: Endpoint,
-  kind: Source['kind'],
-): { readonly host: string; readonly target: string } {
-  if (kind === 'cdn') return { host: content.host, target: content.path };
-  const joint = content.path.includes('?') ? '&' : '?';
-  return {
-    host: endpoint.port === 80 ? endpoint.host : `${endpoint.host}:${endpoint.port}`,
-    target: `${content.path}${joint}cacheHostOrigin=${content.host}`,
-  };
-}
+import type { SourceFailureCause } from '../../device/download-policy.ts';
 
 /** What the client does with an answer, by its status; a cause: it has failed. */
 export function statusKind({ statusCode, location }: ResponseHead): 'success' | 'redirect' | SourceFailureCause {

@@ -5,6 +5,7 @@ import type { SourceFailureCause } from '../../device/download-policy.ts';
 import { policyOf } from '../../device/policies.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
+import type { DeviceLine } from './device-line.ts';
 import type { DeviceTimeouts } from './device-protocol.ts';
 import type { Download } from './download.ts';
 import { IdleConnections } from './idle-connections.ts';
@@ -23,6 +24,8 @@ export class LiveDevice {
   /** What the policy keeps for all of them. */
   readonly agent: unknown;
   readonly timeouts: DeviceTimeouts;
+  /** What lies between it and its servers; undefined: nothing but this machine. */
+  readonly line: DeviceLine | undefined;
   /** Of the MS-CV header: shared by all requests of a device. */
   readonly correlationVector: string;
   state: DeviceState = 'waiting';
@@ -46,7 +49,8 @@ export class LiveDevice {
     this.plan = plan;
     this.arriveAtMs = fleet.isWindow ? 0 : plan.arriveAtMs;
     this.agent = policyOf(plan.group.client).newAgent();
-    this.timeouts = fleet.timeoutsOf(plan.group);
+    this.timeouts = fleet.timeoutsOf(plan);
+    this.line = fleet.limits.lineOf(plan);
     this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
     this.downloads = plan.group.wants.map((id, number): Download => {
       const content = fleet.content(id);

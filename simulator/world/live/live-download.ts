@@ -2,7 +2,7 @@
 // when a source fails. The policy and the order of pieces are `simulator/device`; here is what moves the bytes.
 
 import type { Buffer } from 'node:buffer';
-import { type ByteRange, rangeHeader } from '../../../common/byte-range.ts';
+import type { ByteRange } from '../../../common/byte-range.ts';
 import { type ContentFunction, versionOfEtag } from '../../../common/content.ts';
 import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
 import { RangePlan, windowsConnectionsPerFile } from '../../device/range-plan.ts';
@@ -10,9 +10,10 @@ import type { ContentSpec } from '../../scenario/scenario.ts';
 import { Download } from './download.ts';
 import type { LiveDevice } from './live-device.ts';
 import type { RefetchCause } from './meter.ts';
-import { type Endpoint, RangeTransfer } from './range-transfer.ts';
+import { type Endpoint, type RangeOwner, RangeTransfer } from './range-transfer.ts';
+import { windowsRequestHead } from './request-head.ts';
 
-export class LiveDownload extends Download {
+export class LiveDownload extends Download implements RangeOwner {
   readonly plan: RangePlan;
   readonly #fileNumber: number;
   #transfers: RangeTransfer[] = [];
@@ -75,16 +76,9 @@ export class LiveDownload extends Download {
   requestHead(range: ByteRange, endpoint: Endpoint): string {
     const { device, content } = this;
     const isCdn = endpoint.server === device.fleet.cdnServer;
-    const joint = content.path.includes('?') ? '&' : '?';
-    const target = isCdn ? content.path : `${content.path}${joint}cacheHostOrigin=${content.host}`;
-    const host = isCdn ? content.host : endpoint.port === 80 ? endpoint.host : `${endpoint.host}:${endpoint.port}`;
     this.#requestCount += 1;
-    // Order and case of the fields as captured from Windows 11 (facts, 2.1).
-    return (
-      `GET ${target} HTTP/1.1\r\nConnection: Keep-Alive\r\nAccept: */*\r\nRange: ${rangeHeader(range)}\r\n` +
-      `User-Agent: Microsoft-Delivery-Optimization/10.1\r\nMS-CV: ${device.correlationVector}.${this.#fileNumber}.` +
-      `${this.#requestCount}\r\nContent-Length: 0\r\nHost: ${host}\r\n\r\n`
-    );
+    const correlationVector = `${device.correlationVector}.${this.#fileNumber}.${this.#requestCount}`;
+    return windowsRequestHead({ content, range, endpoint, isCdn, correlationVector });
   }
 
   /** Whether an answer's version is the one that this download has; a newer one makes it begin again. */

@@ -3,29 +3,31 @@
 import type { Address } from '../../../common/address.ts';
 import { ContentFunction, describeDifference } from '../../../common/content.ts';
 import { assert } from '../../../common/errors.ts';
-import { processorTimeMs } from '../../../common/processor-time.ts';
+import { processorTimeMs, processorWaitMs } from '../../../common/processor-time.ts';
 import type { Source } from '../../device/download-policy.ts';
 import { policyOf } from '../../device/policies.ts';
-import type { ContentSpec, FleetGroup } from '../../scenario/scenario.ts';
-import { plannedDevices } from '../fleet-plan.ts';
-import { policySettingsOf } from '../policy-settings.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import { type PlannedDevice, plannedDevices } from '../fleet-plan.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
 import type { Download } from './download.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
+import { FleetLimits } from './fleet-limits.ts';
 import { groupReport } from './group-report.ts';
-import type { Target } from './linux-http.ts';
 import { LiveDevice } from './live-device.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
-import type { Endpoint } from './range-transfer.ts';
+import type { Endpoint, RangeOwner } from './range-transfer.ts';
+import type { Target } from './request-head.ts';
 
 const sweepMs = 100;
 const corruptionExamplesMax = 10;
 const timeoutMsMax = 2 ** 31 - 1;
 
 /** Windows closes a connection 27 to 30 s after its last answer (facts, 2.1). */
-const windowsIdleCloseMs = 28_500;
+const windowsIdleCloseMsMin = 27_000;
+const windowsIdleCloseMsMax = 30_000;
 
 /** Something that waits for a connection, or for bytes. */
 export interface Waiting {
@@ -36,6 +38,7 @@ export interface Waiting {
 export class LiveFleet implements World<Download> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
+  readonly limits: FleetLimits;
   readonly devices: readonly LiveDevice[];
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
@@ -43,15 +46,19 @@ export class LiveFleet implements World<Download> {
   readonly waiting = new Set<Waiting>();
   /** Whether the devices connect first, and ask when a range is due. */
   readonly isWindow: boolean;
+  /** Whether bodies are dropped unseen. */
+  readonly discardsBodies: boolean;
   isEnding = false;
   readonly #order: DeviceOrder;
   readonly #contents: ReadonlyMap<string, ContentSpec>;
   readonly #functions = new Map<string, ContentFunction>();
   readonly #servers: readonly string[];
   readonly #corruption: string[] = [];
-  readonly #finished: { readonly download: Download; readonly atMs: number }[] = [];
+  #finished: { readonly download: Download; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
+  readonly #loopDelay: LoopDelay;
   #cpuMsAtStart = 0;
+  #cpuWaitMsAtStart: number | undefined;
   /** The start of the run, on the clock of `now`. */
   startedAtMs = 0;
   #endedDevices = 0;
@@ -62,11 +69,14 @@ export class LiveFleet implements World<Download> {
     this.#order = order;
     this.#onIdle = onIdle;
     this.isWindow = order.scenario.live !== undefined;
+    this.discardsBodies = order.scenario.bodies === 'discard';
     this.#contents = new Map(order.scenario.content.map((content) => [content.id, content]));
     this.#servers = [...order.scenario.nodes.map((node) => node.id), 'cdn'];
     this.cdnServer = this.#servers.length - 1;
     this.meter = new Meter(this.#servers);
-    this.connections = new FleetConnections(this.#servers, order.sourceNetwork);
+    this.#loopDelay = new LoopDelay((ms) => this.meter.loopDelay(ms));
+    this.connections = new FleetConnections(this.#servers, order.sourceNetwork, this.discardsBodies);
+    this.limits = new FleetLimits(order.scenario, (elapsedMs, run) => this.at(elapsedMs, run));
     this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
   }
 
@@ -82,7 +92,10 @@ export class LiveFleet implements World<Download> {
   start(atEpochMs: number): void {
     this.#startSweeping();
     this.startedAtMs = this.now() + atEpochMs - Date.now();
+    this.#loopDelay.start(performance.now() + atEpochMs - Date.now());
     this.#cpuMsAtStart = processorTimeMs();
+    this.#cpuWaitMsAtStart = processorWaitMs();
+    this.limits.start();
     const { live } = this.#order.scenario;
     if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
@@ -99,9 +112,11 @@ export class LiveFleet implements World<Download> {
     const until = performance.now() + graceMs;
     while (this.waiting.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
     this.#cancelSweep();
+    this.#loopDelay.stop();
     this.meter.tick();
     const wallMs = this.now() - this.startedAtMs;
     for (const device of this.devices) device.stop();
+    this.connections.buryHalfOpen();
     return this.#report(wallMs);
   }
 
@@ -123,7 +138,8 @@ export class LiveFleet implements World<Download> {
   begin(download: Download): void {
     const { agent, plan } = download.device;
     const policy = policyOf(plan.group.client);
-    const terms = { policy, settings: policySettingsOf(plan.group), agent, origin: download.content.host };
+    const settings = this.limits.settingsOf(plan.groupIndex);
+    const terms = { policy, settings, agent, origin: download.content.host };
     download.begin(new DownloadRunner<Download>(this, download, terms));
   }
 
@@ -172,11 +188,12 @@ export class LiveFleet implements World<Download> {
 
   // ---- What downloads need
 
-  timeoutsOf(group: FleetGroup): DeviceTimeouts {
+  timeoutsOf({ group, groupIndex, phase }: PlannedDevice): DeviceTimeouts {
     const { connectTimeoutMs, stallTimeMs, stallBytesPerMs } = policyOf(group.client).transport;
-    const connectMs = connectTimeoutMs(policySettingsOf(group));
-    const ofClient = { connectMs, stallMs: stallTimeMs, stallBytesPerMs, idleCloseMs: windowsIdleCloseMs };
-    return { ...ofClient, ...this.#order.timeouts };
+    const connectMs = connectTimeoutMs(this.limits.settingsOf(groupIndex));
+    // Phases are spread evenly over the fleet.
+    const idleCloseMs = windowsIdleCloseMsMin + phase * (windowsIdleCloseMsMax - windowsIdleCloseMsMin);
+    return { connectMs, stallMs: stallTimeMs, stallBytesPerMs, idleCloseMs, ...this.#order.timeouts };
   }
 
   content(id: string): ContentSpec {
@@ -225,7 +242,13 @@ export class LiveFleet implements World<Download> {
   }
 
   /** Counts wrong bytes, and describes the first few; how many there are. */
-  corrupt(download: Download, buffer: Buffer, start: number, offset: number, length: number): number {
+  corrupt(
+    download: Pick<RangeOwner, 'content' | 'version' | 'device'>,
+    buffer: Buffer,
+    start: number,
+    offset: number,
+    length: number,
+  ): number {
     const { content, version } = download;
     const truth = Buffer.allocUnsafe(length);
     this.contentFunction(content.id, version).fill(truth, 0, offset, length);
@@ -261,18 +284,27 @@ export class LiveFleet implements World<Download> {
     const nowMs = this.now();
     this.#cancelSweep = this.schedule(nowMs + sweepMs, () => this.#sweep());
     this.meter.tick();
-    for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
-    if (this.isWindow) return; // idle close is suspended
-    const idleCloseMs = this.#order.timeouts?.idleCloseMs ?? windowsIdleCloseMs;
-    while (this.#finished[0] !== undefined && this.#finished[0].atMs < nowMs - idleCloseMs) {
-      this.#finished.shift()?.download.closeIdle();
-    }
+    // After what has come is read: when this process stood still, that is not the servers' silence.
+    setImmediate(() => {
+      for (const waiting of [...this.waiting]) waiting.checkSilence(nowMs);
+    });
+    if (!this.isWindow) this.#closeIdle(nowMs); // in a window idle close is suspended
+  }
+
+  #closeIdle(nowMs: number): void {
+    this.#finished = this.#finished.filter(({ download, atMs }) => {
+      const isDue = nowMs - atMs >= download.device.timeouts.idleCloseMs;
+      if (isDue) download.closeIdle();
+      return !isDue;
+    });
   }
 
   // ---- Report
 
   #report(wallMs: number): DeviceReport {
+    const cpuWaitMs = processorWaitMs();
     return {
+      part: this.#order.part.index,
       reading: this.meter.read(),
       groups: this.#order.scenario.fleet.map((group, index) =>
         groupReport(
@@ -284,6 +316,7 @@ export class LiveFleet implements World<Download> {
       rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
       corruption: this.#corruption,
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
+      cpuWaitMs: cpuWaitMs === undefined ? undefined : cpuWaitMs - (this.#cpuWaitMsAtStart ?? cpuWaitMs),
       wallMs,
     };
   }

@@ -3,12 +3,14 @@
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import { fallbackCauses, refetchCauses } from '../../result/metrics.ts';
+import type { ProcessReport } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
 import { type Histogram, newHistogram, percentileMs } from '../histogram.ts';
 import { type Bounds, meanRate, peakRate, sustainedRate } from '../rates.ts';
 import { type Balance, balance } from './balance.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
+import { generatorLimits, generatorMetrics, type ProgramTime, processReports } from './generator-metrics.ts';
 import type { MergedGroup, MergedReport } from './merge.ts';
 
 /** What the run knows of a node at its end. */
@@ -46,13 +48,10 @@ export type Measured = {
   readonly metrics: Record<string, number>;
   readonly unavailable: Record<string, string>;
   readonly problems: string[];
-  readonly generatorSaturated: boolean;
+  /** Which of the generator's limits were reached; empty when it was not the limit. */
+  readonly generatorLimits: readonly string[];
+  readonly processes: readonly ProcessReport[];
 };
-
-/** Lateness at which the generator's own delay is no longer small against what it measures. */
-const latenessMsMax = 100;
-/** A device process that is this busy may have been the limit. */
-const cpuRatioMax = 0.95;
 
 export function measure(outcome: Outcome): Measured {
   const metrics: Record<string, number> = {};
@@ -70,9 +69,23 @@ export function measure(outcome: Outcome): Measured {
   put('accounting.imbalanceBytes', books.imbalanceBytes, '');
   put('accounting.cutBytes', books.cutBytes, '');
   put('accounting.lostLedgerBytes', books.lostBytes, '');
-  const generatorSaturated = generatorMetrics(outcome.devices, put);
+  const programs = programTimes(outcome);
+  generatorMetrics(outcome.devices, programs, put);
   problems.push(...outcome.devices.corruption);
-  return { metrics, unavailable, problems, generatorSaturated };
+  const { processes } = outcome.devices;
+  return {
+    ...{ metrics, unavailable, problems },
+    generatorLimits: generatorLimits(processes),
+    processes: processReports(processes, programs),
+  };
+}
+
+/** The nodes and the CDN: processor time of those that told it to their end. */
+function programTimes({ nodes, cdn, cdnCpuMs }: Outcome): ProgramTime[] {
+  return [
+    ...nodes.map(({ id, lost, cpuMs }) => ({ name: `node ${id}`, cpuMs: lost ? undefined : cpuMs })),
+    { name: 'the CDN', cpuMs: cdn === undefined ? undefined : cdnCpuMs },
+  ];
 }
 
 type Put = (name: string, value: number | undefined, reason: string) => void;
@@ -87,7 +100,8 @@ function fleetMetrics({ devices, scenario, finished }: Outcome, put: Put): void 
   put('devices.connectedCountMax', Math.max(0, ...devices.connectedPerSecond), '');
   put('integrity.verifiedBytes', devices.verifiedBytes, '');
   put('integrity.uncheckedBytes', devices.uncheckedBytes, '');
-  put('integrity.corruptBytes', devices.corruptBytes, '');
+  const isCompared = scenario.bodies === 'verify';
+  put('integrity.corruptBytes', isCompared ? devices.corruptBytes : undefined, 'bodies were discarded, not compared');
   put('range.failedCount', sum(Object.values(devices.failedRanges)), '');
   const received = sum(devices.groups.map((group) => group.bytesFromCacheServer + group.bytesFromCdn));
   const fromCdn = sum(devices.groups.map((group) => group.bytesFromCdn));
@@ -310,16 +324,6 @@ function unclaimed(outcome: Outcome, cdnLedger: readonly LedgerEntry[]): readonl
   const claimed = new Set((outcome.devices.ledgers['cdn'] ?? []).map((entry) => entry.peer));
   for (const node of outcome.nodes) for (const entry of node.ledger?.upstream ?? []) claimed.add(entry.peer);
   return cdnLedger.filter((entry) => !claimed.has(entry.peer));
-}
-
-function generatorMetrics({ histograms, cpuMs, cpuRatioMax: cpuRatio }: MergedReport, put: Put): boolean {
-  const latenessMs = percentileMs(histograms.lateness, 99);
-  const saturated = (latenessMs ?? 0) > latenessMsMax || cpuRatio > cpuRatioMax;
-  put('generator.latenessMs.p99', latenessMs, 'nothing was due');
-  put('generator.cpuMs', cpuMs, '');
-  put('generator.cpuRatio', cpuRatio, '');
-  put('generator.saturated', saturated ? 1 : 0, '');
-  return saturated;
 }
 
 type Statistic = 'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max';

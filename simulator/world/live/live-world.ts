@@ -5,30 +5,27 @@
 
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
-import { formatBytes, formatCount } from '../../../common/units.ts';
-import type { DeviceRow } from '../../result/device-row.ts';
-import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
-import { assumptionNotes } from '../assumption-notes.ts';
-import { completionHistograms, type DeviceCourse, deviceStates, hitRatios } from '../course.ts';
-import { deviceCount } from '../fleet-plan.ts';
-import { encodeHistogram, joinHistograms } from '../histogram.ts';
-import { steadyBounds } from '../rates.ts';
+import { wholeFleet } from '../fleet-plan.ts';
 import { Children } from './children.ts';
-import { CounterSamples } from './counter-samples.ts';
+import { concludeLive, type LiveRun } from './conclusion.ts';
 import type { DeviceProgress } from './device-protocol.ts';
-import { type CdnBooks, Environment, type NodeBooks } from './environment.ts';
+import { Environment } from './environment.ts';
+import { EnvironmentRecords } from './environment-records.ts';
+import type { Fleet } from './fleet.ts';
 import { FleetProcesses } from './fleet-processes.ts';
-import { type Measured, measure, type NodeOutcome, type Outcome } from './live-metrics.ts';
-import { planResources } from './machine-limits.ts';
-import { type MergedReport, mergeReports, sumProgress } from './merge.ts';
-import { refuseImpossible, scheduleEvents, type TimelineEntry } from './run-events.ts';
+import { type LiveResources, planResources } from './machine-limits.ts';
+import { sumProgress } from './merge.ts';
+import type { DevicesPart, LiveParts } from './parts.ts';
+import { refuseImpossible, scheduleEvents } from './run-events.ts';
 
 /** What the run is doing, once a second, for whoever watches. */
 export type LiveProgress = {
   readonly phase: 'starting' | 'connecting' | 'running' | 'finishing';
   readonly elapsedMs: number;
   readonly devices: DeviceProgress;
+  /** While connecting: whom the run waits for, where it is not only its devices. */
+  readonly waitsFor?: string | undefined;
   /** Over the last second. */
   readonly egressBitsPerSecond: number;
   /** Since the start, over all nodes; undefined before the first byte. */
@@ -40,15 +37,18 @@ export type LiveOptions = {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LiveProgress) => void;
   readonly deviceRows: boolean;
+  /** When the run's clock begins, a whole second of the epoch; absent: as soon as everybody is ready. */
+  readonly startAtEpochMs?: number | undefined;
+  /** Where the fleet is when it is not in processes of this run. */
+  readonly elsewhere?: FleetElsewhere | undefined;
 };
 
-export type LiveRun = {
-  readonly run: Omit<Run, 'expectations'>;
-  readonly generatorSaturated: boolean;
-  readonly rows: readonly DeviceRow[];
-  readonly interrupted: boolean;
-  /** Why the run could not be carried to its end. */
-  readonly broken: string | undefined;
+/** A fleet that others run: this run has the environment alone. */
+export type FleetElsewhere = {
+  /** The address on which nodes and CDN listen, so that the devices can reach them. */
+  readonly listenHost: string;
+  /** `onBroken` is told why the run cannot go on. */
+  readonly fleet: (onBroken: (what: string) => void) => Fleet;
 };
 
 const pollMs = 1000;
@@ -61,11 +61,13 @@ const settleMs = 100;
 /** Runs a scenario in the live world. Throws an OperatorError when nothing could be run. */
 export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
   refuseImpossible(scenario);
-  const resources = await planResources(scenario, availableParallelism());
+  const isWhole = options.elsewhere === undefined;
+  const load = { part: isWhole ? wholeFleet : undefined, environment: true };
+  const resources = await planResources(scenario, availableParallelism(), load);
   // A signal of this run alone: what listens to it goes with the run, when one command makes many.
-  const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) });
+  const live = new LiveRunner(scenario, { ...options, signal: AbortSignal.any([options.signal]) }, resources);
   try {
-    return await live.run(resources);
+    return await live.run();
   } finally {
     await live.end();
   }
@@ -76,59 +78,57 @@ class LiveRunner {
   readonly #options: LiveOptions;
   readonly #children: Children;
   readonly #environment: Environment;
-  readonly #timeline: TimelineEntry[] = [];
-  readonly #fleet: FleetProcesses;
+  readonly #records: EnvironmentRecords;
+  readonly #fleet: Fleet;
+  readonly #resources: LiveResources;
   /** Resolves when the run is to end before its time. */
   readonly #ended: Promise<void>;
   #end: () => void = () => undefined;
   #broken: string | undefined;
   #startEpochMs = 0;
   #phase: LiveProgress['phase'] = 'starting';
-  readonly #cdnSamples: CounterSamples<CdnBooks>;
-  readonly #nodeSamples = new Map<string, CounterSamples<NodeBooks>>();
   #lastBytes = 0;
   #lastAtMs = performance.now();
 
-  constructor(scenario: Scenario, options: LiveOptions) {
+  constructor(scenario: Scenario, options: LiveOptions, resources: LiveResources) {
     this.#scenario = scenario;
     this.#options = options;
+    this.#resources = resources;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#children = new Children((what) => this.#break(what));
-    this.#environment = new Environment(this.#children, scenario);
-    this.#cdnSamples = new CounterSamples(() => this.#environment.cdnBooks());
-    this.#fleet = new FleetProcesses(this.#children);
+    const onBroken = (what: string): void => this.#break(what);
+    const { elsewhere } = options;
+    this.#children = new Children(onBroken);
+    this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost);
+    this.#records = new EnvironmentRecords(this.#environment);
+    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet);
     options.signal.addEventListener('abort', () => this.#end());
   }
 
-  async run(resources: Awaited<ReturnType<typeof planResources>>): Promise<LiveRun> {
+  async run(): Promise<LiveRun> {
     this.#enter('starting');
-    const started = this.#environment.start(resources.cdnProcesses, resources.connections);
+    const started = this.#environment.start(this.#resources);
     await Promise.race([started, this.#ended]);
     started.catch(() => undefined); // ended while starting: the race has told what counts
     this.#refuseEnded();
-    for (const node of this.#environment.nodes.values()) {
-      if (node.program === undefined) continue;
-      this.#nodeSamples.set(node.spec.id, new CounterSamples(() => this.#environment.nodeBooks(node)));
-    }
-    await this.#sample();
+    await this.#records.sample();
     this.#enter('connecting');
     const poll = setInterval(() => {
-      void this.#sample();
+      void this.#records.sample();
       this.#showProgress();
     }, pollMs);
     try {
-      const connected = this.#fleet.start(resources.deviceProcesses, {
+      const connected = this.#fleet.start({
         scenario: this.#scenario,
         nodes: Object.fromEntries([...this.#environment.nodes].map(([id, node]) => [id, node.address])),
         cdns: this.#environment.cdns.map((cdn) => cdn.listen),
-        sourceNetwork: resources.sourceNetwork,
         deviceRows: this.#options.deviceRows,
       });
-      const problem = await Promise.race([connected, this.#ended]);
+      connected.catch(() => undefined); // as above
+      const problem = await Promise.race([connected, this.#startMissed(), this.#ended]);
       this.#refuseEnded();
-      if (problem !== undefined) this.#break(`not every device could connect: ${problem}`);
+      if (problem !== undefined) this.#break(problem);
       else await this.#window();
       return await this.#finish();
     } finally {
@@ -148,6 +148,15 @@ class LiveRunner {
     }
   }
 
+  /** Resolves when it is too late for a start at the time that was asked for, with what that means. */
+  #startMissed(): Promise<string> {
+    const { startAtEpochMs } = this.#options;
+    if (startAtEpochMs === undefined) return new Promise(() => undefined);
+    const what = `not everybody was ready for the start at ${new Date(startAtEpochMs).toISOString()}: choose a later --start-at`;
+    const lastMs = startAtEpochMs - this.#fleet.beginLeadMs;
+    return new Promise((resolve) => setTimeout(() => resolve(what), lastMs - Date.now()).unref());
+  }
+
   #enter(phase: LiveProgress['phase']): void {
     this.#phase = phase;
     this.#showProgress();
@@ -157,16 +166,17 @@ class LiveRunner {
   async #window(): Promise<void> {
     const { live } = this.#scenario;
     // What connecting cost is not the run's.
-    await this.#sample();
+    await this.#records.sample();
     // Whole seconds of the epoch, so that the first second of the series is a whole one.
-    this.#startEpochMs = Math.ceil((Date.now() + 250) / 1000) * 1000;
-    this.#fleet.tell({ kind: 'start', atEpochMs: this.#startEpochMs });
+    const soonest = Math.ceil((Date.now() + this.#fleet.beginLeadMs) / 1000) * 1000;
+    this.#startEpochMs = this.#options.startAtEpochMs ?? soonest;
+    this.#fleet.begin(this.#startEpochMs);
     this.#enter('running');
     const events = scheduleEvents(
       this.#scenario,
       this.#environment,
       this.#startEpochMs,
-      (entry) => this.#timeline.push(entry),
+      (entry) => this.#records.timeline.push(entry),
       (error) => this.#break(error instanceof Error ? error.message : String(error)),
     );
     const timeUp =
@@ -175,7 +185,7 @@ class LiveRunner {
         : new Promise<void>((resolve) => setTimeout(resolve, this.#startEpochMs + live.windowMs - Date.now()).unref());
     await Promise.race([this.#ended, timeUp, this.#fleet.idle]);
     if (events.pending() > 0)
-      this.#timeline.push({ atMs: this.#elapsedMs(), what: 'the run ended before its last events' });
+      this.#records.timeline.push({ atMs: this.#elapsedMs(), what: 'the run ended before its last events' });
     await Promise.race([events.cancel(), this.#ended]);
   }
 
@@ -184,92 +194,34 @@ class LiveRunner {
     const durationMs = this.#startEpochMs === 0 ? 0 : this.#elapsedMs();
     const early = this.#options.signal.aborted || this.#broken !== undefined;
     const graceMs = early || this.#scenario.live === undefined ? 0 : windowGraceMs;
-    const reports = await this.#fleet.report(graceMs, this.#options.signal);
-    if (reports.length === 0) {
+    const because = this.#options.signal.aborted ? 'it was interrupted' : this.#broken;
+    const devices = await this.#fleet.report(graceMs, this.#options.signal, because);
+    if (devices.every((part) => part.reports.length === 0)) {
       const why = this.#broken ?? 'no device process made its report in time';
       throw new OperatorError('NO_REPORTS', `The run broke off: ${why}. Nothing was measured.`, 3);
     }
-    const devices = mergeReports(reports);
     for (const { spec, program } of this.#environment.nodes.values()) {
       if (program !== undefined) this.#environment.thaw(spec.id);
     }
-    await this.#sample();
-    const measured = await this.#settled(devices, reports.length < this.#fleet.count);
-    const { histograms } = devices;
-    return {
-      run: {
-        world: 'live',
-        purpose: 'measurement',
-        metrics: measured.metrics,
-        unavailable: measured.unavailable,
-        series: this.#series(devices),
-        histograms: {
-          'range.latencyMs': encodeHistogram(histograms.latency),
-          'range.serviceMs': encodeHistogram(histograms.service),
-          'range.firstByteMs': encodeHistogram(histograms.firstByte),
-          'generator.latenessMs': encodeHistogram(histograms.lateness),
-          'fallback.timeMs': encodeHistogram(histograms.fallback),
-          ...completionHistograms(joinHistograms(devices.groups.map((group) => group.completion)), devices.groups),
-        },
-        timeline: this.#timeline,
-        notes: this.#notes(),
-        problems: [
-          ...measured.problems,
-          ...failureLines(devices),
-          ...refetchLines(devices),
-          ...(this.#broken === undefined ? [] : [this.#broken]),
-        ],
-        durationMs,
-      },
-      generatorSaturated: measured.generatorSaturated,
-      rows: reports.flatMap((report) => report.rows).sort((a, b) => a.Device - b.Device),
-      interrupted: this.#options.signal.aborted,
-      broken: this.#broken,
-    };
+    await this.#records.sample();
+    return await this.#settled(devices, durationMs);
   }
 
   /** Asks for all books, again while the last writes are still being counted. */
-  async #settled(devices: MergedReport, devicesLost: boolean): Promise<Measured> {
+  async #settled(devices: readonly DevicesPart[], durationMs: number): Promise<LiveRun> {
     for (let attempt = 1; ; attempt += 1) {
-      const measured = measure(await this.#outcome(devices, devicesLost));
-      if (measured.metrics['accounting.imbalanceBytes'] === 0 || attempt === settleAttempts) return measured;
+      const parts: LiveParts = {
+        startEpochMs: this.#startEpochMs,
+        durationMs,
+        environment: await this.#records.close(),
+        devices,
+        interrupted: this.#options.signal.aborted,
+        broken: this.#broken,
+      };
+      const live = concludeLive(this.#scenario, parts);
+      if (live.run.metrics['accounting.imbalanceBytes'] === 0 || attempt === settleAttempts) return live;
       await new Promise((resolve) => setTimeout(resolve, settleMs));
     }
-  }
-
-  async #outcome(devices: MergedReport, devicesLost: boolean): Promise<Outcome> {
-    const nodes = await Promise.all(
-      [...this.#environment.nodes.values()].map(async (node): Promise<NodeOutcome> => {
-        const ledger = await this.#environment.nodeLedger(node);
-        const books = await this.#environment.nodeBooks(node);
-        const external = node.spec.url !== undefined;
-        const isWhole = node.lostLives === 0 && books?.lostWorkerCount === 0 && ledger !== undefined;
-        const lost = !external && !isWhole;
-        const samples = this.#nodeSamples.get(node.spec.id);
-        const cpuMs = samples?.growthSince(this.#startEpochMs, (counters) => counters.cpuMs);
-        return { id: node.spec.id, books, ledger, external, lost, parent: node.spec.parent, cpuMs };
-      }),
-    );
-    return {
-      scenario: this.#scenario,
-      devices,
-      nodes,
-      cdn: await this.#environment.cdnBooks(),
-      cdnLedger: await this.#environment.cdnLedger(),
-      cdnPerSecond: this.#cdnSamples.perSecond(
-        devices.startSecond,
-        devices.rangesPerSecond.length,
-        (books) => books.bodyBytes,
-      ),
-      cdnCpuMs: this.#cdnSamples.growthSince(this.#startEpochMs, (books) => books.cpuMs),
-      devicesLost,
-      bounds: steadyBounds(devices, this.#scenario, this.#startEpochMs / 1000 - devices.startSecond),
-      finished: !this.#options.signal.aborted && this.#broken === undefined,
-    };
-  }
-
-  async #sample(): Promise<void> {
-    await Promise.all([this.#cdnSamples, ...this.#nodeSamples.values()].map((samples) => samples.take()));
   }
 
   #showProgress(): void {
@@ -279,92 +231,14 @@ class LiveRunner {
     const egressBitsPerSecond = ((bytes - this.#lastBytes) * 8000) / Math.max(1, nowMs - this.#lastAtMs);
     this.#lastBytes = bytes;
     this.#lastAtMs = nowMs;
-    let hit = 0;
-    let egress = 0;
-    for (const { last } of this.#nodeSamples.values()) {
-      hit += last?.hitBytes ?? 0;
-      egress += last?.egressBytes ?? 0;
-    }
     this.#options.onProgress({
       phase: this.#phase,
       elapsedMs: this.#startEpochMs === 0 ? 0 : this.#elapsedMs(),
       devices,
+      waitsFor: this.#fleet.waitsFor,
       egressBitsPerSecond: Math.max(0, egressBitsPerSecond),
-      hitRatioBytes: egress === 0 ? undefined : hit / egress,
+      hitRatioBytes: this.#records.hitRatioBytes,
     });
-  }
-
-  /** As received by devices, second by second; the CDN's and the nodes' own numbers beside them where they were polled. */
-  #series(devices: MergedReport): Run['series'] {
-    const columns: Record<string, readonly number[]> = {
-      'range.rangesPerSecond': devices.rangesPerSecond,
-      'range.failuresPerSecond': devices.failuresPerSecond,
-      'devices.connectedCount': devices.connectedPerSecond,
-      ...deviceStates(deviceCount(this.#scenario), this.#deviceCourse(devices)),
-      'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
-    };
-    for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
-      const name = server === 'cdn' ? 'fleet.fromCdnBitsPerSecond' : `node.${server}.egressBitsPerSecond`;
-      columns[name] = bytes.map((value) => value * 8);
-    }
-    const { startSecond, rangesPerSecond } = devices;
-    const scaled = <Counters>(
-      samples: CounterSamples<Counters>,
-      factor: number,
-      pick: (counters: Counters) => number,
-    ): readonly number[] =>
-      samples.perSecond(startSecond, rangesPerSecond.length, pick).map((growth) => growth * factor);
-    columns['cdn.egressBitsPerSecond'] = scaled(this.#cdnSamples, 8, (books) => books.bodyBytes);
-    columns['cdn.coresInUse'] = scaled(this.#cdnSamples, 1 / 1000, (books) => books.cpuMs);
-    for (const [id, samples] of this.#nodeSamples) {
-      columns[`node.${id}.hitBitsPerSecond`] = scaled(samples, 8, (books) => books.hitBytes);
-      columns[`node.${id}.missBitsPerSecond`] = scaled(samples, 8, (books) => books.missBytes);
-      columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
-      columns[`node.${id}.hitRatioBytes`] = hitRatios(
-        scaled(samples, 1, (books) => books.egressBytes),
-        scaled(samples, 1, (books) => books.missBytes),
-      );
-      columns[`node.${id}.hitRatioRequests`] = hitRatios(
-        scaled(samples, 1, (books) => books.hitRequestCount + books.missRequestCount),
-        scaled(samples, 1, (books) => books.missRequestCount),
-      );
-      columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
-    }
-    const isStarted = this.#startEpochMs > 0;
-    return { startSecond, ...(isStarted ? { runStartSecond: this.#startEpochMs / 1000 } : {}), columns };
-  }
-
-  /** In a window everybody is there from its start. */
-  #deviceCourse({ startSecond, startedPerSecond, completedPerSecond: completed }: MergedReport): DeviceCourse {
-    if (this.#scenario.live === undefined) return { started: startedPerSecond, completed };
-    const place = this.#startEpochMs / 1000 - startSecond;
-    return { started: completed.map((_, i) => (i === place ? deviceCount(this.#scenario) : 0)), completed };
-  }
-
-  #notes(): string[] {
-    const { fleet, nodes, live } = this.#scenario;
-    const notes: string[] = [];
-    if (fleet.some((group) => group.downlink !== undefined)) {
-      notes.push('downlink is not enforced in the live world yet: devices take what the machine gives');
-    }
-    const throttled = fleet.some(
-      ({ policy }) => policy.maxBackgroundDownloadBytesPerMs ?? policy.maxForegroundDownloadBytesPerMs,
-    );
-    if (throttled) notes.push('download throttles of the policy are not enforced in the live world yet');
-    const modelled = nodes.filter(
-      (node) => node.profile ?? node.egressBytesPerMs ?? node.wanBytesPerMs ?? node.drivesBytes ?? node.cores,
-    );
-    if (modelled.length > 0) {
-      const names = modelled.map((node) => node.id).join(', ');
-      notes.push(
-        `profile, egress, wan, drives and cores of ${names} describe the modelled machine; here this machine binds`,
-      );
-    }
-    if (live !== undefined) {
-      notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
-    }
-    notes.push(...assumptionNotes(this.#scenario));
-    return notes;
   }
 
   #break(what: string): void {
@@ -375,16 +249,6 @@ class LiveRunner {
   #elapsedMs(): number {
     return Math.max(0, Date.now() - this.#startEpochMs);
   }
-}
-
-function failureLines(devices: MergedReport): string[] {
-  return Object.entries(devices.failureDetails).map(([kind, count]) => `${formatCount(count)} × ${kind}`);
-}
-
-function refetchLines({ refetchedBytes }: MergedReport): string[] {
-  return Object.entries(refetchedBytes).flatMap(([cause, bytes]) =>
-    bytes === 0 ? [] : [`${formatBytes(bytes)} received for nothing (${cause}): fetched again`],
-  );
 }
 
 function interruptedBeforeStart(): OperatorError {

@@ -12,8 +12,15 @@ export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly corruption: readonly string[];
   /** Processor time of all device processes since the start; ms of one core. */
   readonly cpuMs: number;
-  /** Share of a core that the busiest device process used. */
-  readonly cpuRatioMax: number;
+  /** Each device process by itself, in order. */
+  readonly processes: readonly DeviceProcess[];
+};
+
+/** What one device process took of the machine, and how late it was. */
+export type DeviceProcess = Pick<DeviceReport, 'part' | 'cpuMs' | 'cpuWaitMs' | 'wallMs'> & {
+  readonly devices: number;
+  readonly lateness: Histogram;
+  readonly loopDelay: Histogram;
 };
 
 export type MergedGroup = Omit<GroupReport, 'completion'> & { readonly completion: Histogram };
@@ -46,6 +53,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
       service: histogram('service'),
       firstByte: histogram('firstByte'),
       lateness: histogram('lateness'),
+      loopDelay: histogram('loopDelay'),
       fallback: histogram('fallback'),
     },
     refetchedBytes: sumRecords(readings.map((reading) => reading.refetchedBytes)),
@@ -54,12 +62,22 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     fallbackDevices: sumRecords(readings.map((reading) => reading.fallbackDevices)),
     verifiedBytes: total(readings.map((reading) => reading.verifiedBytes)),
     uncheckedBytes: total(readings.map((reading) => reading.uncheckedBytes)),
+    droppedBytes: total(readings.map((reading) => reading.droppedBytes)),
     corruptBytes: total(readings.map((reading) => reading.corruptBytes)),
     groups: mergeGroups(reports),
     ledgers: mergeLedgers(reports),
     corruption: reports.flatMap((report) => report.corruption),
     cpuMs: total(reports.map((report) => report.cpuMs)),
-    cpuRatioMax: Math.max(...reports.map((report) => report.cpuMs / Math.max(1, report.wallMs))),
+    processes: reports.map(deviceProcess).sort((a, b) => a.part - b.part),
+  };
+}
+
+function deviceProcess({ part, cpuMs, cpuWaitMs, wallMs, groups, reading }: DeviceReport): DeviceProcess {
+  return {
+    ...{ part, cpuMs, cpuWaitMs, wallMs },
+    devices: total(groups.map((group) => group.count)),
+    lateness: mergeHistograms([reading.histograms.lateness]),
+    loopDelay: mergeHistograms([reading.histograms.loopDelay]),
   };
 }
 

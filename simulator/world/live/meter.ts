@@ -32,10 +32,12 @@ export type MeterReading = {
   readonly fallbackDevices: Readonly<Record<string, number>>;
   readonly verifiedBytes: number;
   readonly uncheckedBytes: number;
+  /** Of the unchecked ones: never copied to this process, but dropped in the kernel. */
+  readonly droppedBytes: number;
   readonly corruptBytes: number;
 };
 
-export type HistogramName = 'latency' | 'service' | 'firstByte' | 'lateness' | 'fallback';
+export type HistogramName = 'latency' | 'service' | 'firstByte' | 'lateness' | 'loopDelay' | 'fallback';
 
 const detailsMax = 50;
 
@@ -54,6 +56,7 @@ export class Meter {
     service: newHistogram(),
     firstByte: newHistogram(),
     lateness: newHistogram(),
+    loopDelay: newHistogram(),
     fallback: newHistogram(),
   };
   readonly #refetched: Record<string, number> = {};
@@ -69,6 +72,7 @@ export class Meter {
   connectedDevices = 0;
   verifiedBytes = 0;
   uncheckedBytes = 0;
+  droppedBytes = 0;
   corruptBytes = 0;
   failedRangeCount = 0;
 
@@ -127,6 +131,11 @@ export class Meter {
     recordMs(this.#histograms.lateness, ms);
   }
 
+  /** How long a moment waited for the event loop. */
+  loopDelay(ms: number): void {
+    recordMs(this.#histograms.loopDelay, ms);
+  }
+
   /** A device that left its cache host for the CDN, for the first time. */
   fellBack(cause: SourceFailureCause): void {
     this.#fallback[cause] = (this.#fallback[cause] ?? 0) + 1;
@@ -145,7 +154,7 @@ export class Meter {
   read(): MeterReading {
     this.tick();
     this.#cpuMs[this.#second] = processorTimeMs() - this.#cpuMsBefore;
-    const { latency, service, firstByte, lateness, fallback } = this.#histograms;
+    const { latency, service, firstByte, lateness, loopDelay, fallback } = this.#histograms;
     return {
       startSecond: this.#startSecond,
       bytesPerSecond: Object.fromEntries(this.#servers.map((server, index) => [server, this.#bytes[index] ?? []])),
@@ -160,6 +169,7 @@ export class Meter {
         service: encodeHistogram(service),
         firstByte: encodeHistogram(firstByte),
         lateness: encodeHistogram(lateness),
+        loopDelay: encodeHistogram(loopDelay),
         fallback: encodeHistogram(fallback),
       },
       refetchedBytes: this.#refetched,
@@ -168,6 +178,7 @@ export class Meter {
       fallbackDevices: this.#fallback,
       verifiedBytes: this.verifiedBytes,
       uncheckedBytes: this.uncheckedBytes,
+      droppedBytes: this.droppedBytes,
       corruptBytes: this.corruptBytes,
     };
   }

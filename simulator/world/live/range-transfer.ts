@@ -1,13 +1,14 @@
-// One connection of a download: asks for piece after piece on it, checks every byte of each answer, and tells the
-// download what came of it. The object is made once a connection and used for all its ranges; nothing is allocated per
-// read.
+// One connection of a download, or of a replayed client: asks for piece after piece on it, checks every byte of each
+// answer, and tells its owner what came of it. The object is made once a connection and used for all its ranges; nothing
+// is allocated per read.
 
-import { type ByteRange, parseContentRange } from '../../../common/byte-range.ts';
+import { type ByteRange, contentRangeHeader, parseContentRange } from '../../../common/byte-range.ts';
 import type { Failure, HttpConnection, ResponseSink } from '../../../common/http-connection.ts';
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
-import type { LiveDownload } from './live-download.ts';
+import type { ContentSpec } from '../../scenario/scenario.ts';
+import type { LiveDevice } from './live-device.ts';
 
 /** Where a transfer's connection goes. */
 export type Endpoint = {
@@ -17,8 +18,47 @@ export type Endpoint = {
   readonly server: number;
 };
 
+/** Whose ranges a transfer moves: it says what a piece is, how it is asked for, and hears how that went. */
+export interface RangeOwner {
+  readonly device: LiveDevice;
+  /** The object that the piece under way belongs to. */
+  readonly content: ContentSpec;
+  /** Of the content, as far as the owner knows it. */
+  readonly version: number;
+  /** How big the object is, and which of its bytes a piece is. */
+  readonly plan: { readonly sizeBytes: number; rangeOf(piece: number): ByteRange };
+  /** The head of the request for a range, with its empty line. */
+  requestHead(range: ByteRange, endpoint: Endpoint): string;
+  /** Whether the answer's version is one that the owner takes; asked before the first byte of a piece. */
+  acceptsVersion(etag: string | undefined, transfer: RangeTransfer, piece: number | undefined): boolean;
+  /** Where in the span the first wrong byte is, relative to `start`; -1 when all are right. */
+  firstDifference(buffer: Buffer, start: number, offset: number, length: number): number;
+  received(bytes: number, endpoint: Endpoint, nowMs: number): void;
+  /** The piece under way came whole and right; the transfer is free. */
+  pieceCame(transfer: RangeTransfer, bytes: number, nowMs: number): void;
+  /** The connection is lost; `piece`: what was under way, of which so many bytes had come for nothing. */
+  transferFailed(
+    failed: RangeTransfer,
+    piece: number | undefined,
+    cause: SourceFailureCause,
+    discardedBytes: number,
+    detail: string,
+  ): void;
+}
+
+/** Whether a Content-Range names just this range; the usual way to write it is known without parsing. */
+function isRangeOf(contentRange: string | undefined, range: ByteRange, sizeBytes: number): boolean {
+  if (contentRange === undefined) return false;
+  if (contentRange === contentRangeHeader(range, sizeBytes)) return true;
+  const named = parseContentRange(contentRange);
+  return named?.range?.start === range.start && named.range.end === range.end && named.sizeBytes === sizeBytes;
+}
+
+/** How long bytes may lie in the kernel until there are enough of them to be worth a read. */
+export const gatherMsMax = 100;
+
 export class RangeTransfer implements ResponseSink {
-  readonly #download: LiveDownload;
+  readonly #download: RangeOwner;
   readonly endpoint: Endpoint;
   #connection: HttpConnection | undefined;
   /** The piece under way. */
@@ -29,12 +69,14 @@ export class RangeTransfer implements ResponseSink {
   intendedMs = 0;
   #sentMs = 0;
   #firstByteMs = 0;
+  /** When the last body byte came, or the request left: what else a server sends is no progress. */
+  #progressMs = 0;
   /** Whether the connection had carried an answer before this request. */
   #reused = false;
   #answered = false;
   #stopped = false;
 
-  constructor(download: LiveDownload, endpoint: Endpoint) {
+  constructor(download: RangeOwner, endpoint: Endpoint) {
     this.#download = download;
     this.endpoint = endpoint;
   }
@@ -95,10 +137,13 @@ export class RangeTransfer implements ResponseSink {
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed) return;
     const { connectMs, stallMs } = this.#download.device.timeouts;
-    const silentMs = nowMs - connection.lastProgressMs;
+    const lastMs = connection.isOpen ? Math.max(this.#progressMs, connection.heldUntilMs) : connection.lastProgressMs;
+    const silentMs = nowMs - lastMs;
+    // What lies in the kernel comes first.
+    if (silentMs > gatherMsMax && connection.readAtOnce()) return;
     if (silentMs <= (connection.isOpen ? stallMs : connectMs)) return;
     const detail = connection.isOpen
-      ? `no byte for ${formatDuration(stallMs)}`
+      ? `no body byte for ${formatDuration(stallMs)}`
       : `no connection within ${formatDuration(connectMs)}`;
     connection.fail({ cause: 'timeout', detail });
   }
@@ -106,21 +151,15 @@ export class RangeTransfer implements ResponseSink {
   onHead(head: ResponseHead): void {
     this.#answered = true;
     const problem = this.#problemOf(head);
-    if (problem !== undefined) this.#failed(problem, `status ${head.statusCode}`);
+    if (problem !== undefined) this.#failed(problem.cause, `status ${head.statusCode}${problem.what}`);
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
-    if (this.#piece === undefined) return;
-    const nowMs = this.#connection?.lastProgressMs ?? 0;
-    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
     const { fleet } = this.#download.device;
-    fleet.meter.received(this.endpoint.server, end - start, nowMs);
-    this.#download.received(end - start, this.endpoint, nowMs);
     const offset = this.#position;
-    this.#position += end - start;
-    if (this.#position > this.#range.end) {
+    if (!this.#arrived(end - start)) return;
+    if (fleet.discardsBodies) {
       fleet.meter.uncheckedBytes += end - start;
-      this.#failed('badResponse', 'more bytes than were asked for');
       return;
     }
     const wrongAt = this.#download.firstDifference(buffer, start, offset, end - start);
@@ -128,6 +167,29 @@ export class RangeTransfer implements ResponseSink {
     if (wrongAt < 0) return;
     fleet.corrupt(this.#download, buffer, start, offset, end - start);
     this.#failed('corrupt', `wrong byte at ${offset + wrongAt} of ${this.#download.content.id}`);
+  }
+
+  onDropped(bytes: number): void {
+    if (!this.#arrived(bytes)) return;
+    const { meter } = this.#download.device.fleet;
+    meter.uncheckedBytes += bytes;
+    meter.droppedBytes += bytes;
+  }
+
+  /** Counts bytes; false when they belong to no piece, or are more than it has: then nobody looks at them. */
+  #arrived(bytes: number): boolean {
+    if (this.#piece === undefined) return false;
+    const nowMs = this.#connection?.lastProgressMs ?? 0;
+    this.#progressMs = nowMs;
+    if (this.#position === this.#range.start) this.#firstByteMs = nowMs;
+    const { meter } = this.#download.device.fleet;
+    meter.received(this.endpoint.server, bytes, nowMs);
+    this.#download.received(bytes, this.endpoint, nowMs);
+    this.#position += bytes;
+    if (this.#position <= this.#range.end) return true;
+    meter.uncheckedBytes += bytes;
+    this.#failed('badResponse', 'more bytes than were asked for');
+    return false;
   }
 
   onEnd(): void {
@@ -168,25 +230,27 @@ export class RangeTransfer implements ResponseSink {
     this.#position = this.#range.start;
     this.#answered = false;
     this.#sentMs = nowMs;
+    this.#progressMs = nowMs;
     this.#firstByteMs = nowMs;
     this.#connection.send(this.#download.requestHead(this.#range, this.endpoint), this);
   }
 
-  #problemOf(head: ResponseHead): SourceFailureCause | undefined {
+  /** Why an answer is not the one that was asked for, in words that follow its status. */
+  #problemOf(head: ResponseHead): { readonly cause: SourceFailureCause; readonly what: string } | undefined {
     const status = head.statusCode;
-    if (status >= 500) return 'status5xx';
-    if (status >= 400) return 'status4xx';
+    if (status >= 500) return { cause: 'status5xx', what: '' };
+    if (status >= 400) return { cause: 'status4xx', what: '' };
+    const bad = (what: string) => ({ cause: 'badResponse', what }) as const;
     const { sizeBytes } = this.#download.plan;
     const { start, end } = this.#range;
-    if (head.contentLength !== undefined && head.contentLength !== end - start) return 'badResponse';
-    if (status === 200) {
-      if (start !== 0 || end !== sizeBytes) return 'badResponse';
-    } else {
-      const named = head.contentRange === undefined ? undefined : parseContentRange(head.contentRange);
-      if (status !== 206 || named?.range?.start !== start || named.range.end !== end) return 'badResponse';
-      if (named.sizeBytes !== sizeBytes) return 'badResponse';
+    if (status !== 200 && status !== 206) return bad('');
+    if (status === 200 && (start !== 0 || end !== sizeBytes)) return bad(' to a range');
+    if (status === 206 && !isRangeOf(head.contentRange, this.#range, sizeBytes)) {
+      return bad(head.contentRange === undefined ? ' without Content-Range' : ' with another Content-Range');
     }
-    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : 'badResponse';
+    if (head.contentLength !== undefined && head.contentLength !== end - start)
+      return bad(' with another Content-Length');
+    return this.#download.acceptsVersion(head.etag, this, this.#piece) ? undefined : bad(' of an older version');
   }
 
   #failed(cause: SourceFailureCause, detail: string): void {

@@ -28,7 +28,6 @@ function whyVirtualOnly(event: ScenarioEvent): string | undefined {
       return 'links are modelled in the virtual world only';
     case 'drain':
     case 'loseDrive':
-    case 'policy':
       return 'only the virtual world does this';
     default:
       return undefined;

@@ -5,7 +5,7 @@ import { assert } from '../../../common/errors.ts';
 import { policyOf } from '../../device/policies.ts';
 import { pieceBytes, windowsConnectionsPerFile } from '../../device/range-plan.ts';
 import type { DownloadPolicySpec, Scenario } from '../../scenario/scenario.ts';
-import { type DeviceRate, deviceRate } from './device-rates.ts';
+import { type DeviceRate, deviceRate } from '../device-rates.ts';
 import type { FlowClass, Phase } from './flow-class.ts';
 import type { Limits } from './limits.ts';
 import type { Network } from './network.ts';

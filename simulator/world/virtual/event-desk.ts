@@ -21,6 +21,8 @@ type Parts = {
   readonly book: ClassBook;
   readonly supply: Supply;
   readonly downloads: Downloads;
+  /** Its limits change by the hour from now on. */
+  readonly followHours: (groupIndex: number) => void;
 };
 
 export class EventDesk {
@@ -186,7 +188,7 @@ export class EventDesk {
   }
 
   #tellPolicy(id: string, policy: object): void {
-    const { scenario, book, downloads, clock } = this.#parts;
+    const { scenario, book, downloads, clock, followHours } = this.#parts;
     const groupIndex = scenario.fleet.findIndex((group) => group.id === id);
     const group = scenario.fleet[groupIndex];
     const before = book.policies[groupIndex];
@@ -195,6 +197,7 @@ export class EventDesk {
     book.policies[groupIndex] = now;
     Object.assign(downloads.facts.settings[groupIndex] as object, policySettingsOf({ ...group, policy: now }));
     book.refreshRates(groupIndex, clock.nowMs);
+    followHours(groupIndex);
   }
 
   /** A node whose drives are full makes room. */

@@ -8,11 +8,11 @@ import { policyOf } from '../../device/policies.ts';
 import type { DeviceRow } from '../../result/device-row.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import { untilHoursChangeMs } from '../device-rates.ts';
 import { deviceCount } from '../fleet-plan.ts';
 import { Accounts } from './accounts.ts';
 import { Availability } from './availability.ts';
 import { ClassBook } from './class-book.ts';
-import { untilHoursChangeMs } from './device-rates.ts';
 import { type DownloadParts, Downloads } from './downloads.ts';
 import { bookUnfetched, deviceRows, unfinishedDevices } from './end-books.ts';
 import { EventDesk } from './event-desk.ts';
@@ -126,6 +126,7 @@ export class Simulation {
       book: this.#book,
       supply: this.#supply,
       downloads: this.downloads,
+      followHours: (groupIndex) => this.#followHours(groupIndex),
     });
   }
 
@@ -167,7 +168,7 @@ export class Simulation {
     this.#stepEndMs = this.#terms.tally.grid.stepEndMs(0);
     this.#makeFirstClasses();
     this.#desk.scheduleEvents();
-    for (const [groupIndex] of this.#terms.scenario.fleet.entries()) this.#scheduleHours(groupIndex);
+    for (const [groupIndex] of this.#terms.scenario.fleet.entries()) this.#followHours(groupIndex);
   }
 
   /** Where everybody begins, so that the network's islands are found once. */
@@ -328,14 +329,17 @@ export class Simulation {
     });
   }
 
-  #scheduleHours(groupIndex: number): void {
+  #followHours(groupIndex: number): void {
     const { startsAtMs } = this.#terms.scenario;
     const now = this.clock.nowMs;
-    const wait = untilHoursChangeMs(this.#book.policies[groupIndex]?.limitedHours, startsAtMs + now);
+    const policy = this.#book.policies[groupIndex];
+    const wait = untilHoursChangeMs(policy?.limitedHours, startsAtMs + now);
     if (wait === Number.POSITIVE_INFINITY || !this.#isAnybodyLeft()) return;
     this.clock.schedule(now + wait, () => {
+      // Whoever was told other policies since then is followed from there.
+      if (this.#book.policies[groupIndex] !== policy) return;
       this.#book.refreshRates(groupIndex, this.clock.nowMs);
-      this.#scheduleHours(groupIndex);
+      this.#followHours(groupIndex);
     });
   }
 

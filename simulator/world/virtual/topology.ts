@@ -1,14 +1,10 @@
 // Where everything is: the copies of sites and nodes that a scenario asks for, its devices as populations (alike but for
-// their arrival), and which of these have to be simulated together.
-//
-// Devices of a group are dealt to the copies of its site in turn, and at each copy to the speeds in turn:
-//
-//   group of 8, site × 2, 2 speeds     device 0 1 2 3 4 5 6 7
-//                                      site   0 1 0 1 0 1 0 1
-//                                      speed  a a b b a a b b
+// their arrival), and which of these have to be simulated together. Devices of a group are dealt to the copies of its site in
+// turn, and at each copy to the speeds in turn (device-rates.ts).
 
 import { assert } from '../../../common/errors.ts';
 import type { FleetGroup, NodeSpec, Scenario, SiteSpec } from '../../scenario/scenario.ts';
+import { downlinksOf } from '../device-rates.ts';
 
 /** -1 stands for none: no site is where the CDN is. */
 export type SiteCopy = { readonly spec: SiteSpec; readonly specIndex: number; readonly parent: number };
@@ -41,9 +37,6 @@ export type Topology = {
 
 /** Populations and nodes that nothing couples to others. */
 export type Component = { readonly populations: readonly number[]; readonly nodes: readonly number[] };
-
-/** Speeds of a spread are cut into so many classes, each with its geometric mean (`docs/model.md`). */
-export const speedClassesMax = 64;
 
 export function layOut(scenario: Scenario): Topology {
   const sites = siteCopies(scenario.sites);
@@ -130,7 +123,7 @@ function populationsOf(
   const siteIndex = scenario.sites.findIndex((each) => each.id === group.site);
   const places =
     group.site === undefined ? [-1] : sites.flatMap((site, copy) => (site.specIndex === siteIndex ? [copy] : []));
-  const speeds = speedClasses(group, Math.ceil(group.devices / places.length));
+  const speeds = downlinksOf(group, places.length);
   const stride = places.length * speeds.length;
   return places.flatMap((site, place) =>
     speeds.flatMap((downlinkBytesPerMs, speed): Population[] => {
@@ -141,15 +134,6 @@ function populationsOf(
       return [{ group, groupIndex, site, downlinkBytesPerMs, first, stride, count, cacheHosts }];
     }),
   );
-}
-
-function speedClasses({ downlink }: FleetGroup, devicesPerSite: number): number[] {
-  if (downlink === undefined) return [Number.POSITIVE_INFINITY];
-  const { bytesPerMsMin, bytesPerMsMax } = downlink;
-  if (bytesPerMsMin === bytesPerMsMax) return [bytesPerMsMin];
-  const count = Math.min(speedClassesMax, devicesPerSite);
-  const ratio = bytesPerMsMax / bytesPerMsMin;
-  return Array.from({ length: count }, (_, k) => bytesPerMsMin * ratio ** ((k + 0.5) / count));
 }
 
 /**

@@ -12,6 +12,7 @@ import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
 import { completionHistograms } from '../course.ts';
+import { speedClassesMax } from '../device-rates.ts';
 import { describeEvent } from '../event-words.ts';
 import { arrivalsOf } from '../fleet-plan.ts';
 import { encodeHistogram } from '../histogram.ts';
@@ -19,7 +20,7 @@ import { Limits } from './limits.ts';
 import { SeriesGrid } from './series-grid.ts';
 import { Simulation } from './simulation.ts';
 import { Tally } from './tally.ts';
-import { components, layOut, speedClassesMax } from './topology.ts';
+import { components, layOut } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
 import { seriesOf } from './virtual-series.ts';
 import { WeightedHistogram } from './weighted-histogram.ts';
@@ -58,6 +59,9 @@ export function whyNotVirtual(scenario: Scenario): string | undefined {
       event.kind === 'cdn' && event.count !== undefined
         ? [`events: ${describeEvent(event)}: single requests (count) exist in the live world only`]
         : [],
+    ),
+    ...scenario.fleet.flatMap(({ id, line }) =>
+      line === undefined ? [] : [`fleet ${id}: a line (latency, loss, resets) exists in the live world only`],
     ),
   ];
   return problems.length === 0 ? undefined : problems.join('; ');
