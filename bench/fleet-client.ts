@@ -5,7 +5,7 @@
 
 import { parseScenario } from '../simulator/scenario/load.ts';
 import { LiveFleet } from '../simulator/world/live/live-fleet.ts';
-import type { FleetOrder, FleetReport } from './fleet-order.ts';
+import { type FleetOrder, type FleetReport, warmUpMs } from './fleet-order.ts';
 
 const order = JSON.parse(process.argv[2] ?? '') as FleetOrder;
 const { scenario } = parseScenario(
@@ -19,6 +19,7 @@ live: { window: 1 h, demand: max }
   'benchmark',
   order.overrides,
 );
+const counted = ['bytes', 'requests', 'cpuMs', 'wallMs', 'verifiedBytes', 'uncheckedBytes'] as const;
 const address = { host: '127.0.0.1', port: order.port };
 
 function resident(): number {
@@ -27,11 +28,28 @@ function resident(): number {
   return process.memoryUsage.rss();
 }
 
+/** What a fleet has received so far, and what the process has used. */
+function countsOf(fleet: LiveFleet): Omit<FleetReport, 'residentBefore' | 'residentConnected' | 'residentAfter'> {
+  // What is under way counts as far as it came.
+  const { bytesFromCacheServer, bytesFromCdn, failedRanges } = fleet.progress();
+  if (bytesFromCdn > 0 || failedRanges > 0) throw new Error(`${failedRanges} ranges failed`);
+  const { user, system } = process.cpuUsage();
+  return {
+    bytes: bytesFromCacheServer,
+    requests: fleet.devices.reduce((count, device) => count + device.rangeCount, 0),
+    cpuMs: (user + system) / 1000,
+    wallMs: performance.now(),
+    verifiedBytes: fleet.meter.verifiedBytes,
+    uncheckedBytes: fleet.meter.uncheckedBytes,
+  };
+}
+
 /** Devices end when they have their file: fleets follow one another until the time is up. */
 async function run(): Promise<FleetReport> {
   const residentBefore = resident();
   let residentConnected = 0;
   let residentAfter = 0;
+  let warmMsLeft = warmUpMs;
   const sum = { bytes: 0, requests: 0, cpuMs: 0, wallMs: 0, verifiedBytes: 0, uncheckedBytes: 0 };
   while (sum.wallMs < order.seconds * 1000) {
     let isIdle: () => void = () => undefined;
@@ -43,21 +61,17 @@ async function run(): Promise<FleetReport> {
     const problem = await fleet.connectAll();
     if (problem !== undefined) throw new Error(problem);
     if (residentConnected === 0) residentConnected = resident();
-    const cpu = process.cpuUsage();
     const sinceMs = performance.now();
     fleet.start(Date.now());
-    const timeUp = new Promise((resolve) => setTimeout(resolve, order.seconds * 1000 - sum.wallMs));
-    await Promise.race([idle, timeUp]);
-    const { user, system } = process.cpuUsage(cpu);
-    sum.wallMs += performance.now() - sinceMs;
-    sum.cpuMs += (user + system) / 1000;
-    // What is under way counts as far as it came; nothing more is read.
-    const { bytesFromCacheServer, bytesFromCdn, failedRanges } = fleet.progress();
-    if (bytesFromCdn > 0 || failedRanges > 0) throw new Error(`${failedRanges} ranges failed`);
-    sum.bytes += bytesFromCacheServer;
-    sum.requests += fleet.devices.reduce((count, device) => count + device.rangeCount, 0);
-    sum.verifiedBytes += fleet.meter.verifiedBytes;
-    sum.uncheckedBytes += fleet.meter.uncheckedBytes;
+    if (warmMsLeft > 0) await Promise.race([idle, new Promise((resolve) => setTimeout(resolve, warmMsLeft))]);
+    warmMsLeft -= performance.now() - sinceMs;
+    const before = countsOf(fleet);
+    await Promise.race([
+      idle,
+      new Promise((resolve) => setTimeout(resolve, Math.max(0, order.seconds * 1000 - sum.wallMs))),
+    ]);
+    const after = countsOf(fleet);
+    if (warmMsLeft <= 0) for (const name of counted) sum[name] += after[name] - before[name];
     if (residentAfter === 0) residentAfter = resident();
     await fleet.stop(0);
   }

@@ -1,5 +1,8 @@
 // What a fleet of the generator's benchmark is to do, and what came of it (fleet-client.ts).
 
+/** Not counted: the runtime compiles what a run of a minute has compiled in its first second. */
+export const warmUpMs = 500;
+
 /** A fleet against one server, each device with one connection, closed loop: the next range when the last one has come. */
 export type FleetOrder = {
   readonly port: number;

@@ -7,6 +7,7 @@ import { benchConnections } from './connections.ts';
 import { benchContent } from './content.ts';
 import { benchFilling } from './filling.ts';
 import { benchIdle, benchSoak } from './fleet-size.ts';
+import { benchGenerator } from './generator.ts';
 import { benchIndexLoad } from './index-load.ts';
 import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
@@ -24,6 +25,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   serving: benchServing,
   filling: benchFilling,
   connections: benchConnections,
+  generator: benchGenerator,
   limits: benchLimits,
   'size-soak': benchSoak,
   'size-idle': benchIdle,

@@ -41,6 +41,7 @@ export function peerVersions(): string {
     firstLine('nginx', '-v'),
     firstLine('varnishd', '-V'),
     firstLine('wrk', '-v'),
+    firstLine('h2load', '--version'),
     firstLine('autocannon', '--version'),
   ];
   return `Node ${process.version}; ${peers.join('; ')}`;

@@ -8,10 +8,15 @@ let ticksPerSecondKnown: number | undefined;
 
 /** CPU time of a process and all its descendants so far, in seconds (user and system). */
 export function cpuSeconds(pid: number): number {
-  ticksPerSecondKnown ??= Number(execFileSync('getconf', ['CLK_TCK']).toString());
   let ticks = 0;
   for (const { fields } of tree(pid)) ticks += Number(fields[11]) + Number(fields[12]);
-  return ticks / ticksPerSecondKnown;
+  return ticks / ticksPerSecond();
+}
+
+/** The unit of times in /proc. */
+export function ticksPerSecond(): number {
+  ticksPerSecondKnown ??= Number(execFileSync('getconf', ['CLK_TCK']).toString());
+  return ticksPerSecondKnown;
 }
 
 /** Resident memory of a process and of each of its descendants, in bytes; pages that several share count at each. */

@@ -7,6 +7,8 @@
 import { ContentFunction } from '../common/content.ts';
 import { assert } from '../common/errors.ts';
 import { HttpConnection, type ResponseSink } from '../common/http-connection.ts';
+import { loadKernelReads } from '../common/kernel-reads.ts';
+import { warmUpMs } from './fleet-order.ts';
 import { percentile } from './measurement.ts';
 import { type ClientOrder, type ClientReport, connectedLine } from './run-client.ts';
 
@@ -14,6 +16,7 @@ const order = JSON.parse(process.argv[2] ?? '') as ClientOrder;
 const { port, target, sizeBytes, pieceBytes, mode } = order;
 const content = new ContentFunction(order.objectId, 1);
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+const kernelReads = loadKernelReads();
 /** Latencies in ms, of the first requests so many: more do not change a percentile. */
 const latenciesMs = new Float64Array(2 ** 20);
 
@@ -30,7 +33,7 @@ class PieceLoop implements ResponseSink {
   #askedMs = 0;
 
   constructor(onConnected: () => void) {
-    this.#connection = new HttpConnection({ host: '127.0.0.1', port, readBuffer }, (failure) => {
+    this.#connection = new HttpConnection({ host: '127.0.0.1', port, readBuffer, kernelReads }, (failure) => {
       assert(failure === undefined, `connected: ${failure?.detail}`);
       onConnected();
     });
@@ -52,7 +55,7 @@ class PieceLoop implements ResponseSink {
     const nowMs = performance.now();
     if (requests < latenciesMs.length) latenciesMs[requests] = nowMs - this.#askedMs;
     requests += 1;
-    if (nowMs - startMs < order.seconds * 1000) {
+    if (order.startsAtOnce === true || nowMs - startMs < order.seconds * 1000) {
       if (order.everyMs === undefined) this.ask();
       else setTimeout(() => this.ask(), Math.max(0, this.#askedMs + order.everyMs - nowMs));
     } else {
@@ -78,20 +81,40 @@ class PieceLoop implements ResponseSink {
   }
 }
 
-// What is measured is asking: all are connected before the first asks.
-const loops: PieceLoop[] = Array.from(
-  { length: order.connections },
-  () =>
-    new PieceLoop(() => {
-      connectingCount -= 1;
-      if (connectingCount === 0) process.stdout.write(`${connectedLine}\n`);
-    }),
-);
-process.stdin.once('data', () => {
+// What is measured is asking: all are connected before the first asks. No more connect at once than a listener's queue holds.
+const connectingAtOnce = 500;
+const loops: PieceLoop[] = [];
+function connectNext(): void {
+  if (loops.length === order.connections) return;
+  const loop = new PieceLoop(() => {
+    connectingCount -= 1;
+    if (connectingCount > 0) connectNext();
+    else if (order.startsAtOnce === true) begin();
+    else process.stdout.write(`${connectedLine}\n`);
+  });
+  loops.push(loop);
+}
+for (let i = 0; i < connectingAtOnce; i += 1) connectNext();
+if (order.startsAtOnce !== true) process.stdin.once('data', begin);
+
+function begin(): void {
   startMs = performance.now();
   startCpu = process.cpuUsage();
   for (const loop of loops) loop.ask();
-});
+  if (order.startsAtOnce === true) setTimeout(warmedUp, warmUpMs);
+}
+
+/** From here on it counts; what is under way at the end counts as far as it came. */
+function warmedUp(): void {
+  bytes = 0;
+  requests = 0;
+  startMs = performance.now();
+  startCpu = process.cpuUsage();
+  setTimeout(() => {
+    report();
+    process.exit(0);
+  }, order.seconds * 1000);
+}
 
 function report(): void {
   const wallMs = performance.now() - startMs;

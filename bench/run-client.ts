@@ -22,6 +22,8 @@ export type ClientOrder = {
   readonly pieceBytes: number | 'whole';
   /** `read`: bodies are read, and dropped; `verify`: every byte is compared with what it must be. */
   readonly mode: 'read' | 'verify';
+  /** Asks as soon as all are connected, without waiting for a line, and counts after a warm-up. Default: waits. */
+  readonly startsAtOnce?: boolean;
 };
 
 /** What came. Times in ms; `latencyMsP50` … from asking to the last byte. */

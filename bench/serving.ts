@@ -1,25 +1,20 @@
-// Serving and asking, beside nginx and wrk in the same run: ranges of 1 MiB and 4 KiB of an object of 512 MiB in the page
+// Serving, beside nginx in the same run: ranges of 1 MiB and 4 KiB of an object of 512 MiB in the page
 // cache, whole objects, and 1, 32 and 1,000 connections. Rounds are interleaved (A B B A …) and the medians of the ratios are
 // quoted: absolute figures move with the machine. What is not in the page cache: cold-serving.ts.
 
-import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { ask } from './ask.ts';
 import { benchColdServing } from './cold-serving.ts';
 import { type Effort, inRounds, type Measurement, ratios } from './measurement.ts';
 import { missing, type Server, startNginx, startProgram } from './peers.ts';
 import { cpuSeconds } from './process-tree.ts';
-import { type ClientOrder, runClient } from './run-client.ts';
+import { runClient } from './run-client.ts';
 import { inWorkspace, type Workspace } from './workspace.ts';
 import { writeContent } from './written-content.ts';
 
-const run = promisify(execFile);
-
 type Target = { readonly name: 'node' | 'nginx'; readonly server: Server; readonly query: string };
 type Sample = {
-  readonly clientGBPerCpuSecond: number;
   readonly serverCpuSecondsPerGB: number;
   readonly requestsPerServerCpuSecond: number;
 };
@@ -55,15 +50,14 @@ const pathOf = ({ objectId, sizeBytes }: { objectId: string; sizeBytes: number }
   `/object/${objectId}/${sizeBytes}`;
 
 export async function benchServing(effort: Effort): Promise<Measurement[]> {
-  const absent = missing('nginx', 'wrk');
-  if (absent !== undefined) return [{ name: 'serving and asking beside nginx and wrk', skipped: absent }];
+  const absent = missing('nginx');
+  if (absent !== undefined) return [{ name: 'serving beside nginx', skipped: absent }];
   const seconds = effort.quick ? 1 : 3;
   const rounds = effort.quick ? 2 : 5;
   return await inWorkspace(async (workspace) => {
     const targets = await startTargets(workspace);
     const measurements: Measurement[] = [];
     for (const each of main) measurements.push(...(await compare(targets, each, seconds, rounds)));
-    measurements.push(...(await generator(targets, workspace, seconds, rounds)));
     const furtherRounds = effort.quick ? 1 : 3;
     for (const each of further)
       measurements.push(...(await compare(targets, each, effort.quick ? 1 : 2, furtherRounds)));
@@ -100,7 +94,7 @@ async function compare(
   seconds: number,
   rounds: number,
 ): Promise<Measurement[]> {
-  const samples = await inRounds(targets, rounds, (target) => sample(target, which, seconds, 'read'));
+  const samples = await inRounds(targets, rounds, (target) => sample(target, which, seconds));
   const node = samples.get('node') ?? [];
   const nginx = samples.get('nginx') ?? [];
   const what = `${which.what}, ${which.connections} connection${which.connections === 1 ? '' : 's'}`;
@@ -120,62 +114,19 @@ async function compare(
   ];
 }
 
-async function sample(
-  { server, query }: Target,
-  which: Case,
-  seconds: number,
-  mode: ClientOrder['mode'],
-): Promise<Sample> {
+async function sample({ server, query }: Target, which: Case, seconds: number): Promise<Sample> {
   const { objectId, sizeBytes, pieceBytes, connections } = which;
   const target = `${pathOf(which)}${query}`;
   let before = 0;
   const report = await runClient(
-    { port: server.port, target, objectId, sizeBytes, pieceBytes, connections, seconds, mode },
+    { port: server.port, target, objectId, sizeBytes, pieceBytes, connections, seconds, mode: 'read' },
     () => {
       before = cpuSeconds(server.pid);
     },
   );
   const serverCpu = cpuSeconds(server.pid) - before;
   return {
-    clientGBPerCpuSecond: report.bytes / 1e9 / (report.cpuMs / 1000),
     serverCpuSecondsPerGB: serverCpu / (report.bytes / 1e9),
     requestsPerServerCpuSecond: report.requests / serverCpu,
   };
-}
-
-/** The load generator beside wrk, both asking nginx for ranges of 1 MiB on 32 connections. */
-async function generator(
-  targets: readonly Target[],
-  { folder }: Workspace,
-  seconds: number,
-  rounds: number,
-): Promise<Measurement[]> {
-  const nginx = targets.find(({ name }) => name === 'nginx');
-  const which = main[0];
-  if (nginx === undefined || which === undefined) return [];
-  const script = join(folder, 'range.lua');
-  writeFileSync(
-    script,
-    `request = function()
-  local i = math.random(0, ${large.sizeBytes / 2 ** 20 - 1})
-  return wrk.format("GET", "${pathOf(large)}", {["Range"] = "bytes=" .. i * 1048576 .. "-" .. (i + 1) * 1048576 - 1})
-end
-done = function(summary) io.write("bytes " .. summary.bytes .. "\\n") end`,
-  );
-  const kinds = [{ name: 'read' }, { name: 'verify' }, { name: 'wrk' }] as const;
-  const samples = await inRounds(kinds, rounds, async ({ name }) => {
-    if (name !== 'wrk') return (await sample(nginx, which, seconds, name)).clientGBPerCpuSecond;
-    const command = `wrk -t1 -c${which.connections} -d${seconds}s -s ${script} http://127.0.0.1:${nginx.server.port}/`;
-    const { stdout, stderr } = await run('bash', ['-c', `TIMEFORMAT='cpu %U %S'; time ${command}`]);
-    const cpu = /cpu ([0-9.]+) ([0-9.]+)/.exec(stderr);
-    return Number(/bytes ([0-9]+)/.exec(stdout)?.[1]) / 1e9 / (Number(cpu?.[1]) + Number(cpu?.[2]));
-  });
-  const [read = [], verified = [], wrk = []] = kinds.map(({ name }) => samples.get(name));
-  return [
-    { name: 'generator, bodies read: GB per CPU s', values: read },
-    { name: 'generator, bodies verified: GB per CPU s', values: verified },
-    { name: 'wrk: GB per CPU s', values: wrk },
-    { name: 'generator ÷ wrk, bodies read (higher is better)', values: ratios(read, wrk) },
-    { name: 'generator ÷ wrk, bodies verified (higher is better)', values: ratios(verified, wrk) },
-  ];
 }

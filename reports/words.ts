@@ -199,7 +199,9 @@ export function keyFacts(metrics: Readonly<Record<string, number>>): Fact[] {
     );
     add('share of bytes from the CDN', value('fallback.cdnByteRatio', 'ratio'));
   }
-  add('bytes checked', value('integrity.verifiedBytes', 'bytes'));
+  const isDiscarded = metrics['integrity.verifiedBytes'] === 0 && (metrics['integrity.uncheckedBytes'] ?? 0) > 0;
+  if (isDiscarded) add('bytes discarded, not checked', value('integrity.uncheckedBytes', 'bytes'));
+  else add('bytes checked', value('integrity.verifiedBytes', 'bytes'));
   add('load generator, busiest process', value('generator.cpuRatio', 'ratio'));
   add('load generator, share of all CPU', value('generator.cpuShareRatio', 'ratio'));
   return facts;

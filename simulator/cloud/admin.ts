@@ -30,10 +30,11 @@ const objectSchema = z.strictObject({
   sizeBytes: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
   version: versionNumber.optional(),
 });
+const objectsSchema = z.union([objectSchema, z.array(objectSchema)]);
 const versionSchema = z.strictObject({ id: z.string().min(1) });
 
 const objectExample =
-  '{"id":"feature-update","host":"au.download.windowsupdate.com","path":"/files/feature-update","sizeBytes":2000000000} (path without query; "version" optional)';
+  '{"id":"feature-update","host":"au.download.windowsupdate.com","path":"/files/feature-update","sizeBytes":2000000000} (path without query; "version" optional), or a list of these';
 
 type Reply = { readonly status: number; readonly body: unknown };
 type Route = (subject: AdminSubject, body: string) => Reply;
@@ -52,9 +53,11 @@ const routes: Readonly<Record<string, Route>> = {
     return ok({ clearedCount });
   },
   'POST /objects': ({ objects }, body) =>
-    parsed(body, objectSchema, objectExample, ({ version, ...registration }) => {
-      objects.register(registration, version);
-      return ok({ id: registration.id, version: objects.versionOf(registration.id) });
+    parsed(body, objectsSchema, objectExample, (orders) => {
+      const all = Array.isArray(orders) ? orders : [orders];
+      for (const { version, ...registration } of all) objects.register(registration, version);
+      const registered = all.map(({ id }) => ({ id, version: objects.versionOf(id) }));
+      return ok(Array.isArray(orders) ? registered : registered[0]);
     }),
   'POST /version': ({ objects }, body) =>
     parsed(body, versionSchema, '{"id":"feature-update"}', ({ id }) => ok({ version: objects.bumpVersion(id) })),

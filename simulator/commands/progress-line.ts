@@ -52,14 +52,11 @@ export class ProgressLine {
   }
 }
 
-export function progressText({
-  phase,
-  elapsedMs,
-  devices,
-  egressBitsPerSecond,
-  hitRatioBytes,
-  waitsFor,
-}: LiveProgress): string {
+export function progressText(progress: LiveProgress): string {
+  const { phase, elapsedMs, devices, egressBitsPerSecond, hitRatioBytes, waitsFor, reading } = progress;
+  if (reading !== undefined) {
+    return `reading the log  ${(reading.doneRatio * 100).toFixed(0)} %  ${formatCount(reading.lineCount)} lines`;
+  }
   const seconds = Math.floor(elapsedMs / 1000);
   const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   if (phase === 'starting') return 'starting';

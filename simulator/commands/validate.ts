@@ -3,8 +3,10 @@
 import type { Command } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { formatCount } from '../../common/units.ts';
+import { glanceAtLog } from '../replay/choose-format.ts';
 import { loadScenario } from '../scenario/load.ts';
 import { isProfileFile, loadProfile } from '../scenario/load-profile.ts';
+import type { ReplaySpec } from '../scenario/replay-spec.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
 /** Adds `validate`: one `ok` line per good file on standard output; all mistakes of all files, and exit code 2. */
@@ -21,16 +23,14 @@ export function addValidateCommand(program: Command): void {
       'after',
       '\nExamples:\n  sim validate scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml scenarios/profiles/*.yaml\n\nExit code 2 when a file has a mistake.',
     )
-    .action((paths: readonly string[]) => validate(paths));
+    .action(validate);
 }
 
-function validate(paths: readonly string[]): void {
+async function validate(paths: readonly string[]): Promise<void> {
   const messages: string[] = [];
   for (const path of paths) {
     try {
-      const found = isProfileFile(path)
-        ? `hardware profile, ${loadProfile(path).name}`
-        : summary(loadScenario(path).scenario);
+      const found = isProfileFile(path) ? `hardware profile, ${loadProfile(path).name}` : await summary(path);
       process.stdout.write(`${path}: ok (${found})\n`);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
@@ -40,14 +40,24 @@ function validate(paths: readonly string[]): void {
   if (messages.length > 0) throw new OperatorError('BAD_SCENARIO', messages.join('\n'));
 }
 
-function summary(scenario: Scenario): string {
-  const deviceCount = scenario.fleet.reduce((sum, group) => sum + group.devices, 0);
+async function summary(path: string): Promise<string> {
+  const { replay, fleet, nodes, events, expect }: Scenario = loadScenario(path).scenario;
+  const deviceCount = fleet.reduce((sum, group) => sum + group.devices, 0);
   return [
-    counted(deviceCount, 'device'),
-    counted(scenario.nodes.length, 'node'),
-    counted(scenario.events.length, 'event'),
-    counted(scenario.expect.length, 'expectation'),
+    replay === undefined ? counted(deviceCount, 'device') : await glance(replay, path),
+    counted(nodes.length, 'node'),
+    counted(events.length, 'event'),
+    counted(expect.length, 'expectation'),
   ].join(', ');
+}
+
+/** The log is opened and its first lines are read: more is known only to a run. */
+async function glance(replay: ReplaySpec, path: string): Promise<string> {
+  const { formatName, firstTimeMs } = await glanceAtLog(replay).catch((error: unknown) => {
+    if (!(error instanceof OperatorError)) throw error;
+    throw new OperatorError(error.code, `${path}: ${error.message}`);
+  });
+  return `log ${replay.log}, ${formatName}, first request at ${new Date(firstTimeMs).toISOString()}`;
 }
 
 const counted = (count: number, of: string): string => `${formatCount(count)} ${of}${count === 1 ? '' : 's'}`;

@@ -222,6 +222,14 @@ const generatorMetrics: readonly MetricDefinition[] = [
   ),
 ];
 
+const replayMetrics: readonly MetricDefinition[] = [
+  metric('replay.requestCount', 'count', 'Requests of the log that were made', liveOnly),
+  metric('replay.leftOutCount', 'count', 'Requests of the log that are not replayed (no GET, errors …)', liveOnly),
+  metric('replay.unusableCount', 'count', 'Lines of the log that could not be read', liveOnly),
+  metric('replay.logHitRatioBytes', 'ratio', 'Share of the bytes that came from the cache in the log', liveOnly),
+  metric('replay.logHitRatioRequests', 'ratio', 'Share of the requests that the log says were hits', liveOnly),
+];
+
 const definitions: readonly MetricDefinition[] = [
   ...fleetMetrics,
   ...fleetMetrics.map((of) => ({ ...of, name: `group.<id>.${of.name}`, meaning: `${of.meaning}, in one group` })),
@@ -232,6 +240,7 @@ const definitions: readonly MetricDefinition[] = [
   ...fallbackMetrics,
   ...refetchMetrics,
   ...generatorMetrics,
+  ...replayMetrics,
 ];
 
 const definitionByName: ReadonlyMap<string, MetricDefinition> = new Map(definitions.map((each) => [each.name, each]));

@@ -71,7 +71,8 @@ function policyOfWritten(written: PolicyWritten): Partial<DownloadPolicySpec> {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-const policySchema = keys('download policies', policyShape).transform(
+/** The policies of a group. */
+export const policySchema = keys('download policies', policyShape).transform(
   (written): DownloadPolicySpec => ({ priority: 'background', ...policyOfWritten(written) }),
 );
 

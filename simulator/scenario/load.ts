@@ -9,7 +9,7 @@
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { assert, errorCode, OperatorError } from '../../common/errors.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readProfiles } from './load-profile.ts';
@@ -18,7 +18,7 @@ import { applyOverride, type Override } from './override.ts';
 import { describeProblem, type Problem, problemsOfIssues } from './problem.ts';
 import type { HardwareProfile } from './profile.ts';
 import type { Scenario } from './scenario.ts';
-import { scenarioSchema } from './schema.ts';
+import { scenarioSchemaOf } from './schema.ts';
 import { nearest } from './values.ts';
 import { badFile, type Mistake, readYaml } from './yaml-text.ts';
 
@@ -93,7 +93,7 @@ export function parseScenario(text: string, file: string, overrides: readonly st
       mistakes.push({ place: `--set ${override}`, offset: text.length + index, message });
     }
   }
-  const checked = scenarioSchema.safeParse(document);
+  const checked = scenarioSchemaOf(document).safeParse(document);
   const hardware = readProfiles(outlineOf(document).nodes, file);
   const problems = [
     ...(checked.success ? [] : problemsOfIssues(checked.error.issues, document)),
@@ -103,7 +103,7 @@ export function parseScenario(text: string, file: string, overrides: readonly st
   for (const problem of problems) mistakes.push(mistakeOfOverride(problem, applied, text.length) ?? locate(problem));
   if (mistakes.length > 0 || hardware.mistakes.length > 0) throw badFile(file, mistakes, hardware.mistakes);
   assert(checked.success, 'a scenario without mistakes was parsed');
-  return { scenario: withHardware(checked.data, hardware.profiles), applied };
+  return { scenario: withLog(withHardware(checked.data, hardware.profiles), file), applied };
 }
 
 /** The place of a problem that `--set` brought; they stand after those of the file, whose text has that length. */
@@ -120,4 +120,12 @@ function withHardware(scenario: Scenario, profiles: ReadonlyMap<string, Hardware
     return hardware === undefined ? node : { ...node, hardware };
   });
   return { ...scenario, nodes };
+}
+
+/** A log is looked for beside the scenario. */
+function withLog(scenario: Scenario, file: string): Scenario {
+  const { replay } = scenario;
+  return replay === undefined
+    ? scenario
+    : { ...scenario, replay: { ...replay, log: resolve(dirname(file), replay.log) } };
 }

@@ -5,6 +5,7 @@ import type { Address } from '../../common/address.ts';
 import type { Expectation } from '../judge/expectation.ts';
 import type { WorldName } from '../result/metrics.ts';
 import type { HardwareProfile } from './profile.ts';
+import type { ReplaySpec } from './replay-spec.ts';
 
 /** One question to the system, with what must hold. */
 export type Scenario = {
@@ -19,7 +20,7 @@ export type Scenario = {
   readonly worlds: readonly WorldName[];
   /** Of every random stream; 0 to 2^53 - 1, default 1. */
   readonly seed: number;
-  /** At least one. */
+  /** At least one; of a replay, what its log asks for, once it was read. */
   readonly content: readonly ContentSpec[];
   readonly cdn: CdnSpec;
   /** Places with a link of their own, as a tree; bind the virtual world only. May be empty. */
@@ -34,6 +35,8 @@ export type Scenario = {
   readonly startsAtMs: number;
   /** What the live world samples of the claim; absent: it runs the scenario as it stands, in real time. */
   readonly live?: LiveWindow | undefined;
+  /** A recorded access log that says what is asked for and when, in place of content, wants and arrivals. Live world only. */
+  readonly replay?: ReplaySpec | undefined;
   /** What devices of the live world do with a body: compare every byte, or drop it unseen. Default `verify`. */
   readonly bodies: 'verify' | 'discard';
   readonly expect: readonly Expectation[];

@@ -23,6 +23,8 @@ export function impossibleInItsWorlds(outline: Outline): Problem[] {
 function liveOnlyKeys(outline: Outline): Problem[] {
   const live = outline.root.keys['live'];
   const window = live === undefined ? [] : [problem(['live'], 'no live window where worlds is virtual only', 'one')];
+  const isReplay = outline.root.keys['replay'] !== undefined;
+  const replay = isReplay ? [problem(['replay'], 'no replay where worlds is virtual only', 'one')] : [];
   const urls = outline.nodes.flatMap(({ path, keys }) =>
     keys['url'] === undefined
       ? []
@@ -39,7 +41,7 @@ function liveOnlyKeys(outline: Outline): Problem[] {
           ),
         ],
   );
-  return [...window, ...urls, ...lines];
+  return [...window, ...replay, ...urls, ...lines];
 }
 
 function expectationsOfOtherWorlds(outline: Outline, only: WorldName): Problem[] {

@@ -11,12 +11,16 @@ export type Course = { readonly startedPerSecond: readonly number[]; readonly co
 
 /**
  * The seconds in which the fleet is fully at it: from when 90 % has started (in a live window: from its start, all are
- * connected) until 10 % has finished or the window ends. `startSecond`: the run's start as a place in the series.
+ * connected) until 10 % has finished or the window ends; of a replay, all of it. `startSecond`: the run's start as a place in the series.
  */
 export function steadyBounds(course: Course, scenario: Scenario, startSecond: number): Bounds {
   const total = deviceCount(scenario);
   const finished = secondOfTotal(course.completedPerSecond, 0.1 * total);
-  const { live } = scenario;
+  const { live, replay } = scenario;
+  if (replay?.surveyed !== undefined) {
+    const seconds = Math.floor(replay.surveyed.durationMs / replay.speed / 1000);
+    return { from: startSecond, to: startSecond + seconds };
+  }
   const from = live === undefined ? secondOfTotal(course.startedPerSecond, 0.9 * total) + 1 : startSecond;
   const to = live === undefined ? finished : Math.min(finished, startSecond + Math.floor(live.windowMs / 1000));
   return { from, to: Math.max(from, to) };

@@ -172,6 +172,18 @@ describe('registered content and the health object', () => {
     expect((await get('/files/Update.esd', { Host: 'other.test' })).status).toBe(404);
   });
 
+  it('may be told with others at once: all of them, or none when one is wrong', async () => {
+    const objects = ['x', 'y'].map((id) => ({ id, host: 'many.test', path: `/${id}`, sizeBytes: 10 }));
+    expect(await admin(cdn, 'POST', '/objects', objects)).toMatchObject({
+      status: 200,
+      body: [{ id: 'x' }, { id: 'y' }],
+    });
+    for (const { path } of objects) expect((await get(path, { Host: 'many.test' })).status).toBe(200);
+    const more = { id: 'z', host: 'many.test', path: '/z', sizeBytes: 10 };
+    expect(await admin(cdn, 'POST', '/objects', [more, { ...more, path: 'z' }])).toMatchObject({ status: 400 });
+    expect((await get('/z', { Host: 'many.test' })).status).toBe(404);
+  });
+
   it('is found by an absolute request target', async () => {
     await admin(cdn, 'POST', '/objects', { id: 'proxied', host: 'origin.test', path: '/p', sizeBytes: 10 });
     const { head, body } = await rawGet(cdn, 'http://Origin.test:80/p?q');

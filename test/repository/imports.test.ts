@@ -22,7 +22,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/result': ['common', 'simulator/judge'],
   'simulator/judge': ['common', 'simulator/result'],
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
-  'simulator/world': ['common', 'simulator/device', 'simulator/result', 'simulator/scenario'],
+  'simulator/replay': ['common', 'simulator/scenario'],
+  'simulator/world': ['common', 'simulator/device', 'simulator/replay', 'simulator/result', 'simulator/scenario'],
   'simulator/export': [
     'common',
     'simulator/device',

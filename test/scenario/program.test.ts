@@ -62,6 +62,30 @@ describe('sim validate', () => {
   });
 });
 
+describe('sim validate of a scenario with a log', () => {
+  const log = (name: string, text: string): string => {
+    scenarioFile(name, text);
+    return scenarioFile(`${name}.yaml`, `name: Log\nfleet: [{ id: g }]\nreplay: { log: ${name} }\n`);
+  };
+
+  it('looks at its first lines', async () => {
+    const line = '10.0.0.1 - - [20/Nov/2026:08:00:01 +0100] "GET /a HTTP/1.1" 206 1048576 "-" "Agent/1.0"\n';
+    const { exitCode, stdout } = await sim('validate', log('access.log', `garbage\n${line}`));
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('access.log, nginx combined, first request at 2026-11-20T07:00:01.000Z, 0 nodes');
+  });
+
+  it('says where they are not what they should be', async () => {
+    const { exitCode, stderr } = await sim('validate', log('other.log', 'one\ntwo\n'), log('empty.log', ''));
+    expect(exitCode).toBe(2);
+    expect(stderr.replaceAll(folder, '')).toBe(
+      '/other.log.yaml: replay.log: /other.log:1: expected a line of nginx combined, found "one" (not of the format). ' +
+        'Name its log_format by replay.format.\n' +
+        '/empty.log.yaml: /empty.log: expected at least one line, found an empty file\n',
+    );
+  });
+});
+
 describe('sim validate of a hardware profile', () => {
   it('knows it by its folder', async () => {
     mkdirSync(join(folder, 'profiles'));

@@ -18,21 +18,29 @@ const sizeBytes = 40_000;
 /** How much of a body comes before a fault in its middle. */
 const halfBytes = 24_000;
 const toleranceS = 0.15;
-/** Real time that a busy machine may add to each request. */
-const slackMs = 150;
+/** Real time that a machine may add to each request. */
+const slackMs = 100;
+/** How often the fast clock is read at least. */
+const tickMs = 4;
 
-/** A fleet whose clock runs `scale` times as fast as the wall's. */
+/** A fleet whose clock runs `scale` times as fast as the wall's, but not on while this process stands still. */
 class FastFleet extends LiveFleet {
   readonly #scale: number;
-  readonly #originMs = performance.now();
+  readonly #ticker: NodeJS.Timeout;
+  #readAtMs = performance.now();
+  #nowMs = 0;
 
   constructor(order: DeviceOrder, onIdle: () => void, scale: number) {
     super(order, onIdle);
     this.#scale = scale;
+    this.#ticker = setInterval(() => this.now(), tickMs);
   }
 
   override now(): number {
-    return this.#originMs + (performance.now() - this.#originMs) * this.#scale;
+    const wallMs = performance.now();
+    this.#nowMs += Math.min(wallMs - this.#readAtMs, 2 * tickMs) * this.#scale;
+    this.#readAtMs = wallMs;
+    return this.#nowMs;
   }
 
   override schedule(atMs: number, run: () => void): Cancel {
@@ -43,6 +51,10 @@ class FastFleet extends LiveFleet {
     };
     arm();
     return () => clearTimeout(timer);
+  }
+
+  end(): void {
+    clearInterval(this.#ticker);
   }
 }
 
@@ -154,11 +166,12 @@ async function run({ atC, atA = healthy, delay, scale = 20 }: Options): Promise<
     onIdle = resolve;
   });
   const setting = { cdn: { host: '', port: 0 }, scale };
-  const sent: { readonly server: string; readonly request: RawRequest }[] = [];
+  const sent: { readonly server: string; readonly request: RawRequest; readonly atMs: number }[] = [];
+  let fleet: FastFleet | undefined;
   const serverOf = (name: string, script: Script): RawServer => {
     const faults = Array.isArray(script) ? (script as readonly Fault[]) : [script as Fault];
     return new RawServer((request, socket, count) => {
-      sent.push({ server: name, request });
+      sent.push({ server: name, request, atMs: fleet?.now() ?? 0 });
       const fault = faults[Math.min(request.index, faults.length - 1)] ?? healthy;
       (typeof fault === 'function' ? fault : fault.scaled(setting))(request, socket, count);
     });
@@ -179,18 +192,18 @@ fleet:
     wants: [${updateId}]
     policy: ${delay === undefined ? '{}' : `{ fallbackDelayBackground: ${delay} }`}`);
   const whole = { part: { index: 0, count: 1 }, sourceNetwork: undefined, deviceRows: false };
-  const fleet = new FastFleet({ scenario, nodes: { hq: address }, cdns: [setting.cdn], ...whole }, onIdle, scale);
+  fleet = new FastFleet({ scenario, nodes: { hq: address }, cdns: [setting.cdn], ...whole }, onIdle, scale);
   try {
     fleet.start(Date.now());
     await idle;
     const [device] = fleet.devices;
     const agent = device?.agent as { bannedUntilMs: number; bannedUntilMsByOrigin: Map<string, number> | undefined };
-    const startMs = performance.now() - fleet.elapsedMs() / scale;
+    const { startedAtMs } = fleet;
     const report = await fleet.stop(0);
     expectOwnBooks(report);
     expectBalanced(cdn.ledger(), report.ledgers['cdn']);
     if (host !== undefined) expectBalanced(host.ledger(), report.ledgers['hq']);
-    const atS = sent.map(({ request }) => ((request.atMs - startMs) * scale) / 1000);
+    const atS = sent.map(({ atMs }) => (atMs - startedAtMs) / 1000);
     return {
       requests: sent.map(({ server, request }) => {
         const lines = [...request.text.matchAll(/Range: bytes=([0-9-]+)/g)].map((line) => ` ${line[1]}`);
@@ -205,6 +218,7 @@ fleet:
       usefulBytes: device?.usefulBytes ?? 0,
     };
   } finally {
+    fleet.end();
     elsewhere?.stop();
     await Promise.all([cdn.stop(), host?.stop()]);
   }

@@ -257,6 +257,15 @@ describe('a run with one thing wrong', () => {
     expect(problems).toEqual(['device 1: zeros stand there']);
   });
 
+  it('does not say of discarded bytes that none was wrong', () => {
+    const run = withDevices({ verifiedBytes: 0, uncheckedBytes: 3000 });
+    const { metrics, unavailable } = measure({ ...run, scenario: { ...run.scenario, bodies: 'discard' } });
+    expect(metrics).toMatchObject({ 'integrity.verifiedBytes': 0, 'integrity.uncheckedBytes': 3000 });
+    expect(metrics['accounting.imbalanceBytes']).toBe(0);
+    expect(metrics['integrity.corruptBytes']).toBeUndefined();
+    expect(unavailable['integrity.corruptBytes']).toBe('bodies were discarded, not compared');
+  });
+
   it('shows an abort as cut bytes', () => {
     const { metrics } = measure({
       ...rightRun(),

@@ -47,6 +47,7 @@ const reasons: readonly (readonly [string, string])[] = [
   ['refetched.', 'k6 does not say how much of a broken answer came'],
   ['fleet.', 'k6 does not say how much of a broken answer came'],
   ['fallback.', 'k6 has no ratio of two sums'],
+  ['replay.', 'a script of k6 cannot read a log during its run'],
   ['devices.connectedCountMax', 'k6 counts virtual users, not connections'],
 ];
 

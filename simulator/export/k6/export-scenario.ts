@@ -50,8 +50,9 @@ export function exportScenario(scenario: Scenario, addresses: ExportAddresses): 
   };
 }
 
-function refuse({ sites, live, fleet }: Scenario): void {
+function refuse({ sites, live, fleet, replay }: Scenario): void {
   const problems = [
+    ...(replay === undefined ? [] : ['replay: a script of k6 cannot read a log during its run']),
     ...sites
       .filter(({ count }) => count > 1)
       .map(({ id, count }) => `sites ${id}: k6 has no ${count} copies of a site`),

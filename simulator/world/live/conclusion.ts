@@ -16,6 +16,7 @@ import { lineNotes } from './line-words.ts';
 import { measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
 import { type DevicesPart, type LiveParts, shardName } from './parts.ts';
+import { replayNotes } from './replay-outcome.ts';
 
 export type LiveRun = {
   readonly run: Omit<Run, 'expectations'>;
@@ -170,7 +171,7 @@ function notesOf(scenario: Scenario, devices: MergedReport): string[] {
   if (live !== undefined) {
     notes.push('live window: every device connects first, arrivals are ignored, idle connections stay open');
   }
-  notes.push(...lineNotes(scenario), ...assumptionNotes(scenario));
+  notes.push(...lineNotes(scenario), ...replayNotes(scenario), ...assumptionNotes(scenario));
   return notes;
 }
 

@@ -18,7 +18,7 @@ async function hear(message: ToDeviceProcess): Promise<void> {
       fleet = new LiveFleet(message.order, () => say({ kind: 'idle' }));
       setInterval(() => report(), progressMs);
       if (message.order.scenario.live !== undefined) say({ kind: 'connected', problem: await fleet.connectAll() });
-      else say({ kind: 'connected', problem: undefined });
+      else say({ kind: 'connected', problem: await fleet.replay?.open() });
       return;
     case 'start':
       fleet?.start(message.atEpochMs);

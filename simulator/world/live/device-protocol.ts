@@ -74,6 +74,20 @@ export type DeviceReport = {
   readonly cpuMs: number;
   readonly cpuWaitMs: number | undefined;
   readonly wallMs: number;
+  /** Absent without a log to replay. */
+  readonly replay?: ReplayReport | undefined;
+};
+
+/** What a process did of a log. */
+export type ReplayReport = {
+  /** Requests that became due, and were made. */
+  readonly requestCount: number;
+  /** Of these, those whose line came too late to be put in order. */
+  readonly lateLineCount: number;
+  /** Most requests that were read ahead at once. */
+  readonly heldCountMax: number;
+  /** Why the log could not be read to its end. */
+  readonly problem: string | undefined;
 };
 
 export type GroupReport = {

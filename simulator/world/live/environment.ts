@@ -47,6 +47,8 @@ export type CdnBooks = {
 };
 
 const adminTimeoutMs = 5000;
+/** The CDN takes orders of 1 MiB, and a path may have 2 KiB. */
+const objectsPerOrder = 400;
 
 export class Environment {
   readonly nodes = new Map<string, LiveNode>();
@@ -147,8 +149,10 @@ export class Environment {
     options.push('--listen', formatAddress(listen ?? { host: this.#listenHost, port: 0 }));
     const program = await this.#children.start('the CDN', 'simulator/cloud/main', options);
     // The CDN looks objects up by their path alone.
-    for (const { id, host, path, sizeBytes } of content)
-      await post(program.admin, '/objects', { id, host, path: path.replace(/\?.*$/, ''), sizeBytes });
+    const objects = content.map(({ path, ...rest }) => ({ ...rest, path: path.replace(/\?.*$/, '') }));
+    for (let first = 0; first < objects.length; first += objectsPerOrder) {
+      await post(program.admin, '/objects', objects.slice(first, first + objectsPerOrder));
+    }
     return program;
   }
 

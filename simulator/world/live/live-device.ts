@@ -37,6 +37,9 @@ export class LiveDevice {
   bytesFromCdn = 0;
   refetchedBytes = 0;
   rangeCount = 0;
+  /** Of requests of a log, which belong to no download. */
+  replayedWantedBytes = 0;
+  replayedUsefulBytes = 0;
   completedAtMs: number | undefined;
   fallbackCause: SourceFailureCause | undefined;
   /** Those that its downloads share (Linux). */
@@ -61,11 +64,11 @@ export class LiveDevice {
   }
 
   get wantedBytes(): number {
-    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, 0);
+    return this.downloads.reduce((sum, download) => sum + download.content.sizeBytes, this.replayedWantedBytes);
   }
 
   get usefulBytes(): number {
-    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, 0);
+    return this.downloads.reduce((sum, download) => sum + download.usefulBytes, this.replayedUsefulBytes);
   }
 
   /** Opens the connections (again, if they were lost), and asks for nothing until ranges are due (live window). */

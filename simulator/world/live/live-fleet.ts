@@ -19,6 +19,7 @@ import { LiveDevice } from './live-device.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
 import type { Endpoint, RangeOwner } from './range-transfer.ts';
+import { Replay } from './replay.ts';
 import type { Target } from './request-head.ts';
 
 const sweepMs = 100;
@@ -39,7 +40,10 @@ export class LiveFleet implements World<Download> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
   readonly limits: FleetLimits;
-  readonly devices: readonly LiveDevice[];
+  /** Of a replay: those that have asked for something so far. */
+  readonly devices: LiveDevice[];
+  /** The log whose requests they make, in place of downloads. */
+  readonly replay: Replay | undefined;
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
   /** Transfers that wait for a connection, or for bytes. */
@@ -77,7 +81,12 @@ export class LiveFleet implements World<Download> {
     this.#loopDelay = new LoopDelay((ms) => this.meter.loopDelay(ms));
     this.connections = new FleetConnections(this.#servers, order.sourceNetwork, this.discardsBodies);
     this.limits = new FleetLimits(order.scenario, (elapsedMs, run) => this.at(elapsedMs, run));
-    this.devices = [...plannedDevices(order.scenario, order.part)].map((plan) => new LiveDevice(this, plan));
+    const { replay, fleet } = order.scenario;
+    const [group] = fleet;
+    this.replay =
+      replay === undefined || group === undefined ? undefined : new Replay(this, order, replay, group, onIdle);
+    const planned = replay === undefined ? plannedDevices(order.scenario, order.part) : [];
+    this.devices = [...planned].map((plan) => new LiveDevice(this, plan));
   }
 
   // ---- The course of a run
@@ -97,7 +106,8 @@ export class LiveFleet implements World<Download> {
     this.#cpuWaitMsAtStart = processorWaitMs();
     this.limits.start();
     const { live } = this.#order.scenario;
-    if (live === undefined) scheduleArrivals(this);
+    if (this.replay !== undefined) this.replay.start();
+    else if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')
       scheduleRanges(this, this.#order.scenario, live.demandBytesPerMs, live.windowMs);
     else
@@ -117,6 +127,7 @@ export class LiveFleet implements World<Download> {
     const wallMs = this.now() - this.startedAtMs;
     for (const device of this.devices) device.stop();
     this.connections.buryHalfOpen();
+    this.replay?.stop();
     return this.#report(wallMs);
   }
 
@@ -292,6 +303,7 @@ export class LiveFleet implements World<Download> {
   }
 
   #closeIdle(nowMs: number): void {
+    this.replay?.closeIdle(nowMs);
     this.#finished = this.#finished.filter(({ download, atMs }) => {
       const isDue = nowMs - atMs >= download.device.timeouts.idleCloseMs;
       if (isDue) download.closeIdle();
@@ -318,6 +330,7 @@ export class LiveFleet implements World<Download> {
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
       cpuWaitMs: cpuWaitMs === undefined ? undefined : cpuWaitMs - (this.#cpuWaitMsAtStart ?? cpuWaitMs),
       wallMs,
+      replay: this.replay?.report(),
     };
   }
 }

@@ -12,6 +12,7 @@ import { type Balance, balance } from './balance.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
 import { generatorLimits, generatorMetrics, type ProgramTime, processReports } from './generator-metrics.ts';
 import type { MergedGroup, MergedReport } from './merge.ts';
+import { replayMetrics, replayProblems, withoutDownloads } from './replay-outcome.ts';
 
 /** What the run knows of a node at its end. */
 export type NodeOutcome = {
@@ -71,6 +72,9 @@ export function measure(outcome: Outcome): Measured {
   put('accounting.lostLedgerBytes', books.lostBytes, '');
   const programs = programTimes(outcome);
   generatorMetrics(outcome.devices, programs, put);
+  replayMetrics(outcome.scenario, outcome.devices.replay, put);
+  if (outcome.scenario.replay !== undefined) withoutDownloads(metrics, unavailable);
+  problems.push(...replayProblems(outcome.scenario, outcome.devices.replay));
   problems.push(...outcome.devices.corruption);
   const { processes } = outcome.devices;
   return {

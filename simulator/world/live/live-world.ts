@@ -5,6 +5,7 @@
 
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
+import { type SurveyProgress, surveyLog } from '../../replay/survey.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { wholeFleet } from '../fleet-plan.ts';
 import { Children } from './children.ts';
@@ -21,7 +22,7 @@ import { refuseImpossible, scheduleEvents } from './run-events.ts';
 
 /** What the run is doing, once a second, for whoever watches. */
 export type LiveProgress = {
-  readonly phase: 'starting' | 'connecting' | 'running' | 'finishing';
+  readonly phase: 'reading' | 'starting' | 'connecting' | 'running' | 'finishing';
   readonly elapsedMs: number;
   readonly devices: DeviceProgress;
   /** While connecting: whom the run waits for, where it is not only its devices. */
@@ -30,6 +31,8 @@ export type LiveProgress = {
   readonly egressBitsPerSecond: number;
   /** Since the start, over all nodes; undefined before the first byte. */
   readonly hitRatioBytes: number | undefined;
+  /** How far the first reading of a log has come. */
+  readonly reading?: SurveyProgress;
 };
 
 export type LiveOptions = {
@@ -51,6 +54,9 @@ export type FleetElsewhere = {
   readonly fleet: (onBroken: (what: string) => void) => Fleet;
 };
 
+/** Before anything is started. */
+const nothingYet = { elapsedMs: 0, devices: sumProgress([]), egressBitsPerSecond: 0, hitRatioBytes: undefined };
+
 const pollMs = 1000;
 /** How long ranges under way at the end of a window may take to come. */
 const windowGraceMs = 5000;
@@ -59,8 +65,11 @@ const settleAttempts = 10;
 const settleMs = 100;
 
 /** Runs a scenario in the live world. Throws an OperatorError when nothing could be run. */
-export async function runLive(scenario: Scenario, options: LiveOptions): Promise<LiveRun> {
-  refuseImpossible(scenario);
+export async function runLive(given: Scenario, options: LiveOptions): Promise<LiveRun> {
+  refuseImpossible(given);
+  const scenario = await surveyLog(given, options.signal, (reading) =>
+    options.onProgress({ ...nothingYet, phase: 'reading', reading }),
+  );
   const isWhole = options.elsewhere === undefined;
   const load = { part: isWhole ? wholeFleet : undefined, environment: true };
   const resources = await planResources(scenario, availableParallelism(), load);
@@ -200,6 +209,8 @@ class LiveRunner {
       const why = this.#broken ?? 'no device process made its report in time';
       throw new OperatorError('NO_REPORTS', `The run broke off: ${why}. Nothing was measured.`, 3);
     }
+    const problem = devices.flatMap(({ reports }) => reports).find(({ replay }) => replay?.problem !== undefined);
+    this.#broken ??= problem?.replay?.problem;
     for (const { spec, program } of this.#environment.nodes.values()) {
       if (program !== undefined) this.#environment.thaw(spec.id);
     }

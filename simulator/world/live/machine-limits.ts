@@ -78,7 +78,13 @@ export async function planResources(
   };
   const problems = [
     // A device is in one process.
-    ...openFileProblems(machine, connections, neededProcesses, Math.min(processesMax, devicesOfPart(scenario, part))),
+    ...openFileProblems(
+      machine,
+      scenario,
+      connections,
+      neededProcesses,
+      Math.min(processesMax, devicesOfPart(scenario, part)),
+    ),
     ...(load.part === undefined ? [] : portProblems(machine, scenario, resources)),
     ...machineProblems(machine, needsOf(scenario, cores, load, resources, machine), connections),
     ...(load.environment ? listenQueueProblems(machine, connectionsInAll) : []),
@@ -129,14 +135,18 @@ function needsOf(
   };
 }
 
-function connectionsOf(scenario: Scenario): number {
-  return scenario.fleet.reduce((sum, group) => sum + group.devices * connectionsPerDevice(scenario, group), 0);
-}
-
 // ---- Limits that are too low, each with what to change
+
+/** What a run can do with less of. */
+function fewerOf({ replay }: Scenario): string {
+  return replay === undefined
+    ? 'take fewer devices (--set fleet.0.devices=…)'
+    : 'take a part of the log (replay.for), or fewer connections a device (--set replay.connectionsPerDevice=1)';
+}
 
 function openFileProblems(
   { openFilesMax }: MachineReadings,
+  scenario: Scenario,
   connections: number,
   neededProcesses: number,
   processesAllowed: number,
@@ -146,7 +156,7 @@ function openFileProblems(
   return [
     `open files: ${formatCount(connections)} connections need ${formatCount(needed)} open files a process, ` +
       `found a limit of ${formatCount(openFilesMax)}. Raise it ("ulimit -n ${needed}", or LimitNOFILE= of the ` +
-      'service), or take fewer devices (--set fleet.0.devices=…).',
+      `service), or ${fewerOf(scenario)}.`,
   ];
 }
 
@@ -161,7 +171,7 @@ function portProblems(
     if (connections <= portsMax) return [];
     return [
       `source ports: ${formatCount(connections)} connections from one address need as many ports, found ` +
-        `${formatCount(ephemeralPorts)}. Take fewer devices, or let all be on loopback with all of 127.0.0.0/8 in use (on macOS ` +
+        `${formatCount(ephemeralPorts)}. Either ${fewerOf(scenario)}, or let all be on loopback with all of 127.0.0.0/8 in use (on macOS ` +
         '"sudo ifconfig lo0 alias 127.16.0.1 up").',
     ];
   }
@@ -243,6 +253,7 @@ function listenQueueProblems({ listenQueueMax }: MachineReadings, connections: n
 
 /** Size of a node's drive in a live run: all of the content, with room for blocks and the journal. */
 export function driveBytes(scenario: Scenario): number {
+  if (scenario.replay?.driveBytes !== undefined) return scenario.replay.driveBytes;
   const contentBytes = scenario.content.reduce((sum, content) => sum + content.sizeBytes, 0);
   return Math.ceil(contentBytes * 1.05) + 64 * 2 ** 20;
 }
@@ -250,6 +261,7 @@ export function driveBytes(scenario: Scenario): number {
 /** Why the nodes' caches cannot be below this folder; exported for tests. */
 export function diskProblems(folder: string, scenario: Scenario): string[] {
   const change = 'name another folder by the environment variable TMPDIR.';
+  const smaller = scenario.replay === undefined ? '' : "say how large a node's drive is (replay.drive), ";
   const neededBytes = scenario.nodes.filter((node) => node.url === undefined).length * driveBytes(scenario);
   try {
     accessSync(folder, constants.W_OK);
@@ -257,12 +269,19 @@ export function diskProblems(folder: string, scenario: Scenario): string[] {
     const freeBytes = disk.bavail * disk.bsize;
     if (neededBytes <= freeBytes) return [];
     const needed = `the nodes' caches need ${formatBytes(neededBytes)} in ${folder}`;
-    return [`disk: ${needed}, found ${formatBytes(freeBytes)} free. Make room, or ${change}`];
+    return [`disk: ${needed}, found ${formatBytes(freeBytes)} free. Make room, ${smaller}or ${change}`];
   } catch (error) {
     return [
       `temporary folder: expected one that can be written, found ${errorCode(error)} at ${folder}. Make it, or ${change}`,
     ];
   }
+}
+
+/** Connections that the fleet may hold at once. */
+function connectionsOf(scenario: Scenario): number {
+  const { replay, fleet } = scenario;
+  if (replay?.surveyed !== undefined) return replay.surveyed.activeDeviceCountMax * replay.connectionsPerDevice;
+  return fleet.reduce((sum, group) => sum + group.devices * connectionsPerDevice(scenario, group), 0);
 }
 
 function connectionsPerDevice(scenario: Scenario, group: FleetGroup): number {

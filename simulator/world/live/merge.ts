@@ -2,8 +2,9 @@
 
 import type { LedgerEntry } from '../../../common/ledger.ts';
 import { type Histogram, mergeHistograms } from '../histogram.ts';
-import type { DeviceProgress, DeviceReport, GroupReport } from './device-protocol.ts';
+import type { DeviceProgress, DeviceReport, GroupReport, ReplayReport } from './device-protocol.ts';
 import type { HistogramName, MeterReading } from './meter.ts';
+import { mergeReplays } from './replay-outcome.ts';
 
 export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly histograms: Readonly<Record<HistogramName, Histogram>>;
@@ -14,6 +15,7 @@ export type MergedReport = Omit<MeterReading, 'histograms'> & {
   readonly cpuMs: number;
   /** Each device process by itself, in order. */
   readonly processes: readonly DeviceProcess[];
+  readonly replay?: ReplayReport | undefined;
 };
 
 /** What one device process took of the machine, and how late it was. */
@@ -69,6 +71,7 @@ export function mergeReports(reports: readonly DeviceReport[]): MergedReport {
     corruption: reports.flatMap((report) => report.corruption),
     cpuMs: total(reports.map((report) => report.cpuMs)),
     processes: reports.map(deviceProcess).sort((a, b) => a.part - b.part),
+    replay: mergeReplays(reports.map((report) => report.replay)),
   };
 }
 

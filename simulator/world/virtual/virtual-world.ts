@@ -52,6 +52,9 @@ const quietMs = 1000;
 /** Why a scenario cannot run in the virtual world; undefined when it can. */
 export function whyNotVirtual(scenario: Scenario): string | undefined {
   const problems = [
+    ...(scenario.replay === undefined
+      ? []
+      : ['replay: a log has requests for single ranges, and the virtual world moves whole downloads']),
     ...scenario.nodes.flatMap(({ id, url }) =>
       url === undefined ? [] : [`node ${id} is a real one (${url}): the virtual world has models only`],
     ),
