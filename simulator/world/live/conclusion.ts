@@ -7,7 +7,6 @@ import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
 import { completionHistograms, type DeviceCourse, deviceStates, hitRatios } from '../course.ts';
-import { deviceCount } from '../fleet-plan.ts';
 import { encodeHistogram, joinHistograms } from '../histogram.ts';
 import { steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
@@ -106,11 +105,12 @@ function seriesOf(
   devices: MergedReport,
 ): Run['series'] {
   const runStartSecond = startEpochMs / 1000;
+  const count = devices.groups.reduce((sum, group) => sum + group.count, 0);
   const columns: Record<string, readonly number[]> = {
     'range.rangesPerSecond': devices.rangesPerSecond,
     'range.failuresPerSecond': devices.failuresPerSecond,
     'devices.connectedCount': devices.connectedPerSecond,
-    ...deviceStates(deviceCount(scenario), deviceCourse(scenario, devices, runStartSecond)),
+    ...deviceStates(count, deviceCourse(scenario, devices, runStartSecond, count)),
     'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
   };
   for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
@@ -146,12 +146,12 @@ function seriesOf(
 
 /** In a window everybody is there from its start. */
 function deviceCourse(
-  scenario: Scenario,
+  { live }: Scenario,
   { startSecond, startedPerSecond, completedPerSecond: completed }: MergedReport,
   runStartSecond: number,
+  count: number,
 ): DeviceCourse {
-  if (scenario.live === undefined) return { started: startedPerSecond, completed };
-  const count = deviceCount(scenario);
+  if (live === undefined) return { started: startedPerSecond, completed };
   return { started: completed.map((_, i) => (startSecond + i === runStartSecond ? count : 0)), completed };
 }
 
