@@ -70,7 +70,7 @@ function factLines(run: Run): string[] {
 }
 
 /** The command that repeats the run, an option a line where it is long: fit to be copied into a shell. */
-function commandLines(command: string): string[] {
+export function commandLines(command: string): string[] {
   const line = `Again: ${command}`;
   return line.length <= columns ? [line] : [line.replaceAll(/ (?=--)/g, ' \\\n  ')];
 }
@@ -137,7 +137,7 @@ function predictionTable(prediction: readonly PredictedMetric[]): string {
 }
 
 /** Lines of at most 80 columns (longer ones only for a longer word), with a bullet. */
-function wrapped(texts: readonly string[], start = '  - ', indent = ' '.repeat(start.length)): string[] {
+export function wrapped(texts: readonly string[], start = '  - ', indent = ' '.repeat(start.length)): string[] {
   return texts.flatMap((text) => {
     const lines: string[] = [];
     let line = start;

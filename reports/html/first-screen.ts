@@ -95,7 +95,8 @@ function bottleneck({ runs }: Result): Html {
 }
 
 function boundWords(run: Run): readonly string[] {
-  if (run.world === 'virtual') return limitLines(run);
+  const lines = limitLines(run);
+  if (run.world === 'virtual' || lines.length > 0) return lines;
   const saturated = run.metrics['generator.saturated'];
   if (saturated === undefined) return [];
   return [saturated === 1 ? 'The load generator was the limit.' : 'Not the load generator.'];

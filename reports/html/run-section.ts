@@ -3,7 +3,7 @@
 import { formatDuration } from '../../common/units.ts';
 import { findMetric } from '../../simulator/result/metrics.ts';
 import type { Result, Run } from '../../simulator/result/result.ts';
-import { metricText, purposeWords, shownNotes } from '../words.ts';
+import { metricText, processColumns, processRows, purposeWords, shownNotes } from '../words.ts';
 import type { Chart, Table } from './chart.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { chartHtml, linesHtml, tableHtml } from './parts.ts';
@@ -15,6 +15,7 @@ ${eventsHtml(run)}
 ${chartsHtml(run, charts)}
 ${scopedHtml(run, 'node', 'Nodes', nodeColumns)}
 ${scopedHtml(run, 'group', 'Groups of devices', groupColumns)}
+${processesHtml(run)}
 ${linesHtml('What went wrong on the way', run.problems)}
 ${linesHtml('Assumptions and notes', shownNotes(run, runs))}
 ${metricsHtml(run)}
@@ -98,6 +99,14 @@ export function scopedTable(run: Run, scope: 'node' | 'group', columns: readonly
 function reasonOf(name: string, why: string, scope: string): string[] {
   const match = new RegExp(`^${scope}\\.([^.]+)\\.(.+)$`).exec(name);
   return match === null ? [] : [`– ${match[1]}, ${match[2]}: ${why}.`];
+}
+
+/** Who took how much of the machine. */
+function processesHtml(run: Run): HtmlValue {
+  const rows = processRows(run).slice(0, rowsMax);
+  if (rows.length === 0) return undefined;
+  const table = tableHtml({ head: processColumns, rows }, 'Processes on this machine', { isTall: rows.length > 12 });
+  return html`<div class="card"><h3>Processes on this machine</h3>${table}</div>`;
 }
 
 /** Everything that was measured, and what was not, with the reason. */

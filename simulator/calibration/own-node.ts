@@ -1,6 +1,6 @@
 // Runs the experiments on this machine, one after the other.
 
-import os from 'node:os';
+import { BusyTime } from '../world/live/busy-time.ts';
 import type { LiveProgress } from '../world/live/live-world.ts';
 import { type Experiment, nodeId, type Plan } from './experiment.ts';
 import { type Observation, observe } from './observation.ts';
@@ -69,28 +69,4 @@ async function measure(
   const parts = [`node.${nodeId}.cpuMs`, 'cdn.cpuMs', 'generator.cpuMs'];
   const ownMs = parts.reduce((sum, name) => sum + (metrics[name] ?? 0), 0);
   return observe(experiment, live, busy.coresBeside(ownMs));
-}
-
-/** How much processor time all programs of the machine used during a run's window. */
-class BusyTime {
-  #from: Moment | undefined;
-  #to: Moment | undefined;
-
-  hear(phase: LiveProgress['phase']): void {
-    if (phase === 'running') this.#from ??= momentNow();
-    if (phase === 'finishing') this.#to ??= momentNow();
-  }
-
-  /** Cores that others than we used; undefined where the system does not tell. */
-  coresBeside(ownMs: number): number | undefined {
-    if (this.#from === undefined || this.#to === undefined || this.#to.busyMs === 0) return undefined;
-    return Math.max(0, this.#to.busyMs - this.#from.busyMs - ownMs) / (this.#to.atMs - this.#from.atMs);
-  }
-}
-
-type Moment = { readonly atMs: number; readonly busyMs: number };
-
-function momentNow(): Moment {
-  const busyMs = os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
-  return { atMs: performance.now(), busyMs };
 }

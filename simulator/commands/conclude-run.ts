@@ -1,6 +1,7 @@
 // From the runs of a command to its result and exit code: judged, compared, with what it takes to do it again.
 
 import { exitCodes } from '../../common/errors.ts';
+import { shellWord } from '../../common/shell-word.ts';
 import type { Expectation } from '../judge/expectation.ts';
 import { withInvariants } from '../judge/invariants.ts';
 import { type ExpectationVerdict, judgeRun, type OverallVerdict, overallVerdict } from '../judge/judge.ts';
@@ -104,14 +105,8 @@ function overallOf(runs: readonly (readonly ExpectationVerdict[])[], { expect, e
 
 function repeatCommand({ path, overrides, scenario }: LoadedScenario, options: readonly string[]): string {
   const sets = Object.entries(overrides).flatMap(([key, value]) =>
-    key === 'seed' ? [] : [` --set ${quoted(`${key}=${value}`)}`],
+    key === 'seed' ? [] : [` --set ${shellWord(`${key}=${value}`)}`],
   );
-  const words = options.map((word) => ` ${quoted(word)}`);
-  return `sim run ${quoted(path)} --seed ${scenario.seed}${sets.join('')}${words.join('')}`;
-}
-
-/** A word for the shell: in double quotes where that is enough (they work on Windows too). */
-function quoted(word: string): string {
-  if (/^[\w./=:-]+$/.test(word)) return word;
-  return /["$`\\!]/.test(word) ? `'${word.replaceAll("'", `'\\''`)}'` : `"${word}"`;
+  const words = options.map((word) => ` ${shellWord(word)}`);
+  return `sim run ${shellWord(path)} --seed ${scenario.seed}${sets.join('')}${words.join('')}`;
 }

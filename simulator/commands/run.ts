@@ -1,6 +1,5 @@
 // `sim run`: from a scenario file to a verdict, with everything that was measured beside it.
 
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
@@ -16,6 +15,7 @@ import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
 import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
+import { outFolder } from './out-folder.ts';
 import { ProgressLine } from './progress-line.ts';
 
 type RunOptions = {
@@ -80,7 +80,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
     ...(machine === undefined && runsBoth ? ['no prediction: sim calibrate makes the profile that it takes'] : []),
   ];
   const startedAt = new Date();
-  const out = options.out ?? join('out', `${fileName(loaded.path)}-${timeName(startedAt)}`);
+  const out = options.out ?? outFolder(loaded.path, startedAt);
   const unmakeFolder = makeFolder(out);
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort();
@@ -182,20 +182,4 @@ function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
   const end = formatDuration(run.durationMs);
   const lines = lateEvents.map((what) => `events: ${what}. Everybody has ended after ${end}.`);
   throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
-}
-
-function fileName(path: string): string {
-  const name =
-    path
-      .split(/[\\/]/)
-      .at(-1)
-      ?.replace(/\.ya?ml$/i, '') ?? '';
-  return name === '' ? createHash('sha256').update(path).digest('hex').slice(0, 8) : name;
-}
-
-/** Local time as `2026-11-21-054501`: sorts, and is a file name everywhere. */
-function timeName(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return `${day}-${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
 }

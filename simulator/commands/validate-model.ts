@@ -6,8 +6,9 @@ import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { repositoryRoot } from '../../common/child-program.ts';
 import { exitCodes, OperatorError } from '../../common/errors.ts';
-import { measuredBottleneck, type PredictionError, predictionError, type Utilization } from '../judge/bottleneck.ts';
+import { measuredBottleneck, type PredictionError, predictionError } from '../judge/bottleneck.ts';
 import { comparePrediction, type PredictedMetric } from '../judge/prediction.ts';
+import { receivedBitsPerSecond, utilizations } from '../plan/utilization.ts';
 import type { Run } from '../result/result.ts';
 import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
@@ -106,8 +107,8 @@ async function validate(
   const metrics = comparePrediction(prediction.metrics, live.run.metrics);
   const predictedLimit = predictedBottleneck(prediction);
   const { columns } = live.run.series;
-  const moved = summed(columns, /^(node\.[^.]+\.egressBitsPerSecond|fleet\.fromCdnBitsPerSecond)$/);
-  const measuredLimit = measuredBottleneck(utilizations(scenario, columns, machine), moved) ?? nothingFull;
+  const limits = utilizations(scenario, columns, machine.cores);
+  const measuredLimit = measuredBottleneck(limits, receivedBitsPerSecond(columns)) ?? nothingFull;
   return {
     name: scenario.name.replace(/^Validation: /, ''),
     metrics,
@@ -123,35 +124,6 @@ function predictedBottleneck({ limits }: Omit<Run, 'expectations'>): string {
   const [most] = [...(limits ?? [])].sort((a, b) => b.boundRatio - a.boundRatio);
   if (most === undefined || /^group\..*\.(requests|demand|unlimited)$/.test(most.name)) return nothingFull;
   return most.name;
-}
-
-/** How full each limit of a live run was, second by second. */
-function utilizations({ nodes, cdn }: Scenario, columns: Columns, machine: HardwareProfile): Utilization[] {
-  const all: Utilization[] = [];
-  const add = (limit: string, column: readonly number[], capacity: number | undefined): void => {
-    if (capacity !== undefined) all.push({ limit, ratios: column.map((value) => value / capacity) });
-  };
-  for (const { id, limit } of nodes) {
-    const { egressBytesPerMs } = limit ?? {};
-    add(
-      `node.${id}.limit`,
-      columns[`node.${id}.egressBitsPerSecond`] ?? [],
-      egressBytesPerMs && egressBytesPerMs * 8000,
-    );
-  }
-  const ofCdn = cdn.egressBytesPerMs;
-  add('cdn.egress', columns['cdn.egressBitsPerSecond'] ?? [], ofCdn && ofCdn * 8000);
-  add('machine.cpu', summed(columns, /\.coresInUse$/), machine.cores);
-  return all;
-}
-
-type Columns = Readonly<Record<string, readonly number[]>>;
-
-/** Columns of a name, added up second by second. */
-function summed(columns: Columns, name: RegExp): number[] {
-  const matching = Object.entries(columns).flatMap(([key, column]) => (name.test(key) ? [column] : []));
-  const length = Math.max(0, ...matching.map((column) => column.length));
-  return Array.from({ length }, (_, second) => matching.reduce((sum, column) => sum + (column[second] ?? 0), 0));
 }
 
 /** Fits 80 columns; the worst metrics, whose names are long, follow as a list. */

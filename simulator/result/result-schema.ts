@@ -28,6 +28,7 @@ const runForm = z.strictObject({
       startSecond: z.number().int(),
       runStartSecond: z.number().exactOptional(),
       stepSeconds: z.number().positive().exactOptional(),
+      steady: z.strictObject({ from: z.number().int(), to: z.number().int() }).exactOptional(),
       columns: z.record(z.string(), z.array(z.number())),
     })
     .refine(({ columns }) => new Set(Object.values(columns).map((column) => column.length)).size <= 1, {

@@ -118,6 +118,8 @@ export type Series = {
   readonly startSecond: number;
   /** Second, counted as `startSecond` is, at which the run began, from which its time line counts. Absent: the first one. */
   readonly runStartSecond?: number;
+  /** Live: the steps in which the fleet was fully at it (`from` up to, not including, `to`): what sustained rates are of. */
+  readonly steady?: { readonly from: number; readonly to: number };
   /** By name, e.g. `node.hq.egressBitsPerSecond`. */
   readonly columns: Readonly<Record<string, readonly number[]>>;
 };

@@ -189,6 +189,11 @@ export type LiveWindow = {
   readonly windowMs: number;
   /** Of the whole fleet. `max`: each device asks for its next range when the last one has come. */
   readonly demandBytesPerMs: number | 'max';
+  /**
+   * First part of the window, in which the cache fills: mean and sustained rates, times of ranges and the generator's lateness
+   * leave it out. Bytes, counts and events do not. Shorter than the window; absent: none.
+   */
+  readonly warmUpMs?: number | undefined;
 };
 
 /** Something that happens `atMs` after the start of the run. */

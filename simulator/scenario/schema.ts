@@ -50,9 +50,12 @@ const cdnSchema = keys('the content delivery network', {
 }).transform(({ egress, latency, listen }) => ({ egressBytesPerMs: egress, latencyMs: latency, listen }));
 
 const liveSchema = keys('the window of the live world', {
-  window: quantity('duration', 'aboveZero').describe('How long it measures'),
+  window: quantity('duration', 'aboveZero').describe('How long the fleet asks'),
   demand: quantityOr('max', 'rate', 'aboveZero').describe('What the whole fleet asks for, or max'),
-}).transform(({ window, demand }) => ({ windowMs: window, demandBytesPerMs: demand }));
+  warmUp: quantity('duration', 'zeroOrMore')
+    .optional()
+    .describe('First part of the window that sustained and mean rates, and times, leave out; default: none'),
+}).transform(({ window, demand, warmUp }) => ({ windowMs: window, demandBytesPerMs: demand, warmUpMs: warmUp }));
 
 const worldWord = word(['live', 'virtual']);
 

@@ -13,9 +13,9 @@ export function impossibleInItsWorlds(outline: Outline): Problem[] {
     worlds.indexOf(world) < index ? [problem(['worlds', index], 'each world once', `${String(world)} again`)] : [],
   );
   if (worlds.length !== 1 || (only !== 'live' && only !== 'virtual'))
-    return [...repeated, ...eventsPastWindow(outline)];
+    return [...repeated, ...warmUpPastWindow(outline), ...eventsPastWindow(outline)];
   return [
-    ...(only === 'virtual' ? liveOnlyKeys(outline) : eventsPastWindow(outline)),
+    ...(only === 'virtual' ? liveOnlyKeys(outline) : [...warmUpPastWindow(outline), ...eventsPastWindow(outline)]),
     ...expectationsOfOtherWorlds(outline, only),
   ];
 }
@@ -56,6 +56,17 @@ function expectationsOfOtherWorlds(outline: Outline, only: WorldName): Problem[]
     if (world !== undefined || inAny.kind === 'problem' || inOnly.kind === 'expectation') return [];
     return [problem(path, inOnly.problem.expected, inOnly.problem.found)];
   });
+}
+
+/** A window that is all warm-up measures nothing. */
+function warmUpPastWindow(outline: Outline): Problem[] {
+  const { window, warmUp } = within(outline.root, 'live')?.keys ?? {};
+  const windowMs = durationOf(window);
+  const warmUpMs = durationOf(warmUp);
+  if (windowMs === undefined || warmUpMs === undefined || warmUpMs < windowMs) return [];
+  return [
+    problem(['live', 'warmUp'], `less than the window of ${String(window)}, of which it is a part`, String(warmUp)),
+  ];
 }
 
 /** The live world ends with its window. */

@@ -10,8 +10,8 @@ export type Bounds = { readonly from: number; readonly to: number };
 export type Course = { readonly startedPerSecond: readonly number[]; readonly completedPerSecond: readonly number[] };
 
 /**
- * The seconds in which the fleet is fully at it: from when 90 % has started (in a live window: from its start, all are
- * connected) until 10 % has finished or the window ends; of a replay, all of it. `startSecond`: the run's start as a place in the series.
+ * The seconds in which the fleet is fully at it: from when 90 % has started (in a live window all are connected: from the end
+ * of its warm-up) until 10 % has finished or the window ends; of a replay, all of it. `startSecond`: the run's start as a place in the series.
  */
 export function steadyBounds(course: Course, scenario: Scenario, startSecond: number): Bounds {
   const total = deviceCount(scenario);
@@ -21,7 +21,10 @@ export function steadyBounds(course: Course, scenario: Scenario, startSecond: nu
     const seconds = Math.floor(replay.surveyed.durationMs / replay.speed / 1000);
     return { from: startSecond, to: startSecond + seconds };
   }
-  const from = live === undefined ? secondOfTotal(course.startedPerSecond, 0.9 * total) + 1 : startSecond;
+  const from =
+    live === undefined
+      ? secondOfTotal(course.startedPerSecond, 0.9 * total) + 1
+      : startSecond + Math.ceil((live.warmUpMs ?? 0) / 1000);
   const to = live === undefined ? finished : Math.min(finished, startSecond + Math.floor(live.windowMs / 1000));
   return { from, to: Math.max(from, to) };
 }

@@ -28,6 +28,8 @@ export const canLookUp = process.platform === 'linux';
 const goneWithinMs = 5000;
 
 export type RunOptions = {
+  /** Of `sim`; default: run. */
+  readonly command?: string;
   /** `default`: the command line does not say. Most tests are about the live world alone: live. */
   readonly world?: 'live' | 'virtual' | 'both' | 'default';
   /** Words after the scenario. */
@@ -68,7 +70,16 @@ export class SimRun {
 
   /** `scenario`: a path below the repository, or the text of a scenario (it has more than one line). */
   constructor(scenario: string, runOptions: RunOptions = {}) {
-    const { world = 'live', options = [], set = {}, prefix = [], out, temporaryFolder, files = {} } = runOptions;
+    const {
+      command: simCommand = 'run',
+      world = 'live',
+      options = [],
+      set = {},
+      prefix = [],
+      out,
+      temporaryFolder,
+      files = {},
+    } = runOptions;
     this.folder = mkdtempSync(join(tmpdir(), 'sim-e2e-'));
     this.temporaryFolder = temporaryFolder ?? join(this.folder, 'tmp');
     mkdirSync(this.temporaryFolder, { recursive: true });
@@ -79,7 +90,7 @@ export class SimRun {
     const sets = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
     const worldOptions = world === 'default' ? [] : ['--world', world];
     const sim = [process.execPath, join(repositoryRoot, 'simulator/sim.js')];
-    const words = [...sim, 'run', path, '--out', this.out, ...worldOptions, ...sets, ...options];
+    const words = [...sim, simCommand, path, '--out', this.out, ...worldOptions, ...sets, ...options];
     const [command = '', ...rest] = [...prefix, ...words];
     this.child = spawn(command, rest, {
       cwd: path === scenario ? repositoryRoot : this.folder,
@@ -126,6 +137,11 @@ export class SimRun {
   /** Resolves when the fleet is at it: the node has sent so many bytes. */
   async isDownloading(bytesMin = 1): Promise<void> {
     await this.says(/running/);
+    await this.isServing(bytesMin);
+  }
+
+  /** Resolves when the node that runs now has sent so many bytes. */
+  async isServing(bytesMin = 1): Promise<void> {
     const port = await this.adminPort('cache/main');
     await eventually('bytes from the node', async () => {
       const books = await this.books(port);

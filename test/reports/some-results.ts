@@ -45,6 +45,10 @@ export function withMeasurement(result: Result): Result {
       },
     },
     problems: ['3 × reset: ECONNRESET'],
+    processes: [
+      { name: 'device process 0', cpuMs: 1000, cpuRatio: 0.3, devices: 2000, latenessMsP99: 1, eventLoopDelayMsP99: 2 },
+      { name: 'node hq', cpuMs: 2000, cpuRatio: 1.2 },
+    ],
   };
   const names = ['fleet.bytesFromCacheServer', 'range.serviceMs.p50', 'cdn.egressBytes'];
   const prediction = names.map((name, index) => {

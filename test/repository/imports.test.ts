@@ -24,6 +24,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/calibration': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result'],
   'simulator/replay': ['common', 'simulator/scenario'],
   'simulator/world': ['common', 'simulator/device', 'simulator/replay', 'simulator/result', 'simulator/scenario'],
+  'simulator/plan': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result', 'simulator/judge'],
   'simulator/export': [
     'common',
     'simulator/device',

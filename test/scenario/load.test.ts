@@ -200,6 +200,14 @@ live: { window: 5 s, demand: max }
     expect(parse(text).fleet[2]).toMatchObject({ cacheHosts: ['hq'], connectionsPerFile: 4 });
   });
 
+  it('may warm up for a part of its window', () => {
+    const live = (warmUp: string) => `${small}live: { window: 30 s, demand: max, warmUp: ${warmUp} }\n`;
+    expect(parse(live('10 s')).live).toEqual({ windowMs: 30_000, demandBytesPerMs: 'max', warmUpMs: 10_000 });
+    expect(() => parse(live('30 s'))).toThrow(
+      'live.warmUp: expected less than the window of 30 s, of which it is a part, found 30 s',
+    );
+  });
+
   it('is read with its text, its checksum and its overrides', () => {
     const path = join(folder, 'small.yaml');
     writeFileSync(path, small);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../common/random.ts';
 import { loadScenario } from '../../simulator/scenario/load.ts';
+import { checkProfile } from '../../simulator/scenario/load-profile.ts';
 import { Network } from '../../simulator/world/virtual/network.ts';
 import { runVirtual } from '../../simulator/world/virtual/virtual-world.ts';
 import { parse } from '../scenario/scenario-text.ts';
@@ -15,6 +16,30 @@ const finishMsOf = async (yaml: string): Promise<number> => (await run(yaml))['f
 const mbit = 125;
 
 describe('closed forms', () => {
+  it('the warm-up of a predicted window is left out of times and mean rates, as in the live world', async () => {
+    // 400 MB over a WAN of 400 Mbit/s: it takes 8 s until nothing is missing, and what became due meanwhile waits.
+    const scenario = (warmUp: string) =>
+      parse(`
+name: Cold
+content: [{ id: a, size: 400 MB }]
+nodes: [{ id: hq }]
+cdn: { egress: 400 Mbit/s }
+fleet: [{ id: g, devices: 50, cacheHosts: [hq], wants: [a] }]
+live: { window: 40 s, demand: 800 Mbit/s${warmUp} }`);
+    const machine = checkProfile(
+      'name: M\nsource: a test\ncores: 8\ncpu: { perRequest: 0.01 ms, perGB: 1 ms, perFetch: 0.01 ms, fetchPerGB: 1 ms }\n' +
+        'harness: { clientPerRequest: 0.01 ms, clientPerGB: 1 ms, cdnPerRequest: 0.01 ms, cdnPerGB: 1 ms }\n',
+      'machine',
+    ).profile;
+    expect(machine).toBeDefined();
+    const cold = (await runVirtual(scenario(''), { machine })).run.metrics;
+    const warm = (await runVirtual(scenario(', warmUp: 20 s'), { machine })).run.metrics;
+    expect(cold['range.latencyMs.max']).toBeGreaterThan(500);
+    expect(warm['range.latencyMs.max']).toBeLessThan(100);
+    expect(warm['node.hq.egressBitsPerSecond.mean']).toBeCloseTo(800e6, -3);
+    expect(warm['node.hq.egressBytes']).toBe(cold['node.hq.egressBytes']);
+  });
+
   it('N equal flows on one link end together, N times as late as one', async () => {
     const of = (devices: number) =>
       finishMsOf(`

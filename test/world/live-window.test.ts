@@ -94,6 +94,27 @@ describe('a live window', () => {
     });
   });
 
+  it('leaves what was due in its warm-up out of all times, and counts it all the same', async () => {
+    // One device, a range every 20 ms for 600 ms: 15 are due in the warm-up. The first answer waits for 200 ms.
+    const scenario = scenarioOf(windowOf(1, 60, '{ window: 600 ms, warmUp: 300 ms, demand: 500 kB/s }'));
+    const stalls: Answer = (request, socket, sent) => {
+      setTimeout(() => servesFiles(request, socket, sent), request.index === 0 ? 200 : 0);
+    };
+    await withServer(stalls, async (server, hq) => {
+      const { fleet } = fleetOf(scenario, { nodes: { hq }, cdns: [addressOf(cdn)] });
+      await fleet.connectAll();
+      fleet.start(Date.now());
+      await until(() => server.requests.length >= 30);
+      const report = await fleet.stop(1000);
+      expectOwnBooks(report);
+      expect(report.reading.rangesPerSecond.reduce((sum, ranges) => sum + ranges, 0)).toBe(30);
+      expect(report.groups[0]).toMatchObject({ rangeCount: 30 });
+      for (const name of ['latency', 'service', 'firstByte', 'lateness'] as const) {
+        expect(mergeHistograms([report.reading.histograms[name]]).totalCount, name).toBe(15);
+      }
+    });
+  });
+
   it('with `demand: max` asks for the next range when the last one has come', async () => {
     const scenario = scenarioOf(windowOf(5, 20, '{ window: 60 s, demand: max }'));
     await withServer(servesFiles, async (server, hq) => {

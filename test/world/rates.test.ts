@@ -122,4 +122,13 @@ describe('the seconds in which the fleet is fully at it', () => {
     const course = { startedPerSecond: [], completedPerSecond: completed };
     expect(steadyBounds(course, window, 3)).toEqual({ from: 3, to });
   });
+
+  it.each([
+    { warmUpMs: 5000, from: 8 },
+    { warmUpMs: 5001, from: 9 },
+  ])('in a live window leave out every second of a warm-up of $warmUpMs ms', ({ warmUpMs, from }) => {
+    const course = { startedPerSecond: [], completedPerSecond: constant(0, 30) };
+    const { live } = window;
+    expect(live && steadyBounds(course, { ...window, live: { ...live, warmUpMs } }, 3)).toEqual({ from, to: 23 });
+  });
 });

@@ -8,7 +8,7 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
 import { completionHistograms, type DeviceCourse, deviceStates, hitRatios } from '../course.ts';
 import { encodeHistogram, joinHistograms } from '../histogram.ts';
-import { steadyBounds } from '../rates.ts';
+import { type Bounds, steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
 import { generatorLimits } from './generator-metrics.ts';
 import { lineNotes } from './line-words.ts';
@@ -43,7 +43,7 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
       unavailable: measured.unavailable,
       generatorLimits: parts.devices.flatMap(limitsOfShard),
       processes: measured.processes,
-      series: seriesOf(scenario, parts, devices),
+      series: { ...seriesOf(scenario, parts, devices), ...steadyOf(scenario, parts, devices) },
       histograms: {
         'range.latencyMs': encodeHistogram(histograms.latency),
         'range.serviceMs': encodeHistogram(histograms.service),
@@ -93,9 +93,19 @@ function outcomeOf(scenario: Scenario, parts: LiveParts, devices: MergedReport):
     cdnPerSecond: growthPerSecond(cdn.samples, startSecond, rangesPerSecond.length, (books) => books.bodyBytes),
     cdnCpuMs: growthSince(cdn.samples, startEpochMs, (books) => books.cpuMs),
     devicesLost: parts.devices.some((part) => part.lost) || parts.devices.length < (parts.devices[0]?.shard.count ?? 1),
-    bounds: steadyBounds(devices, scenario, startEpochMs / 1000 - startSecond),
+    bounds: boundsOf(scenario, parts, devices),
     finished: !interrupted && broken === undefined,
   };
+}
+
+const boundsOf = (scenario: Scenario, { startEpochMs }: LiveParts, devices: MergedReport): Bounds =>
+  steadyBounds(devices, scenario, startEpochMs / 1000 - devices.startSecond);
+
+/** Of the series; nothing when the run's clock never began. */
+function steadyOf(scenario: Scenario, parts: LiveParts, devices: MergedReport): Pick<Run['series'], 'steady'> {
+  if (parts.startEpochMs === 0) return {};
+  const { from, to } = boundsOf(scenario, parts, devices);
+  return { steady: { from, to: Math.max(from, Math.min(to, devices.rangesPerSecond.length)) } };
 }
 
 /** As received by devices, second by second; the CDN's and the nodes' own numbers beside them where they were polled. */

@@ -101,11 +101,12 @@ export class LiveFleet implements World<Download> {
   start(atEpochMs: number): void {
     this.#startSweeping();
     this.startedAtMs = this.now() + atEpochMs - Date.now();
-    this.#loopDelay.start(performance.now() + atEpochMs - Date.now());
     this.#cpuMsAtStart = processorTimeMs();
     this.#cpuWaitMsAtStart = processorWaitMs();
     this.limits.start();
     const { live } = this.#order.scenario;
+    this.meter.timesFromMs = this.startedAtMs + (live?.warmUpMs ?? 0);
+    this.#loopDelay.start(this.meter.timesFromMs);
     if (this.replay !== undefined) this.replay.start();
     else if (live === undefined) scheduleArrivals(this);
     else if (live.demandBytesPerMs !== 'max')

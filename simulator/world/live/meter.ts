@@ -68,6 +68,8 @@ export class Meter {
   #cpuMsBefore = processorTimeMs();
   /** By `performance.now()`: when the second in use ends. */
   #secondEndsAt: number;
+  /** By `performance.now()`: times and lateness of what was due before are left out (the warm-up of a window). */
+  timesFromMs = Number.NEGATIVE_INFINITY;
   /** Devices with an open connection now. */
   connectedDevices = 0;
   verifiedBytes = 0;
@@ -95,6 +97,7 @@ export class Meter {
   range(nowMs: number, latencyMs: number, serviceMs: number, firstByteMs: number): void {
     if (nowMs >= this.#secondEndsAt) this.#advance(nowMs);
     this.#ranges[this.#second] = (this.#ranges[this.#second] ?? 0) + 1;
+    if (nowMs - latencyMs < this.timesFromMs) return;
     recordMs(this.#histograms.latency, latencyMs);
     recordMs(this.#histograms.service, serviceMs);
     recordMs(this.#histograms.firstByte, firstByteMs);
@@ -127,7 +130,9 @@ export class Meter {
     this.#completed[this.#second] = (this.#completed[this.#second] ?? 0) + 1;
   }
 
+  /** Something that was due `ms` ago is done now. */
   lateness(ms: number): void {
+    if (performance.now() - ms < this.timesFromMs) return;
     recordMs(this.#histograms.lateness, ms);
   }
 

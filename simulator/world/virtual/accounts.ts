@@ -86,7 +86,7 @@ export class Accounts implements NetworkListener {
     } else group.bytesFromCacheServer += bytes;
     const limit = network.limitOf(each);
     this.#bound[limit] = (this.#bound[limit] ?? 0) + bytes;
-    this.#noteTimes(flowClass, each, bytes, elapsedMs);
+    this.#noteTimes(flowClass, each, bytes, elapsedMs, nowMs);
     for (const { stock, egress, upstream } of levels) {
       const { specIndex } = stock.node.copy;
       const sent = bytes * egress;
@@ -116,7 +116,7 @@ export class Accounts implements NetworkListener {
   }
 
   /** Where connections are never idle, by Little's law: connections under way = ranges per ms × ms of a range. */
-  #noteTimes(flowClass: FlowClass, each: number, bytes: number, elapsedMs: number): void {
+  #noteTimes(flowClass: FlowClass, each: number, bytes: number, elapsedMs: number, nowMs: number): void {
     const { rangeBytes, connections } = flowClass;
     const ranges = bytes / rangeBytes;
     this.#rangeCount += ranges;
@@ -134,13 +134,16 @@ export class Accounts implements NetworkListener {
       serviceMs = Math.max(this.#requestTimes.pacedMs(flowClass), (underWay * elapsedMs) / ranges);
       waitedMs = Math.max(0, (flowClass.backlogBytes * elapsedMs) / bytes - serviceMs);
     }
+    const notedMs = nowMs - this.#tally.timesFromMs;
+    if (notedMs <= 0) return;
+    const noted = ranges * Math.min(1, notedMs / elapsedMs);
     const missing = flowClass.source < 0 ? 0 : flowClass.missRatio;
-    if (missing === 0) this.#note(serviceMs, waitedMs, ranges);
+    if (missing === 0) this.#note(serviceMs, waitedMs, noted);
     else {
       // Hits are faster than the mean, and misses slower, by what a miss takes longer.
       const missMs = Math.min(this.#requestTimes.missMs(flowClass), serviceMs / missing);
-      this.#note(serviceMs - missing * missMs, waitedMs, ranges * (1 - missing));
-      this.#note(serviceMs + (1 - missing) * missMs, waitedMs, ranges * missing);
+      this.#note(serviceMs - missing * missMs, waitedMs, noted * (1 - missing));
+      this.#note(serviceMs + (1 - missing) * missMs, waitedMs, noted * missing);
     }
   }
 

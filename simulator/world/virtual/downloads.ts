@@ -242,6 +242,7 @@ export class Downloads implements World<number> {
 
   /** One request was all that was left: it took from when it was served to now. */
   #noteWhole(flow: number, p: number, trouble: Trouble | undefined): void {
+    if (this.#clock.nowMs < this.#tally.timesFromMs) return;
     const arrivedMs = this.#flows.arriveAtMs[this.#flows.deviceOf(flow, p)] as number;
     const firstMs = arrivedMs + (this.#firstMoves[this.facts.population(p).groupIndex] ?? 0);
     const serviceMs = this.#clock.nowMs - (trouble?.movedSinceMs ?? firstMs);

@@ -17,6 +17,7 @@ export class RateMeter {
   #bytesLeast = Number.POSITIVE_INFINITY;
   #fromSecond = Number.POSITIVE_INFINITY;
   #toSecond = Number.POSITIVE_INFINITY;
+  #meanFromMs = 0;
   #firstMs = Number.NaN;
   #lastMs = 0;
   #bytes = 0;
@@ -30,6 +31,11 @@ export class RateMeter {
     this.#toSecond = second;
   }
 
+  /** The mean leaves out what moved before; 0 as long as nothing is said. */
+  meanFrom(ms: number): void {
+    this.#meanFromMs = ms;
+  }
+
   /** So many bytes moved evenly since the last call. */
   feed(nowMs: number, bytes: number): void {
     if (nowMs <= this.#atMs) {
@@ -37,10 +43,11 @@ export class RateMeter {
       return;
     }
     const bytesPerMs = bytes / (nowMs - this.#atMs);
-    if (bytes > 0) {
-      if (Number.isNaN(this.#firstMs)) this.#firstMs = this.#atMs;
+    if (bytes > 0 && nowMs > this.#meanFromMs) {
+      const fromMs = Math.max(this.#atMs, this.#meanFromMs);
+      if (Number.isNaN(this.#firstMs)) this.#firstMs = fromMs;
       this.#lastMs = nowMs;
-      this.#bytes += bytes;
+      this.#bytes += fromMs === this.#atMs ? bytes : bytesPerMs * (nowMs - fromMs);
     }
     let alike = 0;
     while ((this.#second + 1) * 1000 <= nowMs) {

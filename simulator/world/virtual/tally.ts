@@ -44,6 +44,8 @@ export class Tally {
   readonly cdnMeter: RateMeter | undefined;
   readonly service = new WeightedHistogram();
   readonly latency = new WeightedHistogram();
+  /** Times of ranges that were served before are left out (the warm-up of a window). */
+  timesFromMs = Number.NEGATIVE_INFINITY;
   readonly fallbackTime = new WeightedHistogram();
   readonly fallbackDevices = new Map<SourceFailureCause, number>();
   readonly refetched = new Map<SourceFailureCause | 'version', number>();

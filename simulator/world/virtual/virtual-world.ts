@@ -153,10 +153,15 @@ function expectedSpanMs(scenario: Scenario): number {
   }, 0);
 }
 
-/** Seconds in which the fleet is fully at it: from when 90 % has arrived (a window: from its start). */
+/** Seconds in which the fleet is fully at it: from when 90 % has arrived (a window: from the end of its warm-up). */
 function boundMeters(scenario: Scenario, tally: Tally, isWindow: boolean): void {
-  const fromSecond = isWindow ? 0 : secondOfShare(scenario, 0.9) + 1;
-  for (const { meter } of tally.nodes) meter?.boundFrom(fromSecond);
+  const warmUpMs = scenario.live?.warmUpMs ?? 0;
+  if (isWindow) tally.timesFromMs = warmUpMs;
+  const fromSecond = isWindow ? Math.ceil(warmUpMs / 1000) : secondOfShare(scenario, 0.9) + 1;
+  for (const { meter } of tally.nodes) {
+    meter?.boundFrom(fromSecond);
+    if (isWindow) meter?.meanFrom(warmUpMs);
+  }
 }
 
 /** The second by which a share of the devices is expected to have arrived: arrivals are spread evenly. */
