@@ -5,6 +5,7 @@ import { exitCodes, OperatorError } from '../common/errors.ts';
 import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCdnCommand } from './commands/cdn.ts';
 import { addExportCommand } from './commands/export.ts';
+import { addMergeCommand } from './commands/merge.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
 import { addReportCommand } from './commands/report.ts';
@@ -24,7 +25,7 @@ export function buildProgram(): Command {
     .showHelpAfterError('(add --help for usage and examples)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim saturate scenarios/saturate.yaml\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim saturate scenarios/saturate.yaml\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
     );
   addRunCommand(program);
   addReportCommand(program);
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);
+  addMergeCommand(program);
   addExportCommand(program);
   addSchemaCommand(program);
   addMetricsCommand(program);

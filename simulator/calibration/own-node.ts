@@ -1,7 +1,7 @@
 // Runs the experiments on this machine, one after the other.
 
 import { BusyTime } from '../world/live/busy-time.ts';
-import type { LiveProgress } from '../world/live/live-world.ts';
+import type { LiveProgress } from '../world/live/live-progress.ts';
 import { type Experiment, nodeId, type Plan } from './experiment.ts';
 import { type Observation, observe } from './observation.ts';
 

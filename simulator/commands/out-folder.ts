@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-/** `out/<scenario>-<local time>`. */
-export function outFolder(scenarioPath: string, startedAt: Date): string {
-  return join('out', `${fileName(scenarioPath)}-${timeName(startedAt)}`);
+/** `out/<scenario>-<local time><ending>`. */
+export function outFolder(scenarioPath: string, startedAt: Date, ending = ''): string {
+  return join('out', `${fileName(scenarioPath)}-${timeName(startedAt)}${ending}`);
 }
 
 function fileName(path: string): string {

@@ -1,7 +1,7 @@
 // The course of a run on standard error: one line, redrawn on a terminal; elsewhere a line every ten seconds.
 
 import { formatBitsPerSecond, formatCount, formatDuration } from '../../common/units.ts';
-import type { LiveProgress } from '../world/live/live-world.ts';
+import type { LiveProgress } from '../world/live/live-progress.ts';
 import type { VirtualProgress } from '../world/virtual/virtual-world.ts';
 
 const plainIntervalMs = 10_000;

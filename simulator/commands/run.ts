@@ -1,24 +1,24 @@
 // `sim run`: from a scenario file to a verdict, with everything that was measured beside it.
 
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
-import { printSummary } from '../../reports/console.ts';
-import { devicesCsv } from '../../reports/devices-csv.ts';
 import type { DeviceRow } from '../result/device-row.ts';
-import { makeFolder, writeWhole } from '../result/write-whole.ts';
 import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
 import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
+import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { outFolder } from './out-folder.ts';
-import { ProgressLine } from './progress-line.ts';
+import type { ProgressLine } from './progress-line.ts';
+import { runEnvironment, runOneShard } from './run-in-shards.ts';
+import { checkShardingOptions, type ShardingOptions, startAt, withShardingOptions } from './shard-options.ts';
+import { writeResults } from './write-results.ts';
 
-type RunOptions = {
+type RunOptions = ShardingOptions & {
   readonly world?: 'live' | 'virtual' | 'both';
   readonly out?: string;
   readonly seed?: string;
@@ -30,7 +30,7 @@ type RunOptions = {
 };
 
 export function addRunCommand(program: Command): void {
-  program
+  const command = program
     .command('run')
     .description('Runs a scenario, shows its course and its verdicts, and writes the results.')
     .argument('<scenario>', 'a scenario file')
@@ -49,7 +49,8 @@ export function addRunCommand(program: Command): void {
     )
     .option('--devices', 'also write devices.csv, a row per device', false)
     .option('--json', 'print result.json instead of the summary', false)
-    .option('--quiet', 'print nothing but errors; the exit code tells', false)
+    .option('--quiet', 'print nothing but errors; the exit code tells', false);
+  withShardingOptions(command)
     .addHelpText(
       'after',
       `
@@ -59,6 +60,10 @@ Examples:
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
+
+One run over five machines: nodes and CDN on the first (192.0.2.7), a quarter of the fleet on each of the others:
+  $ sim run scenarios/enterprise.yaml --role environment --listen 0.0.0.0:7070
+  $ sim run scenarios/enterprise.yaml --shard 0/4 --environment 192.0.2.7:7070      and 1/4, 2/4, 3/4
 
 Exit codes: 0 expectations hold, 1 one failed, 2 bad usage or scenario, 3 could not be carried out, 4 inconclusive,
 130 interrupted.`,
@@ -71,7 +76,14 @@ async function run(path: string, options: RunOptions): Promise<void> {
     path,
     options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`],
   );
+  checkShardingOptions(options, loaded.scenario);
+  if (options.shard !== undefined || options.role !== undefined) {
+    chooseWorlds(loaded.scenario, 'live');
+    if (options.shard !== undefined) return await runOneShard(loaded, options.shard, options);
+    return await runEnvironment(loaded, options);
+  }
   const worlds = chooseWorlds(loaded.scenario, options.world);
+  const startAtEpochMs = startAt(options.startAt, loaded.scenario);
   const runsBoth = worlds.live && worlds.virtual;
   const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
   const notes = [
@@ -81,40 +93,24 @@ async function run(path: string, options: RunOptions): Promise<void> {
   ];
   const startedAt = new Date();
   const out = options.out ?? outFolder(loaded.path, startedAt);
-  const unmakeFolder = makeFolder(out);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
-  try {
+  await carryOut(out, options, async (signal, progress) => {
     const { finished, rows, interrupted } = await runWorlds(
       loaded.scenario,
       worlds,
       machine,
-      options,
-      interrupt.signal,
+      { ...options, startAtEpochMs },
+      signal,
       progress,
     );
     progress.end();
     const noted = finished.map((each) => ({ ...each, run: { ...each.run, notes: [...each.run.notes, ...notes] } }));
     const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted, machine);
-    const json = `${JSON.stringify(result, null, 1)}\n`;
-    writeWhole(join(out, 'result.json'), json);
-    // Loaded after the run: nobody waits for it before.
-    const { writeReports } = await import('../../reports/write-reports.ts');
-    writeReports(out, result);
-    if (options.devices) writeWhole(join(out, 'devices.csv'), devicesCsv(rows));
-    if (options.json) process.stdout.write(json);
-    else if (!options.quiet) printSummary(result, process.stdout, out);
+    await writeResults(out, result, rows, options);
     for (const { broken } of finished) {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }
     process.exitCode = exitCode;
-  } finally {
-    progress.end();
-    unmakeFolder();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
+  });
 }
 
 type RunsOfWorlds = {
@@ -129,7 +125,7 @@ async function runWorlds(
   scenario: Scenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
-  options: RunOptions,
+  options: RunOptions & { readonly startAtEpochMs: number | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
@@ -158,6 +154,7 @@ async function runWorlds(
       signal,
       onProgress: (state) => progress.show(state),
       deviceRows: options.devices,
+      startAtEpochMs: options.startAtEpochMs,
     }).catch((error: unknown) => {
       // Interrupted before it had started: the claim is kept.
       if (signal.aborted && finished.length > 0 && error instanceof OperatorError) return undefined;

@@ -10,7 +10,7 @@ import type { Run } from '../result/result.ts';
 import type { Bottleneck, SaturationStep, StepLoad } from '../result/saturation.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { BusyTime } from '../world/live/busy-time.ts';
-import type { LiveProgress } from '../world/live/live-world.ts';
+import type { LiveProgress } from '../world/live/live-progress.ts';
 import { runVirtual, type VirtualProgress } from '../world/virtual/virtual-world.ts';
 import { liveBottleneck, virtualBottleneck } from './step-bottleneck.ts';
 import { liveLoad, virtualLoad } from './step-load.ts';

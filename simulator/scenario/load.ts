@@ -77,10 +77,15 @@ function fileMeant(path: string): string | undefined {
 type Parsed = { readonly scenario: Scenario; readonly applied: readonly Override[] };
 
 /**
- * Checks a scenario's text. `file` is for messages, and for the folder of profiles beside it. Throws as
- * {@link loadScenario} does.
+ * Checks a scenario's text. `file` is for messages, and for the folder of profiles beside it, unless what these say is given
+ * as `known`. Throws as {@link loadScenario} does.
  */
-export function parseScenario(text: string, file: string, overrides: readonly string[] = []): Parsed {
+export function parseScenario(
+  text: string,
+  file: string,
+  overrides: readonly string[] = [],
+  known?: ReadonlyMap<string, HardwareProfile>,
+): Parsed {
   const { document, mistakes: ofForm, locate } = readYaml(text, file);
   if (document === undefined) throw badFile(file, ofForm);
   const mistakes = [...ofForm];
@@ -94,7 +99,10 @@ export function parseScenario(text: string, file: string, overrides: readonly st
     }
   }
   const checked = scenarioSchemaOf(document).safeParse(document);
-  const hardware = readProfiles(outlineOf(document).nodes, file);
+  const hardware =
+    known === undefined
+      ? readProfiles(outlineOf(document).nodes, file)
+      : { profiles: known, problems: [], mistakes: [] };
   const problems = [
     ...(checked.success ? [] : problemsOfIssues(checked.error.issues, document)),
     ...hardware.problems,

@@ -44,6 +44,19 @@ describe.concurrent('refused before anything is started (exit code 2)', () => {
     `);
   });
 
+  test.for([
+    [['--shard', '4/4'], 'Expected i/n with i from 0 to n-1, such as 0/4 to 3/4; found "4/4".'],
+    [['--shard', '0/11'], '--shard 0/11: expected at most 10 shards, one for each device'],
+    [['--shard', '0/2', '--role', 'environment'], '--shard and --role: expected one of them, found both'],
+    [['--shard', '0/2', '--devices'], '--devices: give it to --role environment, which writes the file'],
+    [['--environment', '127.0.0.1:7070'], '--environment: only a --shard looks for one'],
+    [['--listen', '127.0.0.1:7070'], '--listen: only --role environment listens'],
+    [['--role', 'environment', '--listen', '7070'], 'Expected address:port, such as 127.0.0.1:7070; found "7070".'],
+    [['--role', 'environment', '--start-at', 'noon'], '--start-at noon: expected a time such as <time>'],
+  ] as const)('%j', async ([words, message]) => {
+    expect(await expectRefused(new SimRun(small, { options: words }), 2)).toContain(message);
+  });
+
   test('an unknown option', async () => {
     const run = new SimRun(small, { options: ['--device'] });
     const said = await expectRefused(run, 2);

@@ -27,6 +27,18 @@ describe('what a live run takes of the machine', () => {
     });
   });
 
+  test('a shard has its part of the connections, the environment the other end of all', async () => {
+    const shard = { part: { index: 1, count: 4 }, environment: false };
+    expect(await planResources(scenario(5000), 4, shard)).toMatchObject({ connections: 1250, deviceProcesses: 3 });
+    const environment = { part: undefined, environment: true };
+    expect(await planResources(scenario(5000), 4, environment)).toMatchObject({ connections: 5000 });
+  });
+
+  test('no source addresses of loopback for a shard whose environment is elsewhere', async () => {
+    const load = { part: { index: 0, count: 2 }, environment: false, addresses: [{ host: '192.0.2.7', port: 7071 }] };
+    expect((await planResources(scenario(10), 2, load)).sourceNetwork).toBeUndefined();
+  });
+
   test.each([
     { more: 'nodes: [{ id: far, url: "http://192.0.2.7" }]', why: 'nothing outside is reached from 127.16.0.1' },
     { more: 'nodes: [{ id: near, url: "http://localhost:80" }]', why: 'a name may stand for ::1' },

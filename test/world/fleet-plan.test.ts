@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deviceCount, meanRangeBytes, plannedDevices } from '../../simulator/world/fleet-plan.ts';
+import {
+  deviceCount,
+  devicesOfPart,
+  meanRangeBytes,
+  partWithin,
+  plannedDevices,
+} from '../../simulator/world/fleet-plan.ts';
 import { scenarioOf } from './fleet-run.ts';
 
 const content = 'content: [{ id: update, size: 5 MB }]';
@@ -59,6 +65,31 @@ describe('a fleet plan', () => {
           const joined = parts.flat().sort((a, b) => a.index - b.index);
           expect(joined).toEqual([...plannedDevices(scenario, whole)]);
           expect(joined).toHaveLength(deviceCount(scenario));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('falls into shards that fall into processes, each shard into its own number of them', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 5, max: 60 }),
+        (processCounts, devices) => {
+          const scenario = planOf(7, group('office', devices));
+          const shards = processCounts.map((processCount, index) => {
+            const shard = { index, count: processCounts.length };
+            const parts = Array.from({ length: processCount }, (_, process) =>
+              partWithin(shard, { index: process, count: processCount }),
+            );
+            const own = parts.flatMap((part) => [...plannedDevices(scenario, part)]);
+            expect(own.sort((a, b) => a.index - b.index)).toEqual([...plannedDevices(scenario, shard)]);
+            expect(own.length).toBeLessThanOrEqual(devicesOfPart(scenario, shard));
+            return own;
+          });
+          const joined = shards.flat().sort((a, b) => a.index - b.index);
+          expect(joined).toEqual([...plannedDevices(scenario, whole)]);
         },
       ),
       { numRuns: 30 },

@@ -1,7 +1,7 @@
 // How much processor time all programs of the machine used during a run: what others took is no part of what it measured.
 
 import os from 'node:os';
-import type { LiveProgress } from './live-world.ts';
+import type { LiveProgress } from './live-progress.ts';
 
 export class BusyTime {
   #from: Moment | undefined;

@@ -7,6 +7,9 @@ import type { DevicesPart } from './parts.ts';
 /** What devices need to know of the run: where nodes and CDN are, and what is wanted of them. */
 export type FleetTerms = Pick<DeviceOrder, 'scenario' | 'nodes' | 'cdns' | 'deviceRows'>;
 
+/** How long ranges under way at the end of a window may take to come. */
+export const windowGraceMs = 5000;
+
 export interface Fleet {
   /** How long before its time {@link begin} has to be called, for everybody to hear of it. */
   readonly beginLeadMs: number;

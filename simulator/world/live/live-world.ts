@@ -5,35 +5,20 @@
 
 import { availableParallelism } from 'node:os';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
-import { type SurveyProgress, surveyLog } from '../../replay/survey.ts';
+import { surveyLog } from '../../replay/survey.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { wholeFleet } from '../fleet-plan.ts';
 import { Children } from './children.ts';
 import { concludeLive, type LiveRun } from './conclusion.ts';
-import type { DeviceProgress } from './device-protocol.ts';
 import { Environment } from './environment.ts';
 import { EnvironmentRecords } from './environment-records.ts';
-import type { Fleet } from './fleet.ts';
+import { type Fleet, windowGraceMs } from './fleet.ts';
 import { FleetProcesses } from './fleet-processes.ts';
+import { type LiveProgress, ProgressMeter } from './live-progress.ts';
 import { type LiveResources, planResources } from './machine-limits.ts';
 import { sumProgress } from './merge.ts';
 import type { DevicesPart, LiveParts } from './parts.ts';
 import { refuseImpossible, scheduleEvents } from './run-events.ts';
-
-/** What the run is doing, once a second, for whoever watches. */
-export type LiveProgress = {
-  readonly phase: 'reading' | 'starting' | 'connecting' | 'running' | 'finishing';
-  readonly elapsedMs: number;
-  readonly devices: DeviceProgress;
-  /** While connecting: whom the run waits for, where it is not only its devices. */
-  readonly waitsFor?: string | undefined;
-  /** Over the last second. */
-  readonly egressBitsPerSecond: number;
-  /** Since the start, over all nodes; undefined before the first byte. */
-  readonly hitRatioBytes: number | undefined;
-  /** How far the first reading of a log has come. */
-  readonly reading?: SurveyProgress;
-};
 
 export type LiveOptions = {
   /** Aborted by Ctrl-C: stop at once, keep what was measured. */
@@ -58,8 +43,6 @@ export type FleetElsewhere = {
 const nothingYet = { elapsedMs: 0, devices: sumProgress([]), egressBitsPerSecond: 0, hitRatioBytes: undefined };
 
 const pollMs = 1000;
-/** How long ranges under way at the end of a window may take to come. */
-const windowGraceMs = 5000;
 /** Books may lag behind the last byte by the length of a write. */
 const settleAttempts = 10;
 const settleMs = 100;
@@ -95,9 +78,7 @@ class LiveRunner {
   #end: () => void = () => undefined;
   #broken: string | undefined;
   #startEpochMs = 0;
-  #phase: LiveProgress['phase'] = 'starting';
-  #lastBytes = 0;
-  #lastAtMs = performance.now();
+  readonly #progress: ProgressMeter;
 
   constructor(scenario: Scenario, options: LiveOptions, resources: LiveResources) {
     this.#scenario = scenario;
@@ -112,21 +93,23 @@ class LiveRunner {
     this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost);
     this.#records = new EnvironmentRecords(this.#environment);
     this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet);
+    this.#progress = new ProgressMeter(
+      () => this.#fleet.progress(),
+      options.onProgress,
+      () => ({ waitsFor: this.#fleet.waitsFor, hitRatioBytes: this.#records.hitRatioBytes }),
+    );
     options.signal.addEventListener('abort', () => this.#end());
   }
 
   async run(): Promise<LiveRun> {
-    this.#enter('starting');
+    this.#progress.enter('starting');
     const started = this.#environment.start(this.#resources);
     await Promise.race([started, this.#ended]);
     started.catch(() => undefined); // ended while starting: the race has told what counts
     this.#refuseEnded();
     await this.#records.sample();
-    this.#enter('connecting');
-    const poll = setInterval(() => {
-      void this.#records.sample();
-      this.#showProgress();
-    }, pollMs);
+    this.#progress.enter('connecting');
+    const poll = setInterval(() => void this.#records.sample(), pollMs);
     try {
       const connected = this.#fleet.start({
         scenario: this.#scenario,
@@ -146,6 +129,7 @@ class LiveRunner {
   }
 
   async end(): Promise<void> {
+    this.#progress.stop();
     await this.#children.stopAll();
   }
 
@@ -166,11 +150,6 @@ class LiveRunner {
     return new Promise((resolve) => setTimeout(() => resolve(what), lastMs - Date.now()).unref());
   }
 
-  #enter(phase: LiveProgress['phase']): void {
-    this.#phase = phase;
-    this.#showProgress();
-  }
-
   /** From the start to the end of the run's time, or of its work. */
   async #window(): Promise<void> {
     const { live } = this.#scenario;
@@ -180,7 +159,7 @@ class LiveRunner {
     const soonest = Math.ceil((Date.now() + this.#fleet.beginLeadMs) / 1000) * 1000;
     this.#startEpochMs = this.#options.startAtEpochMs ?? soonest;
     this.#fleet.begin(this.#startEpochMs);
-    this.#enter('running');
+    this.#progress.begin(this.#startEpochMs);
     const events = scheduleEvents(
       this.#scenario,
       this.#environment,
@@ -199,7 +178,7 @@ class LiveRunner {
   }
 
   async #finish(): Promise<LiveRun> {
-    this.#enter('finishing');
+    this.#progress.enter('finishing');
     const durationMs = this.#startEpochMs === 0 ? 0 : this.#elapsedMs();
     const early = this.#options.signal.aborted || this.#broken !== undefined;
     const graceMs = early || this.#scenario.live === undefined ? 0 : windowGraceMs;
@@ -233,23 +212,6 @@ class LiveRunner {
       if (live.run.metrics['accounting.imbalanceBytes'] === 0 || attempt === settleAttempts) return live;
       await new Promise((resolve) => setTimeout(resolve, settleMs));
     }
-  }
-
-  #showProgress(): void {
-    const devices = sumProgress(this.#fleet.progress());
-    const nowMs = performance.now();
-    const bytes = devices.bytesFromCacheServer + devices.bytesFromCdn;
-    const egressBitsPerSecond = ((bytes - this.#lastBytes) * 8000) / Math.max(1, nowMs - this.#lastAtMs);
-    this.#lastBytes = bytes;
-    this.#lastAtMs = nowMs;
-    this.#options.onProgress({
-      phase: this.#phase,
-      elapsedMs: this.#startEpochMs === 0 ? 0 : this.#elapsedMs(),
-      devices,
-      waitsFor: this.#fleet.waitsFor,
-      egressBitsPerSecond: Math.max(0, egressBitsPerSecond),
-      hitRatioBytes: this.#records.hitRatioBytes,
-    });
   }
 
   #break(what: string): void {
