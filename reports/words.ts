@@ -1,36 +1,13 @@
 // How values and verdicts are said, the same in the console, in Markdown and in pages.
 
-import { formatBitsPerSecond, formatBytes, formatCount, formatDuration } from '../common/units.ts';
+import { formatBitsPerSecond, formatCount } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
 import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import { findMetric, type MetricUnit } from '../simulator/result/metrics.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
+import { differenceByLn, differenceByRatio, valueText } from './value-text.ts';
 
-/** A value in its metric's unit, for people. */
-export function valueText(value: number, unit: MetricUnit): string {
-  switch (unit) {
-    case 'bytes':
-      return formatBytes(value);
-    case 'ms':
-      return formatDuration(value);
-    case 'bitsPerSecond':
-      return formatBitsPerSecond(value);
-    case 'ratio':
-      return ratioText(value);
-    case 'count':
-      return formatCount(value);
-    case 'boolean':
-      return value === 1 ? 'yes' : 'no';
-  }
-}
-
-/** `96.19 %`; with more digits where two would make a whole of what is none: 2 GB of 70 TB are not 0.00 %. */
-function ratioText(value: number): string {
-  const percent = value * 100;
-  if (value === 0 || value === 1) return `${percent} %`;
-  const texts = [2, 3, 4, 5, 6].map((digits) => percent.toFixed(digits));
-  return `${texts.find((text) => Number(text) !== 0 && Number(text) !== 100) ?? percent} %`;
-}
+export { valueText };
 
 /** `actual` of an expectation, or why there is none. */
 export function actualText(verdict: ExpectationVerdict): string {
@@ -43,14 +20,22 @@ export function headroomText({ headroomRatio }: ExpectationVerdict): string {
   return differenceByRatio(headroomRatio);
 }
 
-function differenceByRatio(ratio: number): string {
-  const percent = ratio * 100;
-  const text = Math.abs(percent) < 100 ? percent.toFixed(1) : formatCount(Math.round(percent));
-  return `${percent >= 0 ? '+' : ''}${text} %`;
-}
-
 /** Below this share a difference does not show in three digits. */
 const hiddenRatio = 0.005;
+
+/** `≤ 24 h`, as an expectation's limit; in the unit that the value is shown in. */
+export function limitText({ op, limit, unit }: ExpectationVerdict): string {
+  return `${operatorWords[op]} ${valueText(limit, unit)}`;
+}
+
+const operatorWords: Readonly<Record<ExpectationVerdict['op'], string>> = {
+  '==': '=',
+  '!=': '≠',
+  '<=': '≤',
+  '>=': '≥',
+  '<': '<',
+  '>': '>',
+};
 
 /** Why there is no verdict; or the value itself, where it failed by less than its few digits show. */
 export function reasonText({ verdict, reason, actual, limit, unit }: ExpectationVerdict): string | undefined {
@@ -87,6 +72,13 @@ export const purposeWords: Readonly<Record<Run['purpose'], string>> = {
   claim: 'Virtual world: the claim, with the modelled machines',
   measurement: 'Live world: the measurement, on this machine',
   prediction: 'Virtual world: what this machine was predicted to do',
+};
+
+/** The same in two words, for a column of a table. */
+export const purposeNames: Readonly<Record<Run['purpose'], string>> = {
+  claim: 'claim, virtual',
+  measurement: 'measured, live',
+  prediction: 'predicted, virtual',
 };
 
 /** Limits that bound something, most first: an answer that repeats an input is bound by what was given. */
@@ -127,11 +119,7 @@ export function shownVerdicts(run: Run, runs: readonly Run[]): readonly Expectat
 }
 
 /** `+1.2 %`: predicted by measured; `× 6,700` and `÷ 68` where they are an order of magnitude apart. */
-export function differenceText({ lnRatio }: PredictedMetric): string {
-  const times = Math.exp(Math.abs(lnRatio));
-  if (times >= 10) return `${lnRatio > 0 ? '×' : '÷'} ${formatCount(Number(times.toPrecision(2)))}`;
-  return differenceByRatio(Math.exp(lnRatio) - 1);
-}
+export const differenceText = ({ lnRatio }: PredictedMetric): string => differenceByLn(lnRatio);
 
 /** A value of a metric by its name. */
 export function metricText(name: string, value: number): string {

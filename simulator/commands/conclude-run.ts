@@ -49,7 +49,7 @@ export function conclude(
   const result: Result = {
     schema: resultSchema,
     tool: { name: 'delivery-optimization-simulator', version: toolVersion },
-    scenario: { name: scenario.name, path: loaded.path, sha256: loaded.sha256, text: loaded.text },
+    scenario: sourceOf(loaded),
     overrides: loaded.overrides,
     seed: scenario.seed,
     command: repeatCommand(loaded, options),
@@ -69,6 +69,11 @@ export function conclude(
       ? exitCodes.cannotRun
       : overall.exitCode;
   return { result, exitCode };
+}
+
+function sourceOf({ scenario, path, sha256, text }: LoadedScenario): Result['scenario'] {
+  const { name, question, expected } = scenario;
+  return { name, path, sha256, text, ...(question === undefined ? {} : { question }), expected };
 }
 
 /** The hardware that was modelled, for a file that needs no other one. */

@@ -50,7 +50,7 @@ async function merge(paths: readonly string[], options: MergeOptions): Promise<v
   try {
     const live = concludeLive(loaded.scenario, parts);
     const concluded = conclude(loaded, [live], new Date(environment.startedAt), ['--world', 'live'], live.interrupted);
-    writeResults(out, { ...concluded.result, machine: environment.machine }, live.rows, options);
+    await writeResults(out, { ...concluded.result, machine: environment.machine }, live.rows, options);
     if (live.broken !== undefined) process.stderr.write(`The run was not carried to its end: ${live.broken}\n`);
     process.exitCode = concluded.exitCode;
   } finally {

@@ -91,7 +91,7 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
       progress.end();
       if (fleet !== undefined) writeParts(out, loaded, startedAt, live, fleet);
       const { result, exitCode } = conclude(loaded, [live], startedAt, ['--world', 'live'], live.interrupted);
-      writeResults(out, result, live.rows, options);
+      await writeResults(out, result, live.rows, options);
       if (live.broken !== undefined) {
         process.stderr.write(`The run could not be carried to its end: ${live.broken}\n`);
       }

@@ -105,7 +105,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
     progress.end();
     const noted = finished.map((each) => ({ ...each, run: { ...each.run, notes: [...each.run.notes, ...notes] } }));
     const { result, exitCode } = conclude(loaded, noted, startedAt, whatRan(options), interrupted, machine);
-    writeResults(out, result, rows, options);
+    await writeResults(out, result, rows, options);
     for (const { broken } of finished) {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }

@@ -26,6 +26,7 @@ const runForm = z.strictObject({
   series: z
     .strictObject({
       startSecond: z.number().int(),
+      runStartSecond: z.number().exactOptional(),
       stepSeconds: z.number().positive().exactOptional(),
       steady: z.strictObject({ from: z.number().int(), to: z.number().int() }).exactOptional(),
       columns: z.record(z.string(), z.array(z.number())),
@@ -76,6 +77,8 @@ export const resultForm: z.ZodType<Result> = z.strictObject({
     path: z.string(),
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
     text: z.string(),
+    question: z.string().exactOptional(),
+    expected: z.enum(['pass', 'fail']).exactOptional(),
   }),
   overrides: z.record(z.string(), z.string()),
   seed: z.number().int().nonnegative(),

@@ -37,6 +37,10 @@ export type ScenarioSource = {
   readonly path: string;
   readonly sha256: string;
   readonly text: string;
+  /** The question that it answers; absent where it asks none. */
+  readonly question?: string;
+  /** What the scenario says of itself: one that shows something that does not work is to fail. Absent: `pass`. */
+  readonly expected?: 'pass' | 'fail';
 };
 
 export type Machine = {
@@ -112,6 +116,8 @@ export type Series = {
   readonly stepSeconds?: number;
   /** Second of the epoch (live) or of the run (virtual) of the first value. */
   readonly startSecond: number;
+  /** Second, counted as `startSecond` is, at which the run began, from which its time line counts. Absent: the first one. */
+  readonly runStartSecond?: number;
   /** Live: the steps in which the fleet was fully at it (`from` up to, not including, `to`): what sustained rates are of. */
   readonly steady?: { readonly from: number; readonly to: number };
   /** By name, e.g. `node.hq.egressBitsPerSecond`. */

@@ -28,6 +28,16 @@ export function mergeHistograms(encoded: readonly string[]): Histogram {
   return merged;
 }
 
+export function joinHistograms(histograms: readonly Histogram[]): Histogram {
+  const joined = newHistogram();
+  for (const histogram of histograms) joined.add(histogram);
+  return joined;
+}
+
+/** For reading only: counters are wide enough for what any world has recorded. */
+export const decodeHistogram = (encoded: string): Histogram =>
+  hdr.decodeFromCompressedBase64(encoded, 64, false) as Histogram;
+
 /** A percentile (0 to 100) in ms; undefined when nothing was recorded. */
 export function percentileMs(histogram: Histogram, percentile: number): number | undefined {
   return histogram.totalCount === 0 ? undefined : histogram.getValueAtPercentile(percentile) / 1000;

@@ -55,6 +55,14 @@ describe.concurrent('sim run scenarios/smoke.yaml', () => {
     expect(total('cdn.egressBitsPerSecond')).toBeCloseTo(4e6, 0);
     expect(total('node.hq.hitBitsPerSecond')).toBeCloseTo(2e9 - 4e6, 0);
 
+    const states = ['waiting', 'active', 'completed'].map((state) => series.columns[`devices.${state}Count`] ?? []);
+    for (const second of states[0]?.keys() ?? []) {
+      expect(states.reduce((sum, column) => sum + (column[second] ?? Number.NaN), 0)).toBe(500);
+    }
+    expect(states.map((column) => column.at(-1))).toEqual([0, 0, 500]);
+    expect(series.runStartSecond).toBeGreaterThanOrEqual(series.startSecond);
+    expect(result.scenario.question).toMatch(/\?$/);
+
     // So do the rows.
     const [head = '', ...rows] = run.file('devices.csv').trim().split('\n');
     const column = (name: string): number[] => rows.map((row) => Number(row.split(',')[head.split(',').indexOf(name)]));

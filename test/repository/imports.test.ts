@@ -35,7 +35,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
   'simulator/gate': ['common'],
-  reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/compare'],
+  // Histograms are decoded by what has encoded them.
+  reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/compare', 'simulator/world/histogram'],
   bench: ['common', 'cache', 'simulator'],
 };
 /** Shared by the two worlds: knows neither. */

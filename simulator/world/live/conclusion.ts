@@ -6,14 +6,15 @@ import type { DeviceRow } from '../../result/device-row.ts';
 import type { Run } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
-import { encodeHistogram } from '../histogram.ts';
+import { completionHistograms, type DeviceCourse, deviceStates, hitRatios } from '../course.ts';
+import { encodeHistogram, joinHistograms } from '../histogram.ts';
 import { type Bounds, steadyBounds } from '../rates.ts';
 import { growthPerSecond, growthSince, type Sample } from './counter-samples.ts';
 import { generatorLimits } from './generator-metrics.ts';
 import { lineNotes } from './line-words.ts';
 import { measure, type Outcome } from './live-metrics.ts';
 import { type MergedReport, mergeReports } from './merge.ts';
-import { type DevicesPart, type EnvironmentPart, type LiveParts, shardName } from './parts.ts';
+import { type DevicesPart, type LiveParts, shardName } from './parts.ts';
 import { replayNotes } from './replay-outcome.ts';
 
 export type LiveRun = {
@@ -42,7 +43,7 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
       unavailable: measured.unavailable,
       generatorLimits: parts.devices.flatMap(limitsOfShard),
       processes: measured.processes,
-      series: { ...seriesOf(devices, environment), ...steadyOf(scenario, parts, devices) },
+      series: { ...seriesOf(scenario, parts, devices), ...steadyOf(scenario, parts, devices) },
       histograms: {
         'range.latencyMs': encodeHistogram(histograms.latency),
         'range.serviceMs': encodeHistogram(histograms.service),
@@ -50,6 +51,7 @@ export function concludeLive(scenario: Scenario, parts: LiveParts): LiveRun {
         'generator.latenessMs': encodeHistogram(histograms.lateness),
         'generator.eventLoopDelayMs': encodeHistogram(histograms.loopDelay),
         'fallback.timeMs': encodeHistogram(histograms.fallback),
+        ...completionHistograms(joinHistograms(devices.groups.map((group) => group.completion)), devices.groups),
       },
       timeline: environment.timeline,
       notes: [...notesOf(scenario, devices), ...shardNotes(parts.devices)],
@@ -107,11 +109,18 @@ function steadyOf(scenario: Scenario, parts: LiveParts, devices: MergedReport): 
 }
 
 /** As received by devices, second by second; the CDN's and the nodes' own numbers beside them where they were polled. */
-function seriesOf(devices: MergedReport, { nodes, cdn }: EnvironmentPart): Run['series'] {
+function seriesOf(
+  scenario: Scenario,
+  { startEpochMs, environment: { nodes, cdn } }: LiveParts,
+  devices: MergedReport,
+): Run['series'] {
+  const runStartSecond = startEpochMs / 1000;
+  const count = devices.groups.reduce((sum, group) => sum + group.count, 0);
   const columns: Record<string, readonly number[]> = {
     'range.rangesPerSecond': devices.rangesPerSecond,
     'range.failuresPerSecond': devices.failuresPerSecond,
     'devices.connectedCount': devices.connectedPerSecond,
+    ...deviceStates(count, deviceCourse(scenario, devices, runStartSecond, count)),
     'generator.coresInUse': devices.cpuMsPerSecond.map((ms) => ms / 1000),
   };
   for (const [server, bytes] of Object.entries(devices.bytesPerSecond)) {
@@ -132,9 +141,28 @@ function seriesOf(devices: MergedReport, { nodes, cdn }: EnvironmentPart): Run['
     columns[`node.${id}.hitBitsPerSecond`] = scaled(samples, 8, (books) => books.hitBytes);
     columns[`node.${id}.missBitsPerSecond`] = scaled(samples, 8, (books) => books.missBytes);
     columns[`node.${id}.upstreamBitsPerSecond`] = scaled(samples, 8, (books) => books.upstreamBytes);
+    columns[`node.${id}.hitRatioBytes`] = hitRatios(
+      scaled(samples, 1, (books) => books.egressBytes),
+      scaled(samples, 1, (books) => books.missBytes),
+    );
+    columns[`node.${id}.hitRatioRequests`] = hitRatios(
+      scaled(samples, 1, (books) => books.hitRequestCount + books.missRequestCount),
+      scaled(samples, 1, (books) => books.missRequestCount),
+    );
     columns[`node.${id}.coresInUse`] = scaled(samples, 1 / 1000, (books) => books.cpuMs);
   }
-  return { startSecond, columns };
+  return { startSecond, ...(startEpochMs > 0 ? { runStartSecond } : {}), columns };
+}
+
+/** In a window everybody is there from its start. */
+function deviceCourse(
+  { live }: Scenario,
+  { startSecond, startedPerSecond, completedPerSecond: completed }: MergedReport,
+  runStartSecond: number,
+  count: number,
+): DeviceCourse {
+  if (live === undefined) return { started: startedPerSecond, completed };
+  return { started: completed.map((_, i) => (startSecond + i === runStartSecond ? count : 0)), completed };
 }
 
 function notesOf(scenario: Scenario, devices: MergedReport): string[] {

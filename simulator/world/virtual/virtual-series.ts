@@ -2,6 +2,8 @@
 
 import type { Series } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import { deviceStates, hitRatios } from '../course.ts';
+import { deviceCount } from '../fleet-plan.ts';
 import type { Tally } from './tally.ts';
 
 /**
@@ -11,14 +13,11 @@ import type { Tally } from './tally.ts';
 export function seriesOf(scenario: Scenario, tally: Tally): Series {
   const { grid } = tally;
   const bits = (column: string): number[] => grid.perSecond(column).map((bytes) => bytes * 8);
-  const started = grid.totals('started');
-  const completed = grid.totals('completed');
-  const failed = grid.totals('failed');
+  const [started, completed, failed] = [grid.sums('started'), grid.sums('completed'), grid.sums('failed')];
   const columns: Record<string, number[]> = {
     'range.rangesPerSecond': grid.perSecond('ranges'),
     'range.failuresPerSecond': grid.perSecond('failures'),
-    'devices.activeCount': started.map((count, step) => count - (completed[step] ?? 0) - (failed[step] ?? 0)),
-    'devices.completedCount': completed,
+    ...deviceStates(deviceCount(scenario), { started, completed, failed }),
     'fleet.fromCdnBitsPerSecond': bits('fromCdn'),
     'cdn.egressBitsPerSecond': bits('cdn'),
   };
@@ -47,12 +46,4 @@ export function seriesOf(scenario: Scenario, tally: Tally): Series {
     return index;
   });
   return { startSecond: 0, stepSeconds: grid.stepMs / 1000, columns };
-}
-
-function hitRatios(all: readonly number[], missed: readonly number[]): number[] {
-  let last = 0;
-  return all.map((amount, step) => {
-    if (amount > 0) last = Math.max(0, 1 - (missed[step] ?? 0) / amount);
-    return last;
-  });
 }

@@ -11,6 +11,7 @@ import type { LimitReport, Run } from '../../result/result.ts';
 import type { HardwareProfile } from '../../scenario/profile.ts';
 import type { FleetGroup, Scenario } from '../../scenario/scenario.ts';
 import { assumptionNotes } from '../assumption-notes.ts';
+import { completionHistograms } from '../course.ts';
 import { speedClassesMax } from '../device-rates.ts';
 import { describeEvent } from '../event-words.ts';
 import { arrivalsOf } from '../fleet-plan.ts';
@@ -22,6 +23,7 @@ import { Tally } from './tally.ts';
 import { components, layOut } from './topology.ts';
 import { measureVirtual } from './virtual-metrics.ts';
 import { seriesOf } from './virtual-series.ts';
+import { WeightedHistogram } from './weighted-histogram.ts';
 
 export type VirtualProgress = { readonly virtualMs: number; readonly doneRatio: number };
 
@@ -114,10 +116,7 @@ export async function runVirtual(scenario: Scenario, options: VirtualOptions = {
     metrics,
     unavailable,
     series: seriesOf(scenario, tally),
-    histograms: {
-      'range.serviceMs': encodeHistogram(tally.service.toHistogram()),
-      'range.latencyMs': encodeHistogram(tally.latency.toHistogram()),
-    },
+    histograms: histogramsOf(tally, isWindow),
     limits: limitReports(limits, tally),
     timeline: scenario.events
       .filter((event) => event.atMs <= tally.endMs)
@@ -181,6 +180,20 @@ function secondOfShare(scenario: Scenario, share: number): number {
     else low = middle;
   }
   return Math.floor(high / 1000);
+}
+
+/** A window is too short for downloads: what completed in it says nothing. */
+function histogramsOf(tally: Tally, isWindow: boolean): Run['histograms'] {
+  const all = new WeightedHistogram();
+  for (const { completion } of tally.groups) all.addAll(completion);
+  const groups = tally.groups.map(({ id, completion }) => ({ id, completion: completion.toHistogram() }));
+  const fallback = tally.fallbackTime.toHistogram();
+  return {
+    'range.serviceMs': encodeHistogram(tally.service.toHistogram()),
+    'range.latencyMs': encodeHistogram(tally.latency.toHistogram()),
+    ...(fallback.totalCount === 0 ? {} : { 'fallback.timeMs': encodeHistogram(fallback) }),
+    ...(isWindow ? {} : completionHistograms(all.toHistogram(), groups)),
+  };
 }
 
 function limitReports(limits: Limits, tally: Tally): LimitReport[] {

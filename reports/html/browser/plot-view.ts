@@ -1,0 +1,84 @@
+// A plot in the page: drawn, drawn again when its data, its width or the theme change, and walked through with the arrow keys.
+
+import { BarChart, LineChart } from 'echarts/charts';
+import { GridComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
+import { type EChartsType, init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+import type { Plot } from '../plot.ts';
+import { currentLook } from './look.ts';
+import { axisText, plotOption, pointText } from './plot-option.ts';
+
+use([BarChart, LineChart, GridComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+
+export class PlotView {
+  readonly #element: HTMLElement;
+  readonly #chart: EChartsType;
+  readonly #spoken: HTMLElement | undefined;
+  #plot: Plot;
+  #place = -1;
+
+  /** `spoken`: a live region, in which a screen reader hears the point that the arrow keys have come to. */
+  constructor(element: HTMLElement, plot: Plot, spoken?: HTMLElement) {
+    this.#element = element;
+    this.#plot = plot;
+    this.#spoken = spoken;
+    this.#chart = init(element, null, { renderer: 'svg', width: 300, height: 200 });
+    this.draw();
+    new ResizeObserver(() => this.draw()).observe(element);
+    element.addEventListener('keydown', (event) => this.#onKey(event));
+    element.addEventListener('blur', () => this.#leave());
+  }
+
+  /** New data: the picture changes, the view stays. */
+  update(plot: Plot): void {
+    this.#plot = plot;
+    this.draw();
+  }
+
+  /** In the present theme and width. */
+  draw(): void {
+    const { clientWidth: width, clientHeight: height } = this.#element;
+    if (width === 0) return; // in a closed part of the page: drawn when it opens
+    this.#chart.resize({ width, height });
+    this.#chart.setOption(plotOption(this.#plot, currentLook(), width), { notMerge: true });
+    // On paper it is scaled: no script runs when the page gets the paper's width.
+    this.#element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const [line] = this.#plot.lines;
+    if (line === undefined) return;
+    const last = line.points.length - 1;
+    const step = Math.max(1, Math.round(last / 60));
+    const places: Readonly<Record<string, number>> = {
+      ArrowRight: this.#place + step,
+      ArrowLeft: this.#place < 0 ? last : this.#place - step,
+      Home: 0,
+      End: last,
+    };
+    if (event.key === 'Escape') this.#leave();
+    const wanted = places[event.key];
+    if (wanted === undefined) return;
+    event.preventDefault();
+    this.#place = Math.min(last, Math.max(0, wanted));
+    this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
+    if (this.#spoken !== undefined) this.#spoken.textContent = this.#words(this.#place);
+  }
+
+  #leave(): void {
+    this.#place = -1;
+    this.#chart.dispatchAction({ type: 'hideTip' });
+  }
+
+  /** The lines at a place of the first one: those of a plot over time share their places. */
+  #words(place: number): string {
+    const { lines, x, y } = this.#plot;
+    const at = lines[0]?.points[place];
+    if (at === undefined) return '';
+    const values = lines.flatMap((line) => {
+      const point = line.points[place];
+      return point === undefined ? [] : [`${line.name} ${pointText(this.#plot, line, point)}`];
+    });
+    return `${lines[0]?.shape === 'bars' ? axisText(y, at[1]) : axisText(x, at[0])}: ${values.join(', ')}`;
+  }
+}

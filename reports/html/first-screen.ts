@@ -1,0 +1,103 @@
+// What somebody sees first: the question, the answer, what was expected and came, and what limited it.
+
+import type { ExpectationVerdict } from '../../simulator/judge/judge.ts';
+import type { Result, Run } from '../../simulator/result/result.ts';
+import {
+  actualText,
+  headroomText,
+  limitLines,
+  limitText,
+  purposeNames,
+  reasonText,
+  resultWords,
+  shownVerdicts,
+  verdictWords,
+} from '../words.ts';
+import { type Html, html } from './html.ts';
+import { breakable } from './parts.ts';
+
+type Ground = 'pass' | 'fail' | 'doubt' | 'note';
+
+const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
+  pass: 'pass',
+  fail: 'fail',
+  inconclusive: 'doubt',
+  interrupted: 'doubt',
+};
+
+/** Beside the word, so that nothing depends on a colour. */
+const signs: Readonly<Record<Ground, string>> = { pass: '✓', fail: '✕', doubt: '?', note: 'i' };
+
+export function firstScreen(result: Result): Html {
+  const { scenario, verdict, reason } = result;
+  const isExpected = verdict === 'fail' && scenario.expected === 'fail';
+  const ground = isExpected ? 'note' : resultGrounds[verdict];
+  return html`<section id="answer" aria-labelledby="question">
+<div class="asked"><p>${scenario.question === undefined ? 'Scenario' : scenario.name}</p><h1 id="question">${scenario.question ?? scenario.name}</h1></div>
+<p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> <span class="reason">${reason}</span></p>
+<div class="sides">
+<div class="card"><h2>What was expected</h2>${expectations(result)}</div>
+<div class="card"><h2>What limited it</h2>${bottleneck(result)}</div>
+</div>
+</section>
+`;
+}
+
+/** Every expectation, in each run that judged it. */
+function expectations({ runs }: Result): Html {
+  const shown = runs
+    .filter(({ purpose }) => purpose !== 'prediction')
+    .flatMap((run) =>
+      shownVerdicts(run, runs).map((verdict) => ({ run, verdict, place: run.expectations.indexOf(verdict) })),
+    )
+    .sort((a, b) => a.place - b.place);
+  if (shown.length === 0) return html`<p>Nothing: no run came far enough.</p>`;
+  return html`<table class="judged" role="table"><thead role="rowgroup"><tr role="row">
+<th role="columnheader" scope="col">expected</th><th role="columnheader" scope="col">world</th><th role="columnheader" scope="col" class="number">actual</th><th role="columnheader" scope="col" class="number">limit</th><th role="columnheader" scope="col" class="number">headroom</th><th role="columnheader" scope="col">verdict</th>
+</tr></thead><tbody role="rowgroup">${shown.map(({ run, verdict }) => expectationRow(run, verdict))}</tbody></table>`;
+}
+
+const verdictGrounds: Readonly<Record<ExpectationVerdict['verdict'], Ground>> = {
+  pass: 'pass',
+  fail: 'fail',
+  inconclusive: 'doubt',
+  notJudged: 'doubt',
+};
+
+function expectationRow(run: Run, verdict: ExpectationVerdict): Html {
+  const ground = verdictGrounds[verdict.verdict];
+  const reason = reasonText(verdict);
+  const headroom = headroomText(verdict);
+  return html`<tr role="row"><th role="rowheader" scope="row"><code>${breakable(verdict.text)}</code></th>
+<td role="cell" data-label="world">${run.world}</td>
+<td role="cell" class="number" data-label="actual">${actualText(verdict)}</td>
+<td role="cell" class="number" data-label="limit">${limitText(verdict)}</td>
+<td role="cell" class="number${headroom === '' ? ' none' : ''}" data-label="headroom">${headroom === '' ? '–' : headroom}</td>
+<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${signs[ground]}</span> ${verdictWords[verdict.verdict]}${
+    reason === undefined ? undefined : html`<span class="hint">${reason}</span>`
+  }</td></tr>
+`;
+}
+
+/** The model tells what bound; the live world at least whether the load generator did. */
+function bottleneck({ runs }: Result): Html {
+  const said = runs.map((run) => ({ run, lines: boundWords(run) })).filter(({ lines }) => lines.length > 0);
+  if (said.length === 0) return html`<p>Nothing was full, or nothing moved.</p>`;
+  const isGiven = said.some(({ lines }) => lines.some((line) => line.endsWith('given')));
+  return html`<ul class="bare">${said.map(
+    ({ run, lines }) =>
+      html`<li><span class="hint">${purposeNames[run.purpose]}</span>${lines.map((line) => html`<p>${line}</p>`)}</li>`,
+  )}</ul>${
+    isGiven
+      ? html`<p class="hint">“Given” is a number that the scenario or a document states: an answer that it bound repeats it.</p>`
+      : undefined
+  }`;
+}
+
+function boundWords(run: Run): readonly string[] {
+  const lines = limitLines(run);
+  if (run.world === 'virtual' || lines.length > 0) return lines;
+  const saturated = run.metrics['generator.saturated'];
+  if (saturated === undefined) return [];
+  return [saturated === 1 ? 'The load generator was the limit.' : 'Not the load generator.'];
+}

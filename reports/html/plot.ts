@@ -1,0 +1,47 @@
+// What a page draws, as data: no colours and no functions, so that it can be written into a file, sent to a page that is
+// open, and compared in a test. The browser's half (browser/plot-view.ts) makes a picture of it.
+
+import type { ShownUnit } from '../value-text.ts';
+
+/** A colour by what it stands for; each theme has its own. */
+export type Tone = 'blue' | 'orange' | 'green' | 'purple' | 'teal' | 'pink' | 'brown' | 'grey';
+
+/** Told apart without colours: every line of a plot differs by tone and by dash. */
+export type Dash = 'solid' | 'dashed' | 'dotted';
+
+export type PlotAxis =
+  | {
+      readonly kind: 'value';
+      readonly unit: ShownUnit;
+      /** Absent: as the values have it. */
+      readonly min?: number;
+      readonly max?: number;
+      readonly isLog?: boolean;
+    }
+  /** Values are places in this list. */
+  | { readonly kind: 'names'; readonly names: readonly string[] };
+
+export type PlotPoint = readonly [x: number, y: number];
+
+export type PlotLine = {
+  readonly name: string;
+  readonly tone: Tone;
+  readonly dash: Dash;
+  /** `steps` keep a value until the next one; `stack`: areas on top of each other; `bars` start at zero. */
+  readonly shape: 'line' | 'area' | 'steps' | 'stack' | 'bars';
+  /** Measured on the axis at the right. */
+  readonly onRight?: boolean;
+  readonly points: readonly PlotPoint[];
+};
+
+/** A line across the plot: upright (an event, at an x), or lying (a limit, at a y). */
+export type PlotMark = { readonly at: number; readonly label: string };
+
+export type Plot = {
+  readonly x: PlotAxis;
+  readonly y: PlotAxis;
+  readonly right?: PlotAxis;
+  readonly lines: readonly PlotLine[];
+  readonly events: readonly PlotMark[];
+  readonly limits: readonly PlotMark[];
+};
