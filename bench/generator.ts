@@ -61,7 +61,7 @@ export async function benchGenerator(effort: Effort): Promise<Measurement[]> {
           else if (!load.name.startsWith('ours')) skipped.push({ name: `${where}: ${load.name}`, skipped: why });
         }
         const shares: number[] = [];
-        const samples = await inRounds(able, effort.quick ? 1 : 5, async (load) => {
+        const samples = await inRounds(able, effort.quick ? 1 : 3, async (load) => {
           const before = { cpu: cpuSeconds(server.pid), ms: performance.now() };
           const sample = await load.run(work);
           shares.push((cpuSeconds(server.pid) - before.cpu) / ((performance.now() - before.ms) / 1000));

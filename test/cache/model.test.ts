@@ -13,7 +13,7 @@ import type { Reply } from './node-process.ts';
 import { ScriptedNode } from './scripted-node.ts';
 
 /** Runs, not time: a busy machine looks as often as a quiet one, where they take 7 s. */
-const runs = { mixing: 75, union: 120 };
+const runs = { mixing: 45, union: 80 };
 const budgetMs = process.env['MODEL_MS'] === undefined ? undefined : Number(process.env['MODEL_MS']);
 const seed = process.env['MODEL_SEED'] === undefined ? undefined : Number(process.env['MODEL_SEED']);
 /** A request may join one that was sent to the origin before it. */

@@ -195,20 +195,20 @@ describe('the requests of a part', () => {
     );
   });
 
-  it('hold a bounded number of a million lines, and so does the gz file that they are in', async () => {
+  it('hold a bounded number of 300,000 lines, and so does the gz file that they are in', async () => {
     const block = Array.from({ length: 1000 }, (_, i) => {
       const request = `GET /filestreamingservice/files/${i % 97}?P1=1&P2=2 HTTP/1.1`;
       return combinedLine({ client: `10.1.0.${i % 250}`, second: i / 500, request });
     });
-    const path = writtenLog(Buffer.concat(new Array<Buffer>(1000).fill(gzipSync(block.join('')))), 'access.log.gz');
+    const path = writtenLog(Buffer.concat(new Array<Buffer>(300).fill(gzipSync(block.join('')))), 'access.log.gz');
     const scenario = await surveyOf(path);
-    expect(found(scenario)).toMatchObject({ lineCount: 1e6, requestCount: 1e6, deviceCount: 250 });
+    expect(found(scenario)).toMatchObject({ lineCount: 3e5, requestCount: 3e5, deviceCount: 250 });
     expect(scenario.content).toHaveLength(97);
     const part = new PartRequests(scenario, { index: 1, count: 3 });
     let count = 0;
     for await (const _ of part.read()) count += 1;
-    expect(count % 1000).toBe(0);
-    expect(count).toBeGreaterThan(200_000);
+    expect(count % 1200).toBe(0);
+    expect(count).toBeGreaterThan(60_000);
     expect(part.heldCountMax).toBe(readAheadCountMax);
   });
 });

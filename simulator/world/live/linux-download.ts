@@ -14,8 +14,8 @@ import type { Failure, HttpConnection, ResponseSink } from '../../../common/http
 import type { ResponseHead } from '../../../common/http-response-parser.ts';
 import { formatDuration } from '../../../common/units.ts';
 import type { Source, SourceFailureCause } from '../../device/download-policy.ts';
-import { Download } from './download.ts';
 import { contentTotalOf, statusKind } from './linux-http.ts';
+import { LiveDownload } from './live-download.ts';
 import { LowSpeed } from './low-speed.ts';
 import { gatherMsMax } from './range-transfer.ts';
 import { cacheHostTarget, linuxRequestHead, type Target } from './request-head.ts';
@@ -23,7 +23,7 @@ import { cacheHostTarget, linuxRequestHead, type Target } from './request-head.t
 /** CURLOPT_MAXREDIRS of the agent. */
 const redirectCountMax = 10;
 
-export class LinuxDownload extends Download implements ResponseSink {
+export class LinuxDownload extends LiveDownload implements ResponseSink {
   #connection: HttpConnection | undefined;
   #target: Target | undefined;
   /** Range lines pile up: one a request for a rest, the newest last; a request for the whole forgets them. */

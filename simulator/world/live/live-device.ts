@@ -7,11 +7,11 @@ import type { DeviceRow } from '../../result/device-row.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
 import type { DeviceLine } from './device-line.ts';
 import type { DeviceTimeouts } from './device-protocol.ts';
-import type { Download } from './download.ts';
 import { IdleConnections } from './idle-connections.ts';
 import { LinuxDownload } from './linux-download.ts';
-import { LiveDownload } from './live-download.ts';
+import type { LiveDownload } from './live-download.ts';
 import type { LiveFleet } from './live-fleet.ts';
+import { PiecesDownload } from './pieces-download.ts';
 
 export type DeviceState = 'waiting' | 'connected' | 'downloading' | 'completed' | 'failed';
 
@@ -20,7 +20,7 @@ export class LiveDevice {
   readonly plan: PlannedDevice;
   /** Since the start of the run; in a live window everybody is there from the start. */
   readonly arriveAtMs: number;
-  readonly downloads: readonly Download[];
+  readonly downloads: readonly LiveDownload[];
   /** What the policy keeps for all of them. */
   readonly agent: unknown;
   readonly timeouts: DeviceTimeouts;
@@ -55,11 +55,11 @@ export class LiveDevice {
     this.timeouts = fleet.timeoutsOf(plan);
     this.line = fleet.limits.lineOf(plan);
     this.correlationVector = hashText(`${plan.seed}/${plan.index}`).toString(36).padStart(16, 'A').slice(0, 16);
-    this.downloads = plan.group.wants.map((id, number): Download => {
+    this.downloads = plan.group.wants.map((id, number): LiveDownload => {
       const content = fleet.content(id);
       if (plan.group.client === 'linux') return new LinuxDownload(this, content);
       // File numbers 2, 5, 8, 11 as captured.
-      return new LiveDownload(this, content, 2 + 3 * number, plan.seed + number);
+      return new PiecesDownload(this, content, 2 + 3 * number, plan.seed + number);
     });
   }
 
@@ -194,7 +194,7 @@ export class LiveDevice {
     };
   }
 
-  #current(): Download | undefined {
+  #current(): LiveDownload | undefined {
     return this.downloads.find((download) => download.runner !== undefined && !download.isComplete);
   }
 }

@@ -10,12 +10,12 @@ import type { ContentSpec } from '../../scenario/scenario.ts';
 import { type PlannedDevice, plannedDevices } from '../fleet-plan.ts';
 import { type Cancel, DownloadRunner, type Observation, type World } from '../world.ts';
 import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from './device-protocol.ts';
-import type { Download } from './download.ts';
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
 import { FleetLimits } from './fleet-limits.ts';
 import { groupReport } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
+import type { LiveDownload } from './live-download.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Meter } from './meter.ts';
 import type { Endpoint, RangeOwner } from './range-transfer.ts';
@@ -36,7 +36,7 @@ export interface Waiting {
   checkSilence(nowMs: number): void;
 }
 
-export class LiveFleet implements World<Download> {
+export class LiveFleet implements World<LiveDownload> {
   readonly meter: Meter;
   readonly connections: FleetConnections;
   readonly limits: FleetLimits;
@@ -58,7 +58,7 @@ export class LiveFleet implements World<Download> {
   readonly #functions = new Map<string, ContentFunction>();
   readonly #servers: readonly string[];
   readonly #corruption: string[] = [];
-  #finished: { readonly download: Download; readonly atMs: number }[] = [];
+  #finished: { readonly download: LiveDownload; readonly atMs: number }[] = [];
   readonly #onIdle: () => void;
   readonly #loopDelay: LoopDelay;
   #cpuMsAtStart = 0;
@@ -147,12 +147,12 @@ export class LiveFleet implements World<Download> {
     return { ...counts, onCdn, bytesFromCacheServer, bytesFromCdn, failedRanges: this.meter.failedRangeCount };
   }
 
-  begin(download: Download): void {
+  begin(download: LiveDownload): void {
     const { agent, plan } = download.device;
     const policy = policyOf(plan.group.client);
     const settings = this.limits.settingsOf(plan.groupIndex);
     const terms = { policy, settings, agent, origin: download.content.host };
-    download.begin(new DownloadRunner<Download>(this, download, terms));
+    download.begin(new DownloadRunner<LiveDownload>(this, download, terms));
   }
 
   ended(device: LiveDevice, how: 'completed' | 'failed'): void {
@@ -180,11 +180,11 @@ export class LiveFleet implements World<Download> {
     return () => clearTimeout(timer);
   }
 
-  transfer(download: Download, source: Source): void {
+  transfer(download: LiveDownload, source: Source): void {
     download.transfer(source);
   }
 
-  observe(download: Download, what: Observation): void {
+  observe(download: LiveDownload, what: Observation): void {
     if (what.kind !== 'source') {
       this.#finished.push({ download, atMs: this.now() });
       // A Linux client may take a file for whole that is not.

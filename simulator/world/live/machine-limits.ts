@@ -20,7 +20,10 @@ const connectionShare = 0.7;
 const processesMax = 24;
 /** Ephemeral ports that a run may use of one source address: the rest is in TIME_WAIT or somebody else's. */
 const portShare = 0.8;
-/** Kernel memory of both ends of a loopback connection that is being filled: at most about this much, idle ones far less. */
+/**
+ * Kernel memory of both ends of a loopback connection that is being filled: with about this much each moves on. The kernel takes
+ * several times as much while it has it, and gives it back when net.ipv4.tcp_mem presses; idle ones need far less.
+ */
 const kernelBytesBusy = 64 * 1024;
 const kernelBytesIdle = 4 * 1024;
 /**
