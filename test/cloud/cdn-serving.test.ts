@@ -56,6 +56,12 @@ describe('an object', () => {
     expect(head).toContain('\r\nContent-Range: bytes 1-2/10\r\n');
   });
 
+  it('goes by the last of several Range lines, as the Linux client piles them up', async () => {
+    const lines = 'Range: bytes=1-8\r\nRange: bytes=1-8\r\nRange: bytes=3-8\r\n';
+    const { head } = await rawGet(cdn, '/object/x/10', lines);
+    expect(head).toContain('\r\nContent-Range: bytes 3-8/10\r\n');
+  });
+
   const ranges = [
     { asked: 'bytes=0-0', status: 206, start: 0, end: 1 },
     { asked: 'bytes=1048576-2097151', status: 206, start: 1_048_576, end: 2_097_152 },
