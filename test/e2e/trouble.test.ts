@@ -38,7 +38,7 @@ const phases = [
 
 async function reaches(run: SimRun, phase: string, scenario: string): Promise<void> {
   // What the node has sent may still be on its way: devices have some of it when it is more than the way holds.
-  if (phase === 'running' && scenario === slow) await run.isDownloading(8e6);
+  if (phase === 'running' && scenario === slow) await run.isDownloading(2e6);
   else await run.says(new RegExp(`^${phase}`, 'm'));
 }
 
