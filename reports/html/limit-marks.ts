@@ -65,7 +65,7 @@ const shownToPeak = 2.5;
 
 /** As lines, as far as they fit into a picture of these columns; the others as a note. */
 export function limitMarks(
-  { series }: Run,
+  { series, world }: Run,
   columns: readonly { readonly values: readonly number[] }[],
   limits: readonly RateLimit[],
 ): { readonly limits: readonly PlotMark[]; readonly notes: readonly string[] } {
@@ -74,8 +74,9 @@ export function limitMarks(
   const others: string[] = [];
   for (const { label, bitsPerSecond, column, isCapacity } of limits) {
     const own = column === undefined ? peak : highest(series.columns[column] ?? []);
-    // What moved is the sum over copies of a node or a site, and a limit that of one: it says nothing of the sum.
-    if (isCapacity && bitsPerSecond < own * 0.98) others.push(`${label} (each)`);
+    // What moved is the sum over copies of a node or a site, and a limit that of one: it says nothing of the sum. There are copies in
+    // the virtual world only, which is never above a limit; a measured second may be.
+    if (isCapacity && world === 'virtual' && bitsPerSecond < own * 0.98) others.push(`${label} (each)`);
     else if (bitsPerSecond > peak * shownToPeak) others.push(label);
     else drawn.push({ at: bitsPerSecond, label });
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import axe, { type AxeResults } from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportPage } from '../../reports/html/report-page.ts';
 import type { Result } from '../../simulator/result/result.ts';
 import { longResult, resultOf, withMeasurement, withTexts } from './some-results.ts';
@@ -19,6 +19,8 @@ if (program === undefined)
 const folder = mkdtempSync(join(tmpdir(), 'report-page-'));
 let browser: Browser;
 let failover: Result;
+/** One page for all that a reader does at a desk, one after the other: tests leave it light, and in the same form. */
+let desk: Opened;
 beforeAll(async () => {
   if (program === undefined) return;
   failover = withMeasurement(await resultOf('failover'));
@@ -29,9 +31,7 @@ beforeAll(async () => {
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   });
-});
-afterEach(async () => {
-  for (const context of browser?.contexts() ?? []) await context.close();
+  desk = await open(failover, { colorScheme: 'light' });
 });
 afterAll(async () => {
   await browser?.close();
@@ -40,7 +40,7 @@ afterAll(async () => {
 
 type Opened = { readonly page: Page; readonly said: readonly string[]; readonly asked: readonly string[] };
 
-/** The page of a result, opened from a file; with what the console said, and what was asked for beside the file. */
+/** The page of a result, opened from a file; with what the console says, and what is asked for beside the file, to its end. */
 async function open(result: Result, options: BrowserContextOptions = {}): Promise<Opened> {
   const file = join(folder, `${crypto.randomUUID()}.html`);
   writeFileSync(file, reportPage(result));
@@ -50,9 +50,12 @@ async function open(result: Result, options: BrowserContextOptions = {}): Promis
   page.on('console', (message) => said.push(message.text()));
   page.on('pageerror', (error) => said.push(String(error)));
   page.on('dialog', (dialog) => said.push(`dialog: ${dialog.message()}`));
-  page.on('request', (request) => asked.push(request.url()));
-  await page.goto(pathToFileURL(file).href);
-  return { page, said, asked: asked.filter((url) => url !== pathToFileURL(file).href && !url.startsWith('data:')) };
+  const { href } = pathToFileURL(file);
+  page.on('request', (request) => {
+    if (request.url() !== href && !request.url().startsWith('data:')) asked.push(request.url());
+  });
+  await page.goto(href);
+  return { page, said, asked };
 }
 
 /** An expression in the page (the tests are compiled without the types of a browser). */
@@ -69,65 +72,29 @@ const ground = (page: Page) => ask<string>(page, 'getComputedStyle(document.body
 
 describe.skipIf(program === undefined)('in a browser', () => {
   it('draws every chart from a file, with the network off, without a word on the console', async () => {
-    const { page, said, asked } = await open(failover);
+    const { page, said, asked } = desk;
     const plots = await plotsOf(page);
     expect(plots.length).toBeGreaterThan(15);
     for (const { id, paths } of plots) expect(paths, id).toBeGreaterThan(2);
     expect({ said, asked }).toEqual({ said: [], asked: [] });
   });
 
-  /** What axe finds wrong, outside of pictures (their colours have a test of their own); by all of its rules, or by some. */
-  async function mistakes(page: Page, rules = ''): Promise<string[]> {
-    await page.evaluate(axe.source);
-    const { violations, passes } = await page.evaluate<AxeResults>(`axe.run({ exclude: ['svg'] }, { ${rules} })`);
-    expect(passes.length).toBeGreaterThan(0);
-    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  }
-
-  it('can be read by a screen reader, with all tables of a run open', async () => {
-    const { page } = await open(failover, { colorScheme: 'light' });
-    expect(await ground(page)).toBe('rgb(243, 245, 248)');
-    await ask(page, `document.querySelectorAll('#claim details').forEach((each) => { each.open = true; })`);
-    expect(await mistakes(page)).toEqual([]);
-  });
-
-  it('is dark where the system is, with the contrast that it takes', async () => {
-    const { page } = await open(failover, { colorScheme: 'dark' });
-    expect(await ground(page)).toBe('rgb(13, 18, 24)');
-    expect(await mistakes(page, `runOnly: ['color-contrast']`)).toEqual([]);
-  });
-
-  it('changes its theme by a button, charts included, and paper is light', async () => {
-    const { page } = await open(failover, { colorScheme: 'light' });
-    const line = () => ask<string>(page, `document.querySelector('[data-plot] svg').innerHTML`);
-    const before = await line();
-    await page.getByRole('button', { name: 'Dark' }).click();
-    expect(await ground(page)).toBe('rgb(13, 18, 24)');
-    const after = await line();
-    expect(before).toContain('#1d63c4');
-    expect(after).toContain('#6eaeff');
-    await page.emulateMedia({ media: 'print' });
-    await ask(page, `dispatchEvent(new Event('beforeprint'))`);
-    expect(await line()).toContain('#1d63c4');
-    await page.emulateMedia({ media: 'screen' });
-    await ask(page, `dispatchEvent(new Event('afterprint'))`);
-    expect(await line()).toContain('#6eaeff');
-  });
-
-  it('fits a phone: nothing is wider than the screen, and every chart is drawn', async () => {
-    const { page } = await open(failover, { viewport: { width: 390, height: 844 } });
-    expect(await ask(page, 'document.documentElement.scrollWidth')).toBe(390);
-    expect(await ask(page, 'document.body.scrollWidth')).toBeLessThanOrEqual(390);
-    for (const { id, paths } of await plotsOf(page)) expect(paths, id).toBeGreaterThan(2);
-    const widest = await ask<number>(
-      page,
-      `Math.max(...[...document.querySelectorAll('svg')].map((svg) => svg.clientWidth))`,
+  it('says of each chart what it is and what it shows', async () => {
+    const { page } = desk;
+    const images = page.getByRole('img', { name: 'Egress by source' });
+    expect(await images.count()).toBe(2);
+    expect(await page.getByRole('main').count()).toBe(1);
+    expect(await page.getByRole('navigation').count()).toBe(1);
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
+      'What happens when the node dies in mid-download and comes back?',
     );
-    expect(widest).toBeLessThan(390);
+    expect(await page.getByRole('row').filter({ hasText: 'fallback.deviceCount' }).first().textContent()).toContain(
+      'pass',
+    );
   });
 
   it('is reached with the keyboard: links, the button, every chart and table; arrow keys read a chart', async () => {
-    const { page } = await open(failover);
+    const { page } = desk;
     const wanted = await ask<number>(
       page,
       `[...document.querySelectorAll('a, button, summary, [tabindex="0"]')].filter((each) => each.checkVisibility()).length`,
@@ -148,26 +115,64 @@ describe.skipIf(program === undefined)('in a browser', () => {
     expect(await plot.textContent()).toContain('CDN, directly to devices: 0 bit/s');
   });
 
-  it('says of each chart what it is and what it shows', async () => {
-    const { page } = await open(failover);
-    const images = page.getByRole('img', { name: 'Egress by source' });
-    expect(await images.count()).toBe(2);
-    expect(await page.getByRole('main').count()).toBe(1);
-    expect(await page.getByRole('navigation').count()).toBe(1);
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(
-      'What happens when the node dies in mid-download and comes back?',
-    );
-    expect(await page.getByRole('row').filter({ hasText: 'fallback.deviceCount' }).first().textContent()).toContain(
-      'pass',
-    );
+  it('changes its theme by a button, charts included, and paper is light', async () => {
+    const { page } = desk;
+    const line = () => ask<string>(page, `document.querySelector('[data-plot] svg').innerHTML`);
+    const before = await line();
+    await page.getByRole('button', { name: 'Dark' }).click();
+    expect(await ground(page)).toBe('rgb(13, 18, 24)');
+    const after = await line();
+    expect(before).toContain('#1d63c4');
+    expect(after).toContain('#6eaeff');
+    await page.emulateMedia({ media: 'print' });
+    await ask(page, `dispatchEvent(new Event('beforeprint'))`);
+    expect(await line()).toContain('#1d63c4');
+    await page.emulateMedia({ media: 'screen' });
+    await ask(page, `dispatchEvent(new Event('afterprint'))`);
+    expect(await line()).toContain('#6eaeff');
+    await page.getByRole('button', { name: 'Dark' }).click();
+    expect(await line()).toContain('#1d63c4');
   });
 
   it('draws what was folded when it is opened', async () => {
-    const { page } = await open(failover);
+    const { page } = desk;
     const plot = page.locator('[data-plot="prediction-egress"]');
     expect(await plot.isVisible()).toBe(false);
     await page.getByText(/^Its \d+ charts$/).click();
     await plot.locator('svg').waitFor();
+  });
+
+  /** What axe finds wrong, outside of pictures (their colours have a test of their own); by all of its rules, or by some. */
+  async function mistakes(page: Page, rules = ''): Promise<string[]> {
+    await page.evaluate(axe.source);
+    const { violations, passes } = await page.evaluate<AxeResults>(`axe.run({ exclude: ['svg'] }, { ${rules} })`);
+    expect(passes.length).toBeGreaterThan(0);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+  }
+
+  it('can be read by a screen reader, with all tables of a run open', async () => {
+    const { page } = desk;
+    expect(await ground(page)).toBe('rgb(243, 245, 248)');
+    await ask(page, `document.querySelectorAll('#claim details').forEach((each) => { each.open = true; })`);
+    expect(await mistakes(page)).toEqual([]);
+  });
+
+  it('is dark where the system is, with the contrast that it takes', async () => {
+    const { page } = await open(failover, { colorScheme: 'dark' });
+    expect(await ground(page)).toBe('rgb(13, 18, 24)');
+    expect(await mistakes(page, `runOnly: ['color-contrast']`)).toEqual([]);
+  });
+
+  it('fits a phone: nothing is wider than the screen, and every chart is drawn', async () => {
+    const { page } = await open(failover, { viewport: { width: 390, height: 844 } });
+    expect(await ask(page, 'document.documentElement.scrollWidth')).toBe(390);
+    expect(await ask(page, 'document.body.scrollWidth')).toBeLessThanOrEqual(390);
+    for (const { id, paths } of await plotsOf(page)) expect(paths, id).toBeGreaterThan(2);
+    const widest = await ask<number>(
+      page,
+      `Math.max(...[...document.querySelectorAll('svg')].map((svg) => svg.clientWidth))`,
+    );
+    expect(widest).toBeLessThan(390);
   });
 
   it('runs and loads nothing of a hostile result, and shows its texts as they are', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lnMarks, tickText, timeInterval } from '../../reports/html/browser/ticks.ts';
+import { lnMarks, tickText, timeInterval, timeMarks } from '../../reports/html/browser/ticks.ts';
 
 const [second, minute, hour] = [1000, 60_000, 3_600_000];
 
@@ -13,6 +13,18 @@ describe('marks on an axis of times', () => {
     { spanMs: 3, count: 4, intervalMs: 1 },
   ])('over $spanMs ms are $intervalMs ms apart', ({ spanMs, count, intervalMs }) => {
     expect(timeInterval(spanMs, count)).toBe(intervalMs);
+  });
+});
+
+describe('the marks of an axis of times', () => {
+  it.each([
+    { minMs: 0, maxMs: 10 * second, marksMs: [0, 5, 10].map((seconds) => seconds * second) },
+    // A live run begins a little before its start.
+    { minMs: -700, maxMs: 31 * second, marksMs: [0, 10, 20, 30].map((seconds) => seconds * second) },
+    { minMs: -9.5 * second, maxMs: 9 * second, marksMs: [-5, 0, 5].map((seconds) => seconds * second) },
+    { minMs: 0, maxMs: 0, marksMs: [0] },
+  ])('from $minMs to $maxMs ms are at $marksMs', ({ minMs, maxMs, marksMs }) => {
+    expect(timeMarks(minMs, maxMs, 4)).toEqual(marksMs);
   });
 });
 

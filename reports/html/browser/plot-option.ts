@@ -4,7 +4,7 @@ import type { EChartsCoreOption } from 'echarts/core';
 import { type ShownUnit, valueText } from '../../value-text.ts';
 import type { Plot, PlotAxis, PlotLine } from '../plot.ts';
 import { dashLengths, type Look } from './look.ts';
-import { lnMarks, tickText, timeInterval } from './ticks.ts';
+import { lnMarks, tickText, timeMarks } from './ticks.ts';
 
 /** Pixels below which there is room for half as many marks. */
 const narrowPx = 480;
@@ -61,20 +61,17 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
     };
   }
   const { unit, min, max, isLog = false } = axis;
-  const isTime = unit === 'ms' && isAcross && max !== undefined;
   const count = isNarrow ? 4 : isAcross ? 8 : 5;
-  const marks = isTime ? timeMarks(min ?? 0, max, count) : { splitNumber: count };
+  const isTime = unit === 'ms' && isAcross && max !== undefined;
+  const marks = isTime ? { customValues: timeMarks(min ?? 0, max, count) } : {};
   return {
     type: isLog ? 'log' : 'value',
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
-    ...marks,
-    axisLabel: {
-      ...label,
-      ...(isTime ? { showMaxLabel: false } : {}),
-      formatter: (value: number) => tickText(value, unit),
-    },
+    splitNumber: count,
     ...lines,
+    axisLabel: { ...label, ...marks, formatter: (value: number) => tickText(value, unit) },
+    axisTick: { ...lines.axisTick, ...marks },
   };
 }
 
@@ -98,12 +95,6 @@ function lnAxis({ lines }: Plot, look: Look): Record<string, unknown> {
     axisLine: { show: false },
     splitLine: { show: false },
   };
-}
-
-/** Marks at whole multiples of what people count in; the axis may begin a little before its values. */
-function timeMarks(minMs: number, maxMs: number, count: number): { readonly min: number; readonly interval: number } {
-  const interval = timeInterval(maxMs - minMs, count);
-  return { min: Math.floor(minMs / interval) * interval, interval };
 }
 
 function seriesOption(plot: Plot, line: PlotLine, look: Look, index: number): Record<string, unknown> {
@@ -161,7 +152,7 @@ function markLines({ events, limits }: Plot, look: Look): Record<string, unknown
       ...limits.map(({ at, label }) => ({
         yAxis: at,
         lineStyle: { color: look.text, type: 'solid', width: 1 },
-        label: { ...halo, formatter: label, position: 'insideStartTop', color: look.text },
+        label: { ...halo, formatter: label, position: 'insideStartBottom', color: look.text },
       })),
     ],
   };

@@ -1,4 +1,4 @@
-// A plot in the page: drawn, drawn again when its data, its width or the theme change, and walked through with the arrow keys.
+// A plot in the page: drawn, drawn again when its width or the theme change, and walked through with the arrow keys.
 
 import { BarChart, LineChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
@@ -14,30 +14,31 @@ export class PlotView {
   readonly #element: HTMLElement;
   readonly #chart: EChartsType;
   readonly #spoken: HTMLElement | undefined;
-  #plot: Plot;
+  readonly #plot: Plot;
   #place = -1;
+  /** As it was drawn; 0 before. */
+  #widthPx = 0;
 
-  /** `spoken`: a live region, in which a screen reader hears the point that the arrow keys have come to. */
+  /**
+   * Not yet drawn. `spoken`: a live region, in which a screen reader hears the point that the arrow keys have come to.
+   */
   constructor(element: HTMLElement, plot: Plot, spoken?: HTMLElement) {
     this.#element = element;
     this.#plot = plot;
     this.#spoken = spoken;
     this.#chart = init(element, null, { renderer: 'svg', width: 300, height: 200 });
-    this.draw();
-    new ResizeObserver(() => this.draw()).observe(element);
+    // It reports first when it begins: then it is drawn already.
+    new ResizeObserver(() => {
+      if (element.clientWidth !== this.#widthPx) this.draw();
+    }).observe(element);
     element.addEventListener('keydown', (event) => this.#onKey(event));
     element.addEventListener('blur', () => this.#leave());
-  }
-
-  /** New data: the picture changes, the view stays. */
-  update(plot: Plot): void {
-    this.#plot = plot;
-    this.draw();
   }
 
   /** In the present theme and width. */
   draw(): void {
     const { clientWidth: width, clientHeight: height } = this.#element;
+    this.#widthPx = width;
     if (width === 0) return; // in a closed part of the page: drawn when it opens
     this.#chart.resize({ width, height });
     this.#chart.setOption(plotOption(this.#plot, currentLook(), width), { notMerge: true });
@@ -68,6 +69,7 @@ export class PlotView {
   #leave(): void {
     this.#place = -1;
     this.#chart.dispatchAction({ type: 'hideTip' });
+    this.#chart.dispatchAction({ type: 'downplay' });
   }
 
   /** The lines at a place of the first one: those of a plot over time share their places. */

@@ -21,6 +21,13 @@ export function timeInterval(spanMs: number, count: number): number {
   return niceTimesMs.find((interval) => spanMs / interval <= count) ?? spanMs / count;
 }
 
+/** Marks at whole multiples of that distance: the axis itself may begin and end between two of them. */
+export function timeMarks(minMs: number, maxMs: number, count: number): readonly number[] {
+  const interval = timeInterval(maxMs - minMs, count);
+  const first = Math.ceil(minMs / interval);
+  return Array.from({ length: Math.floor(maxMs / interval) - first + 1 }, (_, index) => (first + index) * interval);
+}
+
 /** A mark's text: short, since its neighbours have the same unit. */
 export function tickText(value: number, unit: ShownUnit): string {
   if (value === 0) return unit === 'lnRatio' ? 'equal' : '0';
