@@ -1,12 +1,9 @@
 // A comparison on the console: 80 columns, colours only where the terminal has them.
 
-import Table from 'cli-table3';
-import pc from 'picocolors';
 import type { CandidateComparison, Comparison, MetricComparison } from '../simulator/compare/comparison.ts';
 import {
+  changedExpectations,
   changeText,
-  comparisonResultWords,
-  comparisonVerdictWords,
   intervalText,
   nameText,
   rulesText,
@@ -15,19 +12,17 @@ import {
   tellingMetrics,
   valuesText,
 } from './comparison-words.ts';
-import { brokenAtDots, wrapped } from './console-lines.ts';
-
-type Paint = (verdict: string, text: string) => string;
+import { brokenAtDots, coloursFor, consoleTable, type Paint, verdictPaint, wrapped } from './console-lines.ts';
+import { resultWords, verdictWords } from './words.ts';
 
 /** Prints what came out. `out`: where all of it was written, if it was. */
 export function printComparison(comparison: Comparison, stream: NodeJS.WriteStream, out?: string): void {
-  const colours = pc.createColors(stream.isTTY === true && stream.hasColors());
-  const paint: Paint = (verdict, text) =>
-    verdict === 'pass' ? colours.green(text) : verdict === 'fail' ? colours.red(text) : colours.yellow(text);
+  const colours = coloursFor(stream);
+  const paint = verdictPaint(colours);
   const { scenario, base, candidates, verdict, reason } = comparison;
   const lines = ['', colours.bold(scenario), ''];
   for (const candidate of candidates) lines.push(...candidateLines(base, candidate, paint));
-  const word = comparisonResultWords[verdict];
+  const word = resultWords[verdict];
   const [first = '', ...more] = wrapped([`${word}  ${reason}`], '', '  ');
   lines.push(
     ...wrapped([rulesText(comparison)], '', ''),
@@ -55,25 +50,19 @@ function candidateLines(base: Comparison['base'], candidate: CandidateComparison
   }
   if (untold.size > 0) lines.push('', 'Not told');
   for (const [reason, names] of untold) lines.push(...wrapped([`${names.join(', ')}: ${reason}`]));
-  const changed = expectations.filter(({ reason }) => reason !== 'as before');
+  const changed = changedExpectations(expectations);
   if (changed.length > 0) lines.push('', 'Expectations');
   for (const { text, verdict, reason } of changed) {
-    lines.push(...wrapped([`${text}: ${comparisonVerdictWords[verdict]}, ${reason}`]));
+    lines.push(...wrapped([`${text}: ${verdictWords[verdict]}, ${reason}`]));
   }
   return [...lines, ''];
 }
 
 function metricTable(metrics: readonly MetricComparison[], paint: Paint): string {
-  const table = new Table({
-    head: ['metric', 'base\ncandidate', 'change\n95 % interval', 'verdict'],
-    style: { head: [], border: [], compact: true },
-    colWidths: [27, 15, 19, 14],
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
+  const heads = ['metric', 'base\ncandidate', 'change\n95 % interval', 'verdict'];
+  const table = consoleTable(heads, [27, 15, 19, 14]);
   for (const metric of metrics) {
-    const word = comparisonVerdictWords[metric.verdict];
+    const word = verdictWords[metric.verdict];
     table.push([
       brokenAtDots(nameText(metric, metrics), 25),
       `${valuesText(metric, metric.base)}\n${valuesText(metric, metric.candidate)}`,

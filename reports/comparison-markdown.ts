@@ -2,9 +2,8 @@
 
 import type { CandidateComparison, Comparison, MetricComparison } from '../simulator/compare/comparison.ts';
 import {
+  changedExpectations,
   changeText,
-  comparisonResultWords,
-  comparisonVerdictWords,
   intervalText,
   nameText,
   otherMetrics,
@@ -14,10 +13,12 @@ import {
   tellingMetrics,
   valuesText,
 } from './comparison-words.ts';
+import { cell } from './markdown.ts';
+import { resultWords, verdictWords } from './words.ts';
 
 export function comparisonMarkdown(comparison: Comparison): string {
   const { scenario, base, candidates, verdict, reason, tool } = comparison;
-  const lines = [`# ${cell(scenario)}: ${comparisonResultWords[verdict]}`, '', `${cell(reason)}.`, ''];
+  const lines = [`# ${cell(scenario)}: ${resultWords[verdict]}`, '', `${cell(reason)}.`, ''];
   for (const candidate of candidates) lines.push(...candidateLines(base, candidate), '');
   lines.push(rulesText(comparison), '', `${tool.name} ${tool.version}.`, '');
   return lines.join('\n');
@@ -30,10 +31,10 @@ function candidateLines(base: Comparison['base'], candidate: CandidateComparison
   const telling = tellingMetrics(metrics);
   if (telling.length > 0) lines.push(...metricTable(telling, metrics), '');
   lines.push(sameText(metrics));
-  const changed = expectations.filter(({ reason }) => reason !== 'as before');
+  const changed = changedExpectations(expectations);
   if (changed.length > 0) lines.push('', '| expectation | verdict | |', '|---|---|---|');
   for (const { text, verdict, reason } of changed) {
-    lines.push(`| \`${cell(text)}\` | ${comparisonVerdictWords[verdict]} | ${cell(reason)} |`);
+    lines.push(`| \`${cell(text)}\` | ${verdictWords[verdict]} | ${cell(reason)} |`);
   }
   const others = otherMetrics(metrics);
   if (others.length === 0) return lines;
@@ -68,9 +69,5 @@ function metricTable(shown: readonly MetricComparison[], metrics: readonly Metri
 
 function verdictText({ verdict, reason, role }: MetricComparison): string {
   if (verdict === 'notJudged') return '';
-  return `${comparisonVerdictWords[verdict]}${role === 'watched' ? ', watched' : ''} (${cell(reason)})`;
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  return `${verdictWords[verdict]}${role === 'watched' ? ', watched' : ''} (${cell(reason)})`;
 }

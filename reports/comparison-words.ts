@@ -1,27 +1,17 @@
 // How a comparison is said, the same on the console and in Markdown.
 
 import { formatCount } from '../common/units.ts';
-import type { Comparison, MetricComparison, SideSummary } from '../simulator/compare/comparison.ts';
+import type {
+  Comparison,
+  ExpectationComparison,
+  MetricComparison,
+  SideSummary,
+} from '../simulator/compare/comparison.ts';
+import { unchangedReason } from '../simulator/compare/expectations.ts';
 import { median } from '../simulator/compare/median-ratio.ts';
 import { metricText } from './words.ts';
 
-export const comparisonVerdictWords: Readonly<Record<MetricComparison['verdict'], string>> = {
-  pass: 'pass',
-  fail: 'FAIL',
-  inconclusive: 'inconclusive',
-  notJudged: '',
-};
-
-export const comparisonResultWords: Readonly<Record<Comparison['verdict'], string>> = {
-  pass: 'PASS',
-  fail: 'FAIL',
-  inconclusive: 'INCONCLUSIVE',
-  interrupted: 'INTERRUPTED',
-};
-
-const worldWords = { live: 'live', virtual: 'virtual' } as const;
-
-/** The median of a side; with least and most where they differ. */
+/** The median of a side. */
 export function valuesText({ name }: Pick<MetricComparison, 'name'>, values: readonly number[]): string {
   return values.length === 0 ? '–' : metricText(name, median(values));
 }
@@ -68,6 +58,11 @@ export function otherMetrics(metrics: readonly MetricComparison[]): MetricCompar
   return metrics.filter((metric) => metric.role === 'shown' && !isSame(metric));
 }
 
+/** Those of which there is something to say. */
+export function changedExpectations(expectations: readonly ExpectationComparison[]): ExpectationComparison[] {
+  return expectations.filter(({ reason }) => reason !== unchangedReason);
+}
+
 /** `42 metrics are the same in every run.` */
 export function sameText(metrics: readonly MetricComparison[]): string {
   const count = metrics.filter(isSame).length;
@@ -82,7 +77,7 @@ function isSame({ base, candidate }: MetricComparison): boolean {
 
 /** `live: range.latencyMs.p50`, where the worlds could be mixed up. */
 export function nameText({ name, world }: MetricComparison, metrics: readonly MetricComparison[]): string {
-  return metrics.some((other) => other.world !== world) ? `${worldWords[world]}: ${name}` : name;
+  return metrics.some((other) => other.world !== world) ? `${world}: ${name}` : name;
 }
 
 /** `./main (10 runs, seed 7, nodes.0.workers=2)`. */
@@ -100,9 +95,10 @@ function seedsText(seeds: readonly number[]): string {
 
 /** How it was judged, for whoever has not read the documentation. */
 export function rulesText({ rules }: Comparison): string {
-  const special = rules.margins.map(({ pattern, marginRatio }) => `${pattern} ${marginRatio * 100} %`);
+  const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(6))} %`;
+  const special = rules.margins.map(({ pattern, marginRatio }) => `${pattern} ${percent(marginRatio)}`);
   return (
-    `Margin ${[`${Number((rules.marginRatio * 100).toPrecision(6))} %`, ...special].join(', ')}. Worse: the 95 % interval of the ratio of medians lies beyond ` +
+    `Margin ${[percent(rules.marginRatio), ...special].join(', ')}. Worse: the 95 % interval of the ratio of medians lies beyond ` +
     'the margin, and Mann–Whitney with Holm’s correction agrees. Counts and bytes that never vary, and the virtual world, are ' +
     'compared exactly.'
   );

@@ -1,7 +1,41 @@
-// Lines for the console.
+// Lines and tables for the console.
+
+import Table, { type TableConstructorOptions } from 'cli-table3';
+import pc from 'picocolors';
 
 /** Wide enough for people, narrow enough for every terminal. */
 export const columns = 80;
+
+type Colours = ReturnType<typeof pc.createColors>;
+
+/** Where the terminal has them. */
+export function coloursFor(stream: NodeJS.WriteStream): Colours {
+  return pc.createColors(stream.isTTY === true && stream.hasColors());
+}
+
+/** Colours a text by a verdict. */
+export type Paint = (verdict: string, text: string) => string;
+
+export function verdictPaint({ green, red, yellow }: Colours): Paint {
+  return (verdict, text) => (verdict === 'pass' ? green : verdict === 'fail' ? red : yellow)(text);
+}
+
+/** Without lines between its rows; columns as wide as they are told, text that is longer goes on below. */
+export function consoleTable(
+  head: readonly string[],
+  colWidths: readonly number[],
+  { style, ...more }: TableConstructorOptions = {},
+): Table.Table {
+  return new Table({
+    head: [...head],
+    colWidths: [...colWidths],
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    style: { head: [], border: [], compact: true, ...style },
+    ...more,
+  });
+}
 
 /** A metric's name, with the limit that may follow, in lines that end between its parts. */
 export function brokenAtDots(text: string, width: number): string {

@@ -1,12 +1,18 @@
 // The summary on the console: 80 columns, colours only where the terminal has them.
 
-import Table from 'cli-table3';
-import pc from 'picocolors';
 import { formatDuration } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
 import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
-import { brokenAtDots, commandLines, wrapped } from './console-lines.ts';
+import {
+  brokenAtDots,
+  coloursFor,
+  commandLines,
+  consoleTable,
+  type Paint,
+  verdictPaint,
+  wrapped,
+} from './console-lines.ts';
 import {
   actualText,
   differenceText,
@@ -26,9 +32,8 @@ import {
 
 /** Prints what came out, and where the rest of it is. */
 export function printSummary(result: Result, stream: NodeJS.WriteStream, out: string): void {
-  const colours = pc.createColors(stream.isTTY === true && stream.hasColors());
-  const paint = (verdict: string, text: string): string =>
-    verdict === 'pass' ? colours.green(text) : verdict === 'fail' ? colours.red(text) : colours.yellow(text);
+  const colours = coloursFor(stream);
+  const paint = verdictPaint(colours);
   const lines: string[] = ['', colours.bold(result.scenario.name)];
   for (const run of result.runs) {
     lines.push('', colours.bold(purposeWords[run.purpose]), '', ...factLines(run));
@@ -68,18 +73,8 @@ function factLines(run: Run): string[] {
   });
 }
 
-function expectationTable(
-  verdicts: readonly ExpectationVerdict[],
-  paint: (verdict: string, text: string) => string,
-): string {
-  const table = new Table({
-    head: ['expected', 'actual', 'headroom', 'verdict'],
-    style: { head: [], border: [], compact: true },
-    colWidths: [38, 13, 10, 14],
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
+function expectationTable(verdicts: readonly ExpectationVerdict[], paint: Paint): string {
+  const table = consoleTable(['expected', 'actual', 'headroom', 'verdict'], [38, 13, 10, 14]);
   for (const verdict of verdicts) {
     const word = paint(verdict.verdict, verdictWords[verdict.verdict]);
     table.push([brokenAtDots(verdict.text, 36), actualText(verdict), headroomText(verdict), word]);
@@ -89,27 +84,16 @@ function expectationTable(
 
 /** For whoever asks what was in the generator's way. */
 function processTable(run: Run): string {
-  const table = new Table({
-    head: processColumns,
-    style: { head: [], border: [], compact: true },
-    colWidths: [18, 9, 9, 9, 9, 9, 9],
+  const table = consoleTable(processColumns, [18, 9, 9, 9, 9, 9, 9], {
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
-    wordWrap: true,
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    wrapOnWordBoundary: true,
   });
   for (const row of processRows(run)) table.push(row);
   return table.toString();
 }
 
 function predictionTable(prediction: readonly PredictedMetric[]): string {
-  const table = new Table({
-    head: ['metric', 'predicted', 'measured', 'by'],
-    style: { head: [], border: [], compact: true },
-    colWidths: [39, 13, 13, 10],
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
+  const table = consoleTable(['metric', 'predicted', 'measured', 'by'], [39, 13, 13, 10]);
   for (const each of prediction) {
     const { name, predicted, measured } = each;
     table.push([brokenAtDots(name, 37), metricText(name, predicted), metricText(name, measured), differenceText(each)]);

@@ -5,7 +5,16 @@
 import XMLBuilder from 'fast-xml-builder';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
-import { actualText, headroomText, limitText, purposeNames, reasonText, resultWords, shownVerdicts } from './words.ts';
+import {
+  actualText,
+  headroomText,
+  limitText,
+  machineText,
+  purposeNames,
+  reasonText,
+  resultWords,
+  shownVerdicts,
+} from './words.ts';
 
 type Attributes = Readonly<Record<`@${string}`, string>>;
 type Outcome =
@@ -55,7 +64,7 @@ function suiteOf(result: Result, words: string, durationMs: number, testcase: re
     ['seed', String(seed)],
     ['command', command],
     ['tool', `${tool.name} ${tool.version}`],
-    ['machine', `${machine.cpu}, ${machine.cores} cores, ${machine.os}, Node ${machine.node}`],
+    ['machine', machineText(machine)],
   ];
   return {
     '@name': legal(`${scenario.name} (${words})`),

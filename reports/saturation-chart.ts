@@ -1,9 +1,9 @@
 // The curve of a search as a picture: what devices received over what was varied, and below it how late ranges came.
 
 import { createRequire } from 'node:module';
-import { formatBitsPerSecond, formatBytes, formatCount, formatDuration } from '../common/units.ts';
 import type { Saturation, SaturationStep, SaturationUnit } from '../simulator/result/saturation.ts';
 import { stepsByValue, titleOf } from './saturation-words.ts';
+import { valueText } from './value-text.ts';
 
 /**
  * The one file of the package, not its 800 modules: those take half a second to load and more open files at once than a system
@@ -19,23 +19,20 @@ const marks: Readonly<Record<SaturationStep['outcome'], { name: string; symbol: 
   impossible: { name: 'not run', symbol: 'rect', color: '#6e7781' },
 };
 
-const formats: Readonly<Record<SaturationUnit, (value: number) => string>> = {
-  bitsPerSecond: formatBitsPerSecond,
-  bytes: formatBytes,
-  ms: formatDuration,
-  count: formatCount,
-  number: String,
-};
+const formatOf =
+  (unit: SaturationUnit) =>
+  (value: number): string =>
+    unit === 'number' ? String(value) : valueText(value, unit);
 
 const panels = [
   {
     title: 'received',
-    format: formatBitsPerSecond,
+    format: formatOf('bitsPerSecond'),
     measure: ({ load }: SaturationStep) => load.receivedBitsPerSecond,
   },
   {
     title: 'a range, 99th percentile',
-    format: formatDuration,
+    format: formatOf('ms'),
     measure: ({ metrics }: SaturationStep) => metrics['range.latencyMs.p99'],
   },
 ] as const;
@@ -68,7 +65,7 @@ export function saturationChart(saturation: Saturation): string {
       gridIndex,
       type: 'value',
       scale: true,
-      axisLabel: { formatter: formats[varied.unit], hideOverlap: true },
+      axisLabel: { formatter: formatOf(varied.unit), hideOverlap: true },
     })),
     yAxis: panels.map(({ format }, gridIndex) => ({
       gridIndex,

@@ -1,22 +1,14 @@
 // A search for the highest load on the console: the steps as a table, then the answer; 80 columns.
 
-import Table from 'cli-table3';
-import pc from 'picocolors';
 import type { Saturation } from '../simulator/result/saturation.ts';
-import { commandLines, wrapped } from './console-lines.ts';
+import { coloursFor, columns as columnsMax, commandLines, consoleTable, wrapped } from './console-lines.ts';
 import { answerLines, columnNote, stepColumns, stepsByValue, titleOf } from './saturation-words.ts';
 
 export function printSaturation(saturation: Saturation, stream: NodeJS.WriteStream, out: string): void {
-  const colours = pc.createColors(stream.isTTY === true && stream.hasColors());
+  const colours = coloursFor(stream);
   const columns = stepColumns(saturation);
-  const table = new Table({
-    head: columns.map(({ head }) => head),
-    style: { head: [], border: [], compact: true, 'padding-right': 0 },
-    colWidths: widths(saturation),
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-  });
+  const heads = columns.map(({ head }) => head);
+  const table = consoleTable(heads, widths(saturation), { style: { 'padding-right': 0 } });
   for (const step of stepsByValue(saturation)) {
     const cells = columns.map(({ text }) => text(step));
     const paint = step.outcome === 'holds' ? colours.green : step.outcome === 'fails' ? colours.red : colours.yellow;
@@ -34,8 +26,6 @@ export function printSaturation(saturation: Saturation, stream: NodeJS.WriteStre
   lines.push('', `Results in ${out}`, ...commandLines(saturation.command), '');
   stream.write(`${lines.join('\n')}\n`);
 }
-
-const columnsMax = 80;
 
 /** As wide as what is in them; the widest gives way where all together are too wide. */
 function widths(saturation: Saturation): number[] {

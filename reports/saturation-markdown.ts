@@ -2,11 +2,13 @@
 
 import { formatDuration } from '../common/units.ts';
 import type { Saturation, SaturationStep } from '../simulator/result/saturation.ts';
+import { cell } from './markdown.ts';
 import { answerLines, columnNote, reasonOf, stepColumns, stepsByValue, titleOf } from './saturation-words.ts';
+import { originText } from './words.ts';
 
 /** `chart`: the name of the picture beside it. */
 export function saturationMarkdown(saturation: Saturation, chart: string): string {
-  const { answer, machine, tool, startedAt, search, steps } = saturation;
+  const { answer, search, steps } = saturation;
   const columns = stepColumns(saturation);
   const heads = [...columns.map(({ head }) => head || 'outcome'), 'why'];
   const row = (step: SaturationStep): string => {
@@ -30,13 +32,10 @@ export function saturationMarkdown(saturation: Saturation, chart: string): strin
   if (answer.notes.length > 0) lines.push('Notes:', '', ...answer.notes.map((each) => `- ${cell(each)}`), '');
   lines.push(
     `${steps.length} runs in ${formatDuration(spentMs)}, to ${Number((search.resolutionRatio * 100).toPrecision(3))} %, ends of the bracket by the ` +
-      `majority of ${search.repeats}. ${tool.name} ${tool.version}, ${startedAt}; ${machine.cpu}, ${machine.cores} cores, ` +
-      `${machine.os}, Node ${machine.node}.`,
+      `majority of ${search.repeats}. ${originText(saturation)}.`,
     '',
     `Again: \`${saturation.command}\``,
     '',
   );
   return lines.join('\n');
 }
-
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -2,6 +2,7 @@
 
 import { formatDuration } from '../common/units.ts';
 import type { Result } from '../simulator/result/result.ts';
+import { cell } from './markdown.ts';
 import {
   actualText,
   differenceText,
@@ -9,6 +10,7 @@ import {
   keyFacts,
   limitLines,
   metricText,
+  originText,
   processColumns,
   processRows,
   purposeWords,
@@ -61,17 +63,6 @@ export function summaryMarkdown(result: Result): string {
     }
     lines.push('');
   }
-  const { machine } = result;
-  lines.push(
-    `${result.tool.name} ${result.tool.version}, ${result.startedAt}; ${machine.cpu}, ${machine.cores} cores, ` +
-      `${machine.os}, Node ${machine.node}.`,
-    '',
-    `Again: \`${result.command}\``,
-    '',
-  );
+  lines.push(`${originText(result)}.`, '', `Again: \`${result.command}\``, '');
   return lines.join('\n');
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }

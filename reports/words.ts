@@ -1,6 +1,6 @@
 // How values and verdicts are said, the same in the console, in Markdown and in pages.
 
-import { formatBitsPerSecond, formatCount } from '../common/units.ts';
+import { formatCount } from '../common/units.ts';
 import type { ExpectationVerdict } from '../simulator/judge/judge.ts';
 import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import { findMetric, type MetricUnit } from '../simulator/result/metrics.ts';
@@ -92,7 +92,7 @@ export function limitLines({ limits, generatorLimits = [] }: Run): string[] {
       const share = `${(boundRatio * 100).toFixed(1)} % of the bytes: ${name}`;
       const kind = name.split('.').at(-1) ?? '';
       if (capacity === undefined) return `${share}, ${limitKindWords[kind] ?? basis}`;
-      return `${share}, ${unit === 'cores' ? `${formatCount(capacity)} cores` : formatBitsPerSecond(capacity)}, ${basis}`;
+      return `${share}, ${valueText(capacity, unit)}, ${basis}`;
     });
 }
 
@@ -125,6 +125,15 @@ export const differenceText = ({ lnRatio }: PredictedMetric): string => differen
 export function metricText(name: string, value: number): string {
   const unit = findMetric(name)?.unit;
   return unit === undefined ? formatCount(value) : valueText(value, unit);
+}
+
+export function machineText({ cpu, cores, os, node }: Result['machine']): string {
+  return `${cpu}, ${valueText(cores, 'cores')}, ${os}, Node ${node}`;
+}
+
+/** By what, when and on which machine it was made. */
+export function originText({ tool, startedAt, machine }: Pick<Result, 'tool' | 'startedAt' | 'machine'>): string {
+  return `${tool.name} ${tool.version}, ${startedAt}; ${machineText(machine)}`;
 }
 
 /** Heads of the columns of {@link processRows}. */

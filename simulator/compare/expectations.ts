@@ -6,6 +6,9 @@ import { type RunOfSide, runCountMin } from './finding.ts';
 import { significantPValue } from './judge-finding.ts';
 import { mannWhitney } from './mann-whitney.ts';
 
+/** Of one that failed as often as before. */
+export const unchangedReason = 'as before';
+
 type Failures = Omit<ExpectationComparison, 'verdict' | 'reason'>;
 
 /** How often each expectation failed; with the chance of such a difference where live runs differ in it. */
@@ -42,7 +45,7 @@ export function judgeExpectation(
 ): { verdict: ComparisonVerdict; reason: string } {
   const failsMore = candidate.failedCount * base.judgedCount > base.failedCount * candidate.judgedCount;
   const counts = `failed in ${candidate.failedCount} of ${candidate.judgedCount} runs, before in ${base.failedCount} of ${base.judgedCount}`;
-  if (!failsMore) return { verdict: 'pass', reason: isSame({ base, candidate }) ? 'as before' : counts };
+  if (!failsMore) return { verdict: 'pass', reason: isSame({ base, candidate }) ? unchangedReason : counts };
   const isTold = Math.min(base.judgedCount, candidate.judgedCount) >= runCountMin && (pValue ?? 1) < significantPValue;
   if (world === 'virtual' || isTold) return { verdict: 'fail', reason: counts };
   // One that fails now and then anyhow, and not significantly more often now.

@@ -23,9 +23,7 @@ export function recordMs(histogram: Histogram, ms: number): void {
 export const encodeHistogram = (histogram: Histogram): string => hdr.encodeIntoCompressedBase64(histogram);
 
 export function mergeHistograms(encoded: readonly string[]): Histogram {
-  const merged = newHistogram();
-  for (const text of encoded) merged.add(hdr.decodeFromCompressedBase64(text, 32, false) as Histogram);
-  return merged;
+  return joinHistograms(encoded.map((text) => hdr.decodeFromCompressedBase64(text, 32, false) as Histogram));
 }
 
 export function joinHistograms(histograms: readonly Histogram[]): Histogram {

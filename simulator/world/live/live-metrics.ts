@@ -6,7 +6,7 @@ import { fallbackCauses, refetchCauses } from '../../result/metrics.ts';
 import type { ProcessReport } from '../../result/result.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { deviceCount } from '../fleet-plan.ts';
-import { type Histogram, newHistogram, percentileMs } from '../histogram.ts';
+import { type Histogram, joinHistograms, percentileMs } from '../histogram.ts';
 import { type Bounds, meanRate, peakRate, sustainedRate } from '../rates.ts';
 import { type Balance, balance } from './balance.ts';
 import type { CdnBooks, NodeBooks, NodeLedger } from './environment.ts';
@@ -133,7 +133,7 @@ function groupMetrics(
     of((group) => group.failedCount),
     '',
   );
-  const completion = mergeAll(groups.map((group) => group.completion));
+  const completion = joinHistograms(groups.map((group) => group.completion));
   for (const [name, percentile] of percentiles(['p50', 'p90', 'p95', 'p99', 'max'])) {
     put(`${prefix}devices.completionMs.${name}`, percentileMs(completion, percentile), 'no device completed');
   }
@@ -335,12 +335,6 @@ const percentileOf: Readonly<Record<Statistic, number>> = { p50: 50, p90: 90, p9
 
 function percentiles(statistics: readonly Statistic[]): (readonly [Statistic, number])[] {
   return statistics.map((statistic) => [statistic, percentileOf[statistic]]);
-}
-
-function mergeAll(histograms: readonly Histogram[]): Histogram {
-  const merged = newHistogram();
-  for (const histogram of histograms) merged.add(histogram);
-  return merged;
 }
 
 const bytesOf = (entries: readonly LedgerEntry[]): number => sum(entries.map((entry) => entry.bodyBytes));
