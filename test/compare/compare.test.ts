@@ -107,6 +107,8 @@ describe('a metric of live runs', () => {
       compareSides(base, [candidate], rules).candidates[0]?.metrics.find(({ name }) => name === 'node.hq.cpuMs')
         ?.verdict;
     expect(verdicts(cpu(4e8, 300), cpu(4e8, 330))).toBe('fail');
+    expect(verdicts(cpu(4e8, 300), cpu(4.03e8, 330))).toBe('fail');
+    expect(verdicts(cpu(4e8, 300), cpu(4.05e8, 330))).toBe('notJudged');
     expect(verdicts(cpu(4e8, 300), cpu(5e8, 330))).toBe('notJudged');
   });
 });
@@ -116,6 +118,7 @@ describe('a metric of the virtual world', () => {
 
   it.each([
     ['fleet.finishMs', 1000, 1000 * (1 + 5e-10), 'pass'],
+    ['fleet.finishMs', 1000, 1000 * (1 + 5e-9), 'fail'],
     ['fleet.finishMs', 1000, 1001, 'fail'],
     ['fleet.finishMs', 1000, 999, 'pass'],
     ['cdn.egressBytes', 2e9, 2e9 + 1, 'fail'],

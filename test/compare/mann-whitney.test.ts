@@ -126,6 +126,10 @@ describe('the correction of Holm', () => {
     ],
     [[], []],
     [[0.7], [0.7]],
+    [
+      [0.9, 0.8],
+      [1, 1],
+    ],
   ])('of %j is %j', (pValues, adjusted) => {
     expect(holmAdjusted(pValues).map((value) => Number(value.toFixed(12)))).toEqual(adjusted);
   });
