@@ -168,6 +168,22 @@ it('a scenario in which nothing failed has no chart of failures, and a world wit
   expect(ids).not.toContain('claim-processors');
 });
 
+it('a limit that a measured second exceeds is drawn all the same; the model exceeds one only over copies, and then names it', () => {
+  const column = 'node.hq.egressBitsPerSecond';
+  const faster = (of: Run): Run => {
+    const { columns } = of.series;
+    const values = (columns[column] ?? []).map((rate) => rate * 1.03);
+    return { ...of, series: { ...of.series, columns: { ...columns, [column]: values } } };
+  };
+  const both = withMeasurement(failover);
+  const result: Result = { ...both, runs: both.runs.map(faster) };
+  const [claim, measurement] = result.runs.map((of) => chartsById(of, result).get(`${of.purpose}-egress`));
+  expect(measurement?.plot.limits.map(({ at }) => at)).toContain(2e9);
+  expect(measurement?.notes.join()).not.toContain('(each)');
+  expect(claim?.plot.limits.map(({ at }) => at)).not.toContain(2e9);
+  expect(claim?.notes.join()).toContain('node.hq.limit 2.00 Gbit/s, given (each)');
+});
+
 it('of many nodes the largest have a line each, and the others are one: nothing is lost', () => {
   const long = longResult(failover, 20);
   const of = chartsById(firstRun(long), long).get('claim-egress');
