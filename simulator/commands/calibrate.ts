@@ -11,9 +11,9 @@ import type { CalibrationProgress, MeasureOptions } from '../calibration/own-nod
 import { isUntouched, profileText } from '../calibration/profile-text.ts';
 import { thisMachine } from '../result/machine.ts';
 import { toolVersion } from '../result/tool-version.ts';
-import { makeFolder, writeWhole } from '../result/write-whole.ts';
+import { writeWhole } from '../result/write-whole.ts';
 import { calibrationTable } from './calibration-table.ts';
-import { ProgressLine } from './progress-line.ts';
+import { carryOut } from './carry-out.ts';
 
 type CalibrateOptions = {
   readonly out: string;
@@ -80,15 +80,10 @@ export function addCalibrateCommand(program: Command): void {
 
 async function run(options: CalibrateOptions): Promise<void> {
   refuseOverwriting(options);
-  const unmakeFolder = makeFolder(dirname(options.out));
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(process.stderr);
   const startedAt = new Date();
-  try {
+  await carryOut(dirname(options.out), { quiet: false }, async (signal, progress) => {
     const calibration = await measure(options, startedAt, {
-      signal: interrupt.signal,
+      signal,
       onProgress: (state) => progress.showLine(progressText(state), state.what),
     });
     progress.end();
@@ -102,11 +97,7 @@ async function run(options: CalibrateOptions): Promise<void> {
       ? `${JSON.stringify({ ...calibration, machine: thisMachine(), startedAt: startedAt.toISOString() }, null, 1)}\n`
       : `${calibrationTable(calibration)}\nProfile in ${options.out}\n`;
     process.stdout.write(text);
-  } finally {
-    progress.end();
-    unmakeFolder();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
+  });
 }
 
 async function measure(

@@ -1,6 +1,6 @@
 // `sim gate`: makes the runs that a comparison takes, of a base and of this checkout in turns, and compares them.
 
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
@@ -11,18 +11,18 @@ import { readSide } from '../compare/side.ts';
 import { programFile } from '../gate/build-of-ref.ts';
 import { type Checkout, findCheckout, isOtherHarness, thisCheckout } from '../gate/checkout.ts';
 import { type GateProgress, type GateSide, interleaved, makeRuns } from '../gate/gate-runs.ts';
-import { makeFolder } from '../result/write-whole.ts';
 import { loadScenario } from '../scenario/load.ts';
 import { chooseWorlds } from '../world/choose-worlds.ts';
+import { carryOut } from './carry-out.ts';
 import {
   addRuleOptions,
   comparisonExitCodes,
-  conclude,
+  concludeComparison,
   type RuleOptions,
   rulesOf,
   type ShowOptions,
 } from './compare.ts';
-import { ProgressLine } from './progress-line.ts';
+import { outFolder } from './out-folder.ts';
 
 type GateOptions = RuleOptions &
   ShowOptions & {
@@ -96,17 +96,10 @@ async function gate(path: string, options: GateOptions): Promise<void> {
   // What either side changes is checked before anything is built.
   for (const sets of [setBase, setCandidate]) loadScenario(path, withSeed([...options.set, ...sets], options.seed));
   const world = chooseWorlds(loaded.scenario, options.world).live ? 'live' : 'virtual';
-  const folder = options.out ?? join('out', `gate-${basename(path).replace(/\.ya?ml$/i, '')}-${timeName(new Date())}`);
-  const unmakeFolder = makeFolder(folder);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
-  try {
+  const folder = options.out ?? outFolder(path, new Date(), { prefix: 'gate-' });
+  await carryOut(folder, options, async (signal, progress) => {
     const checkout =
-      ref === undefined
-        ? thisCheckout
-        : await findCheckout(ref, interrupt.signal, (what) => progress.showLine(what, what));
+      ref === undefined ? thisCheckout : await findCheckout(ref, signal, (what) => progress.showLine(what, what));
     const sides = [
       sideOf('base', checkout, [...options.set, ...setBase]),
       sideOf('candidate', thisCheckout, [...options.set, ...setCandidate]),
@@ -119,17 +112,13 @@ async function gate(path: string, options: GateOptions): Promise<void> {
       // The virtual world repeats itself for the same seed: only other draws say more.
       seedOf: (round) => (world === 'virtual' ? seed + round : seed),
       folder,
-      signal: interrupt.signal,
+      signal: signal,
       onProgress: (state) => progress.showLine(progressText(state), 'runs'),
     });
     progress.end();
     const comparison = compareRuns(folder, checkout, options, madeCount, planned.length);
-    conclude(comparison, options, folder);
-  } finally {
-    progress.end();
-    unmakeFolder();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
+    concludeComparison(comparison, options, folder);
+  });
 }
 
 function requireDifference({ base, setBase, setCandidate }: GateOptions): void {
@@ -181,10 +170,4 @@ function runCount(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value % 2 === 0 && value >= runCountMin && value <= runCountMax) return value;
   throw new InvalidArgumentError(`Expected an even number from ${runCountMin} to ${runCountMax}; found "${text}".`);
-}
-
-/** Local time as `2026-11-21-054501`. */
-function timeName(time: Date): string {
-  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString();
-  return `${local.slice(0, 10)}-${local.slice(11, 19).replaceAll(':', '')}`;
 }

@@ -16,11 +16,12 @@ import { thisMachine } from '../result/machine.ts';
 import type { WorldName } from '../result/metrics.ts';
 import { type Saturation, saturationSchema } from '../result/saturation.ts';
 import { toolVersion } from '../result/tool-version.ts';
-import { makeFolder, writeWhole } from '../result/write-whole.ts';
+import { writeWhole } from '../result/write-whole.ts';
 import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import { chooseWorlds } from '../world/choose-worlds.ts';
+import { carryOut } from './carry-out.ts';
 import { outFolder } from './out-folder.ts';
-import { ProgressLine, progressText } from './progress-line.ts';
+import { progressText } from './progress-line.ts';
 
 type SaturateOptions = {
   readonly vary?: string;
@@ -136,15 +137,10 @@ async function run(path: string, options: SaturateOptions): Promise<void> {
   const terms = termsOf(loaded, options);
   const startedAt = new Date();
   const out = options.out ?? outFolder(loaded.path, startedAt);
-  const unmakeFolder = makeFolder(out);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
-  let line = '';
-  try {
+  await carryOut(out, options, async (signal, progress) => {
+    let line = '';
     const searched = await saturate(terms, {
-      signal: interrupt.signal,
+      signal: signal,
       onStep: ({ step, stepsAbout, text, leftMs }) => {
         const left = leftMs === undefined ? '' : `, ${formatDuration(leftMs)} left`;
         line = `step ${step} of about ${stepsAbout}${left}  ${text}`;
@@ -172,11 +168,7 @@ async function run(path: string, options: SaturateOptions): Promise<void> {
     if (options.json) process.stdout.write(json);
     else if (!options.quiet) printSaturation(saturation, process.stdout, out);
     process.exitCode = exitCodeOf(answer, searched.steps);
-  } finally {
-    progress.end();
-    unmakeFolder();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
+  });
 }
 
 function termsOf(loaded: LoadedScenario, options: SaturateOptions): SaturateTerms {
