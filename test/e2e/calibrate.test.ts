@@ -13,35 +13,34 @@ import type { HardwareProfile } from '../../simulator/scenario/profile.ts';
 import { eventually, SimRun } from './sim-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-calibrate-'));
-writeFileSync(join(folder, 'edited.yaml'), 'name: by hand\n');
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
 type Calibrate = {
   readonly child: ChildProcess;
   readonly said: { stdout: string; stderr: string };
   readonly ended: Promise<number | null>;
-  /** What is in its temporary folder, which is its own: nothing may be left. */
-  readonly leftOver: () => readonly string[];
 };
 
+/** With a temporary folder of its own: nothing may be left in it. */
 function calibrate(...words: readonly string[]): Calibrate {
-  const temporaryFolder = mkdtempSync(join(folder, 'tmp-'));
   const child = spawn(process.execPath, ['simulator/sim.js', 'calibrate', ...words], {
     cwd: repositoryRoot,
-    env: { ...process.env, TMPDIR: temporaryFolder },
+    env: { ...process.env, TMPDIR: mkdtempSync(join(folder, 'tmp-')) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()));
-  const ended = once(child, 'close').then(([code]: (number | null)[]) => code ?? null);
-  return { child, said, ended, leftOver: () => readdirSync(temporaryFolder) };
+  return { child, said, ended: once(child, 'close').then(([code]: (number | null)[]) => code ?? null) };
 }
 
-describe.concurrent('sim calibrate', () => {
+const leftOver = (): readonly string[] =>
+  readdirSync(folder).flatMap((name) => (name.startsWith('tmp-') ? readdirSync(join(folder, name)) : []));
+
+describe('sim calibrate', () => {
   test('writes a profile that says about what another run shows', { timeout: 180_000 }, async () => {
     const out = join(folder, 'machine.yaml');
-    const { said, ended, leftOver } = calibrate('--quick', '--json', '--out', out);
+    const { said, ended } = calibrate('--quick', '--json', '--out', out);
     expect([await ended, /^(\d+) of \1 /m.test(said.stderr)]).toEqual([0, true]);
     const { profile } = JSON.parse(said.stdout) as { readonly profile: HardwareProfile };
     const { cpu, harness } = profile;
@@ -78,7 +77,7 @@ live: { window: 5 s, demand: max }
 
   test('interrupted: exit code 130, no profile, nothing left behind', async () => {
     const out = join(folder, 'interrupted.yaml');
-    const { child, said, ended, leftOver } = calibrate('--quick', '--out', out);
+    const { child, said, ended } = calibrate('--quick', '--out', out);
     await eventually('the second experiment', () => /^2 of \d /m.test(said.stderr) || undefined, 60_000);
     child.kill('SIGINT');
     expect(await ended).toBe(130);
@@ -104,6 +103,7 @@ live: { window: 5 s, demand: max }
     },
     { what: 'seconds are bounded', words: ['--seconds', '2'], says: /from 5 to 3600; found "2"/ },
   ])('$what: exit code 2, and nothing is run', async ({ words, says }) => {
+    writeFileSync(join(folder, 'edited.yaml'), 'name: by hand\n');
     const { said, ended } = calibrate(...words);
     expect(await ended).toBe(2);
     expect(said.stderr).toMatch(says);

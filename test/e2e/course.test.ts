@@ -2,7 +2,7 @@
 // of the shipped scenarios, with other times and seeds. Whatever happens, devices complete, no byte is wrong, the books
 // balance. In one file, because most of the time these runs wait, and they can do so side by side.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { canLookUp, SimRun } from './sim-run.ts';
 
 const sound = {
@@ -48,6 +48,35 @@ describe.concurrent('a node that goes away', () => {
     expect(metrics['accounting.lostLedgerBytes']).toBeGreaterThan(0);
     expect(unavailable['node.hq.hitRatioRequests']).toContain('its books are gone');
     expect(timeline.map(({ what }) => what)).toEqual(['kill hq', 'restart hq']);
+  });
+
+  test('frozen: connections hang for the time-out, then the CDN; thawed, it is used again', {
+    timeout: 60_000,
+  }, async () => {
+    const run = new SimRun('scenarios/freeze.yaml', {
+      set: {
+        'fleet.0.devices': 40,
+        'fleet.0.arrive.over': '1 s',
+        'fleet.1.devices': 10,
+        'fleet.1.arrive.at': '23 s',
+        'fleet.1.arrive.over': '500 ms',
+        'nodes.0.limit.egress': '200 Mbit/s',
+        'events.0.at': '800 ms',
+        'events.1.at': '22 s',
+        'expect.1': 'fallback.deviceCount >= 5',
+      },
+      options: ['--seed', '23'],
+    });
+    expect(await run.exitCode()).toBe(0);
+    const metrics = run.metrics();
+    expect(metrics).toMatchObject({ ...sound, 'group.late.fleet.bytesFromCdn': 0, 'fleet.usefulBytes': 200e6 });
+    expect(metrics['fallback.timeMs.p50']).toBeGreaterThan(4000);
+    expect((metrics['fallback.byCause.stall'] ?? 0) + (metrics['fallback.byCause.timeout'] ?? 0)).toBe(
+      metrics['fallback.deviceCount'],
+    );
+    // A node that does not answer for 21 s must not bend what is sampled of the CDN meanwhile.
+    const series = run.run().series.columns['cdn.egressBitsPerSecond'] ?? [];
+    expect(series.reduce((total, value) => total + value / 8, 0)).toBeCloseTo(metrics['cdn.egressBytes'] ?? 0, -1);
   });
 
   test.skipIf(!canLookUp)(
@@ -179,41 +208,4 @@ expect:
     expect(metrics['node.hq.egressBitsPerSecond.mean']).toBeLessThan(450e6);
     expect(metrics).toMatchObject({ 'devices.connectedCountMax': 200, 'accounting.imbalanceBytes': 0 });
   });
-});
-
-/** Waits for most of its half minute: it begins before all others and is beside them, in nobody's place. */
-let frozen: SimRun;
-let frozenCode: Promise<number | string>;
-beforeAll(() => {
-  frozen = new SimRun('scenarios/freeze.yaml', {
-    set: {
-      'fleet.0.devices': 40,
-      'fleet.0.arrive.over': '1 s',
-      'fleet.1.devices': 10,
-      'fleet.1.arrive.at': '23 s',
-      'fleet.1.arrive.over': '500 ms',
-      'nodes.0.limit.egress': '200 Mbit/s',
-      'events.0.at': '800 ms',
-      'events.1.at': '22 s',
-      'expect.1': 'fallback.deviceCount >= 5',
-    },
-    options: ['--seed', '23'],
-  });
-  frozenCode = frozen.exitCode();
-  frozenCode.catch(() => undefined); // the test says it
-});
-
-test('frozen: connections hang for the time-out, then the CDN; thawed, it is used again', {
-  timeout: 60_000,
-}, async () => {
-  expect(await frozenCode).toBe(0);
-  const metrics = frozen.metrics();
-  expect(metrics).toMatchObject({ ...sound, 'group.late.fleet.bytesFromCdn': 0, 'fleet.usefulBytes': 200e6 });
-  expect(metrics['fallback.timeMs.p50']).toBeGreaterThan(4000);
-  expect((metrics['fallback.byCause.stall'] ?? 0) + (metrics['fallback.byCause.timeout'] ?? 0)).toBe(
-    metrics['fallback.deviceCount'],
-  );
-  // A node that does not answer for 21 s must not bend what is sampled of the CDN meanwhile.
-  const series = frozen.run().series.columns['cdn.egressBitsPerSecond'] ?? [];
-  expect(series.reduce((total, value) => total + value / 8, 0)).toBeCloseTo(metrics['cdn.egressBytes'] ?? 0, -1);
 });
