@@ -11,9 +11,10 @@ import type { CalibrationProgress, MeasureOptions } from '../calibration/own-nod
 import { isUntouched, profileText } from '../calibration/profile-text.ts';
 import { thisMachine } from '../result/machine.ts';
 import { toolVersion } from '../result/tool-version.ts';
-import { makeFolder, writeWhole } from '../result/write-whole.ts';
+import { writeWhole } from '../result/write-whole.ts';
 import { calibrationTable } from './calibration-table.ts';
-import { ProgressLine } from './progress-line.ts';
+import { carryOut } from './carry-out.ts';
+import { wholeNumber } from './option-values.ts';
 
 type CalibrateOptions = {
   readonly out: string;
@@ -58,7 +59,7 @@ export function addCalibrateCommand(program: Command): void {
         '--seconds <n>',
         `time for all experiments (default: ${defaultSeconds}; with --url ${otherNodeSeconds})`,
       )
-        .argParser((text) => whole(text, 'a number of seconds from 5 to 3600', 5, 3600))
+        .argParser(wholeNumber('a number of seconds from 5 to 3600', 5, 3600))
         .conflicts('quick'),
     )
     .addOption(
@@ -69,7 +70,7 @@ export function addCalibrateCommand(program: Command): void {
     .addOption(new Option('--size <bytes>', 'with --url: its size, e.g. "500 MB"').argParser(size))
     .addOption(
       new Option('--connections <n>', 'with --url: at most so many at once')
-        .argParser((text) => whole(text, 'a number of connections from 1 to 1000', 1, 1000))
+        .argParser(wholeNumber('a number of connections from 1 to 1000', 1, 1000))
         .default(64),
     )
     .option('--force', 'overwrite a profile that was not written by this command, or was edited since', false)
@@ -80,15 +81,10 @@ export function addCalibrateCommand(program: Command): void {
 
 async function run(options: CalibrateOptions): Promise<void> {
   refuseOverwriting(options);
-  const unmakeFolder = makeFolder(dirname(options.out));
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(process.stderr);
   const startedAt = new Date();
-  try {
+  await carryOut(dirname(options.out), { quiet: false }, async (signal, progress) => {
     const calibration = await measure(options, startedAt, {
-      signal: interrupt.signal,
+      signal,
       onProgress: (state) => progress.showLine(progressText(state), state.what),
     });
     progress.end();
@@ -102,11 +98,7 @@ async function run(options: CalibrateOptions): Promise<void> {
       ? `${JSON.stringify({ ...calibration, machine: thisMachine(), startedAt: startedAt.toISOString() }, null, 1)}\n`
       : `${calibrationTable(calibration)}\nProfile in ${options.out}\n`;
     process.stdout.write(text);
-  } finally {
-    progress.end();
-    unmakeFolder();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
+  });
 }
 
 async function measure(
@@ -166,12 +158,6 @@ function about(startedAt: Date): string[] {
 function progressText({ step, stepCount, what, bitsPerSecond }: CalibrationProgress): string {
   const rate = bitsPerSecond === undefined || bitsPerSecond === 0 ? '' : `  ${formatBitsPerSecond(bitsPerSecond)}`;
   return `${step} of ${stepCount}  ${what}${rate}`;
-}
-
-function whole(text: string, expected: string, min: number, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new InvalidArgumentError(`Expected ${expected}; found "${text}".`);
 }
 
 function size(text: string): number {

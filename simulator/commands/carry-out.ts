@@ -4,13 +4,13 @@
 import { makeFolder } from '../result/write-whole.ts';
 import { ProgressLine } from './progress-line.ts';
 
-/** Carries a run out. `signal` is aborted by Ctrl-C (SIGINT) and SIGTERM. */
+/** Carries a run out. `out`: undefined when it leaves no files. `signal` is aborted by Ctrl-C (SIGINT) and SIGTERM. */
 export async function carryOut(
-  out: string,
+  out: string | undefined,
   { quiet }: { readonly quiet: boolean },
   run: (signal: AbortSignal, progress: ProgressLine) => Promise<void>,
 ): Promise<void> {
-  const unmakeFolder = makeFolder(out);
+  const unmakeFolder = out === undefined ? undefined : makeFolder(out);
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort();
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
@@ -19,7 +19,7 @@ export async function carryOut(
     await run(interrupt.signal, progress);
   } finally {
     progress.end();
-    unmakeFolder();
+    unmakeFolder?.();
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
   }
 }

@@ -97,14 +97,18 @@ function compare(base: string, candidates: readonly string[], options: CompareOp
   const comparison = compareSides(readSide(base), candidates.map(readSide), rulesOf(options));
   const unmakeFolder = options.out === undefined ? undefined : makeFolder(options.out);
   try {
-    conclude(comparison, options, options.out);
+    concludeComparison(comparison, options, options.out);
   } finally {
     unmakeFolder?.();
   }
 }
 
 /** Writes and shows a comparison, and sets the exit code. `out`: a folder that is there. */
-export function conclude(comparison: Comparison, { json, quiet }: ShowOptions, out: string | undefined): void {
+export function concludeComparison(
+  comparison: Comparison,
+  { json, quiet }: ShowOptions,
+  out: string | undefined,
+): void {
   const text = `${JSON.stringify(comparison, null, 1)}\n`;
   if (out !== undefined) {
     writeWhole(join(out, 'compare.json'), text);

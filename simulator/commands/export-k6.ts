@@ -10,6 +10,7 @@ import { scriptText } from '../export/k6/script-text.ts';
 import { resourceName, testRunManifest } from '../export/k6/test-run.ts';
 import { makeFolder, writeWhole } from '../result/write-whole.ts';
 import { loadScenario } from '../scenario/load.ts';
+import { setOption } from './option-values.ts';
 
 type ExportOptions = {
   readonly out?: string;
@@ -32,7 +33,7 @@ export function addExportK6Command(exportCommand: Command): void {
     .option('--out <folder>', 'where the files go (default: out/<scenario>-k6)')
     .option('--node <id=url>', 'where a node is; may be repeated', nodeAddress)
     .option('--cdn <url>', 'where the CDN is, for devices that fall back to it', httpAddress)
-    .option('--set <path=value>', 'changes a value of the file; may be repeated', (v, all: string[]) => [...all, v], [])
+    .addOption(setOption())
     .addHelpText(
       'after',
       `

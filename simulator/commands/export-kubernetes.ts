@@ -4,22 +4,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
-import { OperatorError } from '../../common/errors.ts';
-import { formatCount } from '../../common/units.ts';
 import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import { chooseWorlds } from '../world/choose-worlds.ts';
-import { deviceCount } from '../world/fleet-plan.ts';
 import { kubernetesManifests } from './kubernetes-manifests.ts';
+import { type ScenarioOptions, seedOption, setOption, setsOf, wholeNumber } from './option-values.ts';
+import { checkShardCount } from './shard-options.ts';
 
-type Options = {
+type Options = ScenarioOptions & {
   readonly shards: number;
   readonly image: string;
   readonly name?: string;
-  readonly seed?: string;
-  readonly set: readonly string[];
   readonly shardCores: number;
 };
 
+const count = wholeNumber('a whole number from 1 to 99999', 1, 99_999);
 const imageDefault = 'delivery-optimization-simulator:latest';
 
 export function addExportKubernetesCommand(parent: Command): void {
@@ -27,12 +25,12 @@ export function addExportKubernetesCommand(parent: Command): void {
     .command('kubernetes')
     .description('Prints manifests that run a scenario in shards over a Kubernetes cluster.')
     .argument('<scenario>', 'a scenario file')
-    .requiredOption('--shards <n>', 'how many parts the fleet is cut into, each a pod', wholeNumber)
+    .requiredOption('--shards <n>', 'how many parts the fleet is cut into, each a pod', count)
     .option('--image <image>', 'an image with sim (simulator/packaging/Dockerfile)', imageDefault)
     .option('--name <name>', 'of everything in the cluster (default: after the file)', dnsName)
-    .option('--seed <n>', 'another seed than the file has')
-    .option('--set <path=value>', 'changes a value of the file; may be repeated', (v, all: string[]) => [...all, v], [])
-    .option('--shard-cores <n>', 'cores that a shard asks for', wholeNumber, 2)
+    .addOption(seedOption())
+    .addOption(setOption())
+    .option('--shard-cores <n>', 'cores that a shard asks for', count, 2)
     .addHelpText(
       'after',
       `
@@ -47,14 +45,9 @@ Examples:
 }
 
 function exportKubernetes(path: string, options: Options): void {
-  const sets = options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`];
-  const loaded = loadScenario(path, sets);
+  const loaded = loadScenario(path, setsOf(options));
   chooseWorlds(loaded.scenario, 'live');
-  const devices = deviceCount(loaded.scenario);
-  if (options.shards > devices) {
-    const expected = `expected at most ${formatCount(devices)}, one for each device`;
-    throw new OperatorError('BAD_OPTIONS', `--shards ${options.shards}: ${expected}`);
-  }
+  checkShardCount(loaded.scenario, options.shards, `--shards ${options.shards}`);
   const seed = options.seed === undefined ? [] : ['--seed', options.seed];
   const manifests = kubernetesManifests({
     name: options.name ?? nameOf(path),
@@ -100,9 +93,4 @@ function dnsName(text: string): string {
   throw new InvalidArgumentError(
     `Expected at most ${nameLengthMax} lower case letters, digits and hyphens, such as enterprise-1; found "${text}".`,
   );
-}
-
-function wholeNumber(text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError(`Expected a whole number from 1 on; found "${text}".`);
 }

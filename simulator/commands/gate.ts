@@ -1,47 +1,48 @@
 // `sim gate`: makes the runs that a comparison takes, of a base and of this checkout in turns, and compares them.
 
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
 import { compareSides } from '../compare/compare.ts';
 import type { Comparison } from '../compare/comparison.ts';
 import { runCountMin } from '../compare/finding.ts';
+import { requireKnown } from '../compare/roles.ts';
 import { readSide } from '../compare/side.ts';
 import { programFile } from '../gate/build-of-ref.ts';
 import { type Checkout, findCheckout, isOtherHarness, thisCheckout } from '../gate/checkout.ts';
 import { type GateProgress, type GateSide, interleaved, makeRuns } from '../gate/gate-runs.ts';
-import { makeFolder } from '../result/write-whole.ts';
+import { allMetrics, type WorldName } from '../result/metrics.ts';
 import { loadScenario } from '../scenario/load.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 import { chooseWorlds } from '../world/choose-worlds.ts';
+import { carryOut } from './carry-out.ts';
 import {
   addRuleOptions,
   comparisonExitCodes,
-  conclude,
+  concludeComparison,
   type RuleOptions,
   rulesOf,
   type ShowOptions,
 } from './compare.ts';
-import { ProgressLine } from './progress-line.ts';
+import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
+import { outFolder } from './out-folder.ts';
 
 type GateOptions = RuleOptions &
-  ShowOptions & {
+  ShowOptions &
+  ScenarioOptions & {
     readonly base?: string;
     readonly runs: number;
     readonly world?: 'live' | 'virtual';
-    readonly seed?: string;
     readonly out?: string;
-    readonly set: readonly string[];
     readonly setBase: readonly string[];
     readonly setCandidate: readonly string[];
   };
 
 const defaultRunCount = 10;
 const runCountMax = 500;
-const none: readonly string[] = [];
 
 export function addGateCommand(program: Command): void {
-  const gathered = (text: string, all: readonly string[]): readonly string[] => [...all, text];
   const command = program
     .command('gate')
     .summary('run base and candidate in turns, and compare them')
@@ -65,10 +66,10 @@ export function addGateCommand(program: Command): void {
         'live: on this machine; virtual: by the model, another seed each round (default: live, where possible)',
       ).choices(['live', 'virtual']),
     )
-    .option('--seed <n>', 'another seed than the file has')
-    .option('--set <path=value>', 'changes a value of the file, for both; may be repeated', gathered, none)
-    .option('--set-base <path=value>', 'for the base alone', gathered, none)
-    .option('--set-candidate <path=value>', 'for the candidate alone', gathered, none)
+    .addOption(seedOption())
+    .addOption(setOption('changes a value of the file, for both; may be repeated'))
+    .addOption(setOption('for the base alone', '--set-base <path=value>'))
+    .addOption(setOption('for the candidate alone', '--set-candidate <path=value>'))
     .option('--out <folder>', 'where the results go (default: out/gate-<scenario>-<time>)');
   addRuleOptions(command)
     .addHelpText(
@@ -92,21 +93,15 @@ ${comparisonExitCodes}`,
 async function gate(path: string, options: GateOptions): Promise<void> {
   const { base: ref, setBase, setCandidate } = options;
   requireDifference(options);
-  const loaded = loadScenario(path, withSeed(options.set, options.seed));
+  const loaded = loadScenario(path, setsOf(options));
   // What either side changes is checked before anything is built.
-  for (const sets of [setBase, setCandidate]) loadScenario(path, withSeed([...options.set, ...sets], options.seed));
+  for (const sets of [setBase, setCandidate]) loadScenario(path, [...setsOf(options), ...sets]);
   const world = chooseWorlds(loaded.scenario, options.world).live ? 'live' : 'virtual';
-  const folder = options.out ?? join('out', `gate-${basename(path).replace(/\.ya?ml$/i, '')}-${timeName(new Date())}`);
-  const unmakeFolder = makeFolder(folder);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(options.quiet ? undefined : process.stderr);
-  try {
+  requireKnown(rulesOf(options), metricNames(loaded.scenario, world));
+  const folder = options.out ?? outFolder(path, new Date(), { prefix: 'gate-' });
+  await carryOut(folder, options, async (signal, progress) => {
     const checkout =
-      ref === undefined
-        ? thisCheckout
-        : await findCheckout(ref, interrupt.signal, (what) => progress.showLine(what, what));
+      ref === undefined ? thisCheckout : await findCheckout(ref, signal, (what) => progress.showLine(what, what));
     const sides = [
       sideOf('base', checkout, [...options.set, ...setBase]),
       sideOf('candidate', thisCheckout, [...options.set, ...setCandidate]),
@@ -119,17 +114,13 @@ async function gate(path: string, options: GateOptions): Promise<void> {
       // The virtual world repeats itself for the same seed: only other draws say more.
       seedOf: (round) => (world === 'virtual' ? seed + round : seed),
       folder,
-      signal: interrupt.signal,
+      signal: signal,
       onProgress: (state) => progress.showLine(progressText(state), 'runs'),
     });
     progress.end();
     const comparison = compareRuns(folder, checkout, options, madeCount, planned.length);
-    conclude(comparison, options, folder);
-  } finally {
-    progress.end();
-    unmakeFolder();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
+    concludeComparison(comparison, options, folder);
+  });
 }
 
 function requireDifference({ base, setBase, setCandidate }: GateOptions): void {
@@ -141,8 +132,14 @@ function requireDifference({ base, setBase, setCandidate }: GateOptions): void {
   );
 }
 
-function withSeed(sets: readonly string[], seed: string | undefined): readonly string[] {
-  return seed === undefined ? sets : [...sets, `seed=${seed}`];
+/** Those that a run of the scenario can have. */
+function metricNames({ nodes, fleet }: Scenario, world: WorldName): ReadonlySet<string> {
+  const names = allMetrics().flatMap(({ name, worlds }) => {
+    if (!worlds.includes(world)) return [];
+    const scope = name.startsWith('node.') ? nodes : name.startsWith('group.') ? fleet : undefined;
+    return scope === undefined ? [name] : scope.map(({ id }) => name.replace('<id>', id));
+  });
+  return new Set(names);
 }
 
 function sideOf(name: GateSide['name'], { folder }: Checkout, sets: readonly string[]): GateSide {
@@ -181,10 +178,4 @@ function runCount(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value % 2 === 0 && value >= runCountMin && value <= runCountMax) return value;
   throw new InvalidArgumentError(`Expected an even number from ${runCountMin} to ${runCountMax}; found "${text}".`);
-}
-
-/** Local time as `2026-11-21-054501`. */
-function timeName(time: Date): string {
-  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString();
-  return `${local.slice(0, 10)}-${local.slice(11, 19).replaceAll(':', '')}`;
 }

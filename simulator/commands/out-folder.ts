@@ -3,9 +3,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-/** `out/<scenario>-<local time><ending>`. */
-export function outFolder(scenarioPath: string, startedAt: Date, ending = ''): string {
-  return join('out', `${fileName(scenarioPath)}-${timeName(startedAt)}${ending}`);
+/** `out/<prefix><scenario>-<local time><ending>`. */
+export function outFolder(
+  scenarioPath: string,
+  startedAt: Date,
+  { prefix = '', ending = '' }: { readonly prefix?: string; readonly ending?: string } = {},
+): string {
+  return join('out', `${prefix}${fileName(scenarioPath)}-${timeName(startedAt)}${ending}`);
 }
 
 function fileName(path: string): string {

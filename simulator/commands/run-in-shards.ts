@@ -23,7 +23,7 @@ type Options = ShardingOptions & OutputOptions & { readonly out?: string };
 /** Runs one shard, and hands its part in. */
 export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, options: Options): Promise<void> {
   const { scenario } = loaded;
-  const out = options.out ?? outFolder(loaded.path, new Date(), `-shard-${shard.index}`);
+  const out = options.out ?? outFolder(loaded.path, new Date(), { ending: `-shard-${shard.index}` });
   const environment = options.environment ?? defaultEnvironment;
   const run = identityOf(loaded);
   const startAtEpochMs = startAt(options.startAt, scenario, true);

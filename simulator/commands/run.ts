@@ -12,22 +12,22 @@ import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
+import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
 import { runEnvironment, runOneShard } from './run-in-shards.ts';
 import { checkShardingOptions, type ShardingOptions, startAt, withShardingOptions } from './shard-options.ts';
 import { writeResults } from './write-results.ts';
 
-type RunOptions = ShardingOptions & {
-  readonly world?: 'live' | 'virtual' | 'both';
-  readonly out?: string;
-  readonly seed?: string;
-  readonly set: readonly string[];
-  readonly devices: boolean;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly profile?: string;
-};
+type RunOptions = ScenarioOptions &
+  ShardingOptions & {
+    readonly world?: 'live' | 'virtual' | 'both';
+    readonly out?: string;
+    readonly devices: boolean;
+    readonly json: boolean;
+    readonly quiet: boolean;
+    readonly profile?: string;
+  };
 
 export function addRunCommand(program: Command): void {
   const command = program
@@ -41,8 +41,8 @@ export function addRunCommand(program: Command): void {
       ).choices(['live', 'virtual', 'both']),
     )
     .option('--out <folder>', 'where the results go (default: out/<scenario>-<time>)')
-    .option('--seed <n>', 'another seed than the file has')
-    .option('--set <path=value>', 'changes a value of the file; may be repeated', (v, all: string[]) => [...all, v], [])
+    .addOption(seedOption())
+    .addOption(setOption())
     .option(
       '--profile <file>',
       `profile of this machine, for a prediction (default: ${machineProfileName}, if it is there)`,
@@ -72,10 +72,7 @@ Exit codes: 0 expectations hold, 1 one failed, 2 bad usage or scenario, 3 could 
 }
 
 async function run(path: string, options: RunOptions): Promise<void> {
-  const loaded = loadScenario(
-    path,
-    options.seed === undefined ? options.set : [...options.set, `seed=${options.seed}`],
-  );
+  const loaded = loadScenario(path, setsOf(options));
   checkShardingOptions(options, loaded.scenario);
   if (options.shard !== undefined || options.role !== undefined) {
     chooseWorlds(loaded.scenario, 'live');

@@ -3,9 +3,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, formatAddress, parseAddress } from '../../common/address.ts';
 import { OperatorError } from '../../common/errors.ts';
-import { formatCount, formatDuration, parseQuantity, quantityExamples } from '../../common/units.ts';
+import { formatCount, formatDuration } from '../../common/units.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { deviceCount, type FleetPart } from '../world/fleet-plan.ts';
+import { durationAboveZero } from './option-values.ts';
 
 /** Where an environment is, and a shard looks for it, when nobody says. */
 export const defaultEnvironment: Address = { host: '127.0.0.1', port: 7070 };
@@ -46,7 +47,9 @@ export function withShardingOptions(command: Command): Command {
     .addOption(option('--shard <i/n>', 'run part i of n of the fleet, from 0/n to n-1/n').argParser(parseShard))
     .addOption(option('--environment <address:port>', `where it is (default: ${where})`).argParser(address))
     .addOption(option('--start-at <time>', 'begin at this time: 2026-11-28T12:00:00Z, or seconds of the epoch'))
-    .addOption(option('--wait <duration>', 'how long to wait for the others (default: 10 min)').argParser(duration));
+    .addOption(
+      option('--wait <duration>', 'how long to wait for the others (default: 10 min)').argParser(durationAboveZero),
+    );
 }
 
 function parseShard(text: string): FleetPart {
@@ -56,12 +59,6 @@ function parseShard(text: string): FleetPart {
     throw new InvalidArgumentError(`Expected i/n with i from 0 to n-1, such as 0/4 to 3/4; found "${text}".`);
   }
   return { index, count };
-}
-
-function duration(text: string): number {
-  const ms = parseQuantity(text, 'duration');
-  if (ms !== undefined && ms > 0) return ms;
-  throw new InvalidArgumentError(`Expected ${quantityExamples.duration}; found "${text}".`);
 }
 
 export const waitMsOf = ({ wait = waitMsDefault }: ShardingOptions): number => wait;
@@ -88,13 +85,21 @@ export function checkShardingOptions(
     refuse('--start-at: the virtual world has no time of day to start at');
   }
   if (shard !== undefined && options.devices) refuse('--devices: give it to --role environment, which writes the file');
-  if (isPart && scenario.replay !== undefined) refuse('replay: a log is replayed by one run, not yet in shards');
-  const devices = deviceCount(scenario);
-  if (shard !== undefined && shard.count > devices) {
-    refuse(
-      `--shard ${shard.index}/${shard.count}: expected at most ${formatCount(devices)} shards, one for each device`,
-    );
+  if (isPart) checkShardCount(scenario, shard?.count, `--shard ${shard?.index}/${shard?.count}`);
+}
+
+/**
+ * Throws an OperatorError (BAD_OPTIONS) for a scenario that cannot be run in so many shards; undefined: how many is not known
+ * yet. `option`: what said so.
+ */
+export function checkShardCount(scenario: Scenario, count: number | undefined, option: string): void {
+  if (scenario.replay !== undefined) {
+    throw new OperatorError('BAD_OPTIONS', 'replay: a log is replayed by one run, not yet in shards');
   }
+  const devices = deviceCount(scenario);
+  if (count === undefined || count <= devices) return;
+  const message = `${option}: expected at most ${formatCount(devices)} shards, one for each device`;
+  throw new OperatorError('BAD_OPTIONS', message);
 }
 
 /** Time to start nodes and a CDN; and for a shard, which has none, to find its environment. */

@@ -14,8 +14,8 @@ import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { runVirtual } from '../world/virtual/virtual-world.ts';
+import { carryOut } from './carry-out.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
-import { ProgressLine } from './progress-line.ts';
 
 type Options = { readonly profile?: string; readonly json: boolean };
 
@@ -65,25 +65,19 @@ async function validateModel(paths: readonly string[], options: Options): Promis
   }
   const machine = machineProfile(file) as HardwareProfile;
   const scenarios = (paths.length > 0 ? paths : shippedScenarios()).map((path) => loadScenario(path).scenario);
-  const interrupt = new AbortController();
-  const onInterrupt = (): void => interrupt.abort();
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const progress = new ProgressLine(process.stderr);
-  const all: Validated[] = [];
-  try {
+  await carryOut(undefined, { quiet: false }, async (signal, progress) => {
+    const all: Validated[] = [];
     for (const [index, scenario] of scenarios.entries()) {
       progress.showLine(`${index + 1} of ${scenarios.length}  ${scenario.name}`, scenario.name);
-      const validated = await validate(scenario, machine, interrupt.signal);
+      const validated = await validate(scenario, machine, signal);
       if (validated === undefined) break;
       all.push(validated);
     }
-  } finally {
     progress.end();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
-  }
-  if (options.json) process.stdout.write(`${JSON.stringify({ profile: machine, scenarios: all }, null, 1)}\n`);
-  else process.stdout.write(report(all));
-  if (interrupt.signal.aborted) process.exitCode = exitCodes.interrupted;
+    if (options.json) process.stdout.write(`${JSON.stringify({ profile: machine, scenarios: all }, null, 1)}\n`);
+    else process.stdout.write(report(all));
+    if (signal.aborted) process.exitCode = exitCodes.interrupted;
+  });
 }
 
 function shippedScenarios(): string[] {

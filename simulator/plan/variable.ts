@@ -37,6 +37,13 @@ const demandPath = 'live.demand';
  * such number.
  */
 export function variableOf(name: string, loaded: LoadedScenario, example?: string): Variable {
+  if (loaded.scenario.replay !== undefined && /^devices$|^fleet\.\d+\.devices$/.test(name)) {
+    throw new OperatorError(
+      'NOTHING_TO_VARY',
+      `--vary ${name}: expected a number that ${loaded.path} gives, found that its devices are those of a log. Vary ` +
+        'replay.speed, and say by --from where to start when the file does not.',
+    );
+  }
   if (name === 'devices') return devicesOf(loaded);
   const path = name === 'demand' ? demandPath : name;
   const found = valueAt(documentOf(loaded), path) ?? example;

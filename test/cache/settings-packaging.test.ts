@@ -2,7 +2,7 @@
 // image and service name options, files and times that exist.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -11,6 +11,7 @@ import { type ReadSettings, readSettings } from '../../cache/settings.ts';
 import { givenOptions, nodeCommand, optionSpecs } from '../../cache/settings-options.ts';
 import { documentedVariables, isDocumented } from '../../cache/settings-variables.ts';
 import { repositoryRoot } from '../../common/child-program.ts';
+import { copyAsImage, readDockerfile } from '../repository/dockerfile.ts';
 import { ask, Setup, startProgram } from './node-process.ts';
 
 const packaging = join(repositoryRoot, 'cache/packaging');
@@ -51,53 +52,10 @@ describe('docs/node.md', () => {
   });
 });
 
-type Instruction = { readonly keyword: string; readonly value: string };
-
-/** The instructions of a Dockerfile: strict on what this one uses, so that a slip is an error and no other meaning. */
-function parseDockerfile(text: string): readonly Instruction[] {
-  const keywords = /^(FROM|WORKDIR|COPY|RUN|USER|VOLUME|EXPOSE|STOPSIGNAL|HEALTHCHECK|ENTRYPOINT) +(\S.*)$/;
-  const lines = text
-    .replaceAll(/^#.*\n/gm, '')
-    .replaceAll(/\\\n\s*/g, '')
-    .split('\n');
-  return lines
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [, keyword, value] = keywords.exec(line) ?? [];
-      if (keyword === undefined || value === undefined) throw new Error(`no instruction: ${line}`);
-      return { keyword, value };
-    });
-}
-
 describe('the image', () => {
-  const instructions = parseDockerfile(read('cache/packaging/Dockerfile'));
-  const valuesOf = (keyword: string): readonly string[] =>
-    instructions.filter((each) => each.keyword === keyword).map(({ value }) => value);
-  const list = (keyword: string): readonly string[] => JSON.parse(valuesOf(keyword).at(-1) ?? '') as string[];
+  const { valuesOf, list } = readDockerfile('cache/packaging/Dockerfile');
   const entry = list('ENTRYPOINT');
   const healthCheck = JSON.parse(/ CMD (\[.*\])$/.exec(valuesOf('HEALTHCHECK')[0] ?? '')?.[1] ?? '') as string[];
-
-  it('is made of files that exist, which nothing keeps out of the build', () => {
-    const ignored = read('cache/packaging/Dockerfile.dockerignore').split('\n');
-    const sources = valuesOf('COPY')
-      .filter((value) => !value.startsWith('--from='))
-      .flatMap((value) => value.split(' ').slice(0, -1));
-    expect(sources.length).toBeGreaterThan(5);
-    for (const source of sources) {
-      expect([source, existsSync(join(repositoryRoot, source))]).toEqual([source, true]);
-      expect(ignored).toContain(`!${source}`);
-    }
-    // All that the compiler is told to read is there.
-    const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
-    for (const source of include) expect(sources).toContain(source);
-  });
-
-  it('runs on a Node that the product supports, without the rights of root', () => {
-    const major = Number(/^node:([0-9]+)-slim/.exec(valuesOf('FROM').at(-1) ?? '')?.[1]);
-    const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
-    expect(major).toBeGreaterThanOrEqual(Number(/^>=([0-9]+)/.exec(engines.node)?.[1]));
-    expect(valuesOf('USER')).toEqual(['node']);
-  });
 
   it('starts the node with options that it has, on the ports that it exposes, over volumes for all nine drives', () => {
     expect(entry.slice(0, 2)).toEqual(['node', '/opt/delivery-optimization-node/dist/cache/main.js']);
@@ -110,12 +68,7 @@ describe('the image', () => {
   });
 
   it('holds all that the node loads: what is copied into it runs by itself', () => {
-    const copied = valuesOf('COPY').flatMap((value) => /^--from=build \/build\/(\S+) /.exec(value)?.[1] ?? []);
-    expect(copied).toContain('node_modules');
-    for (const path of copied) {
-      if (path === 'node_modules') symlinkSync(join(repositoryRoot, path), join(folder, path));
-      else cpSync(join(repositoryRoot, path), join(folder, path), { recursive: true });
-    }
+    copyAsImage('cache/packaging/Dockerfile', folder);
     const main = join(folder, 'dist/cache/main.js');
     const printed = execFileSync(process.execPath, [main, '--print-config', '--drive', `${folder}/d=20MB`]).toString();
     expect(printed).toContain('listen: 127.0.0.1:8081');

@@ -30,7 +30,7 @@ function start(words: readonly string[]): { child: ChildProcess; ended: Promise<
 const sim = (...words: string[]): Promise<Ended> => start(words).ended;
 const virtual = ['gate', 'scenarios/branch-office.yaml', '--world', 'virtual'];
 
-describe('sim gate', () => {
+describe.concurrent('sim gate', () => {
   it('finds a setting that makes things worse, and sim compare the same from its results', {
     timeout: 60_000,
   }, async () => {
@@ -68,6 +68,11 @@ describe('sim gate', () => {
     ['an odd number of runs', ['--base', '.', '--runs', '11'], /Expected an even number from 10 to 500; found "11"/],
     ['a wrong setting of one side', ['--set-candidate', 'cdn.egres=1 Gbit/s'], /egres/],
     ['a base that is nowhere', ['--base', 'nowhere'], /expected a branch, tag or commit/],
+    [
+      'a metric that there is not',
+      ['--base', '.', '--metric', 'node.hq.cpuMz'],
+      /of that name\. Did you mean node\.hq\.cpuMs\?/,
+    ],
     ['a wrong margin', ['--base', '.', '--margin', '0.1'], /Expected a percentage such as 5%/],
   ])('refuses %s before anything is run', async (_, words, message) => {
     const { code, stderr } = await sim('gate', 'scenarios/smoke.yaml', '--out', join(folder, 'refused'), ...words);

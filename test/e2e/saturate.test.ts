@@ -87,6 +87,16 @@ describe.concurrent('sim saturate', () => {
       words: [enterprise, '--repeats', '2'],
       says: 'Expected an odd number from 1 to 15, so that there is a majority; found "2".',
     },
+    {
+      what: 'a window without length',
+      words: [enterprise, '--window', '0 s'],
+      says: 'Expected a duration above zero; found "0 s".',
+    },
+    {
+      what: 'the devices of a log',
+      words: ['scenarios/replay.yaml'],
+      says: '--vary devices: expected a number that scenarios/replay.yaml gives, found that its devices are those of a log.',
+    },
   ])('refuses $what before anything runs', ({ words, says }) => {
     const { status, stdout, stderr } = saturate(...words);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

@@ -91,8 +91,9 @@ describe('sim export kubernetes', () => {
   });
 
   test.each([
-    [['scenarios/smoke.yaml', '--shards', '501'], '--shards 501: expected at most 500, one for each device'],
-    [['scenarios/smoke.yaml', '--shards', 'all'], 'Expected a whole number from 1 on; found "all"'],
+    [['scenarios/smoke.yaml', '--shards', '501'], '--shards 501: expected at most 500 shards, one for each device'],
+    [['scenarios/replay.yaml', '--shards', '1'], 'replay: a log is replayed by one run, not yet in shards'],
+    [['scenarios/smoke.yaml', '--shards', 'all'], 'Expected a whole number from 1 to 99999; found "all"'],
     [['scenarios/smoke.yaml', '--shards', '2', '--name', 'Run 1'], 'Expected at most 40 lower case letters'],
     [['scenarios/patch-tuesday.yaml', '--shards', '2'], 'This scenario cannot run in the live world'],
   ])('refuses %j', (words, message) => {
