@@ -6,18 +6,20 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
 import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import { chooseWorlds } from '../world/choose-worlds.ts';
+import { deviceCount } from '../world/fleet-plan.ts';
 import { kubernetesManifests } from './kubernetes-manifests.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf, wholeNumber } from './option-values.ts';
 import { checkShardCount } from './shard-options.ts';
 
 type Options = ScenarioOptions & {
-  readonly shards: number;
+  readonly shards?: number;
   readonly image: string;
   readonly name?: string;
   readonly shardCores: number;
 };
 
 const count = wholeNumber('a whole number from 1 to 99999', 1, 99_999);
+const shardsDefault = 4;
 const imageDefault = 'delivery-optimization-simulator:latest';
 
 export function addExportKubernetesCommand(parent: Command): void {
@@ -25,7 +27,11 @@ export function addExportKubernetesCommand(parent: Command): void {
     .command('kubernetes')
     .description('Prints manifests that run a scenario in shards over a Kubernetes cluster.')
     .argument('<scenario>', 'a scenario file')
-    .requiredOption('--shards <n>', 'how many parts the fleet is cut into, each a pod', count)
+    .option(
+      '--shards <n>',
+      `how many parts the fleet is cut into, each a pod (default: ${shardsDefault}, or one for each device)`,
+      count,
+    )
     .option('--image <image>', 'an image with sim (simulator/packaging/Dockerfile)', imageDefault)
     .option('--name <name>', 'of everything in the cluster (default: after the file)', dnsName)
     .addOption(seedOption())
@@ -47,12 +53,13 @@ Examples:
 function exportKubernetes(path: string, options: Options): void {
   const loaded = loadScenario(path, setsOf(options));
   chooseWorlds(loaded.scenario, 'live');
-  checkShardCount(loaded.scenario, options.shards, `--shards ${options.shards}`);
+  const shards = options.shards ?? Math.max(1, Math.min(shardsDefault, deviceCount(loaded.scenario)));
+  checkShardCount(loaded.scenario, shards, `--shards ${shards}`);
   const seed = options.seed === undefined ? [] : ['--seed', options.seed];
   const manifests = kubernetesManifests({
     name: options.name ?? nameOf(path),
     image: options.image,
-    shards: options.shards,
+    shards,
     scenarioText: loaded.text,
     profiles: profilesBeside(loaded),
     // Kubernetes reads $(NAME) in the words of a command as a variable.

@@ -47,6 +47,13 @@ describe('sim export kubernetes', () => {
     for (const document of documents) validate(document);
   });
 
+  test('takes four shards when nobody says how many, and no more than there are devices', () => {
+    const completions = (...words: string[]): unknown =>
+      (documentsOf(exported('scenarios/smoke.yaml', ...words).out) as unknown as Job[])[3]?.spec?.completions;
+    expect(completions()).toBe(4);
+    expect(completions('--set', 'fleet.0.devices=3')).toBe(3);
+  });
+
   test.each([
     ['a container without a name', '- name: shard', '- title: shard'],
     ['a count that is a word', 'completions: 8', 'completions: eight'],
