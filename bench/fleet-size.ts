@@ -58,7 +58,10 @@ export const benchIdle: Benchmark = async ({ quick }) => {
       break;
     }
     const most = Math.max(...run.samples.map(({ bytes }) => bytes));
+    // A fleet that lost devices says why.
+    if (run.said !== '') process.stderr.write(`  ${title}: exit code ${run.exitCode}, ${run.said}`);
     measurements.push(
+      one(`${title}: exit code`, run.exitCode ?? Number.NaN),
       one(`${title}: connected at most`, run.metrics['devices.connectedCountMax']),
       one(`${title}: processes`, Math.max(...run.samples.map(({ processCount }) => processCount))),
       one(`${title}: resident, all processes, kB a device`, most / devices / 1000),
