@@ -12,13 +12,15 @@ import type { LiveRun } from '../world/live/conclusion.ts';
 import { shardName } from '../world/live/parts.ts';
 import { identityOf, type Part, partFileName, sealPart } from '../world/live/shards/part.ts';
 import type { RemoteFleet } from '../world/live/shards/remote-fleet.ts';
+import type { ShardRun } from '../world/live/shards/shard-run.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude } from './conclude-run.ts';
 import { outFolder } from './out-folder.ts';
+import { type RawTarget, withRaw } from './raw-data.ts';
 import { defaultEnvironment, type ShardingOptions, startAt, waitMsOf } from './shard-options.ts';
 import { type OutputOptions, writeResults } from './write-results.ts';
 
-type Options = ShardingOptions & OutputOptions & { readonly out?: string };
+type Options = ShardingOptions & OutputOptions & { readonly out?: string; readonly raw?: RawTarget };
 
 /** Runs one shard, and hands its part in. */
 export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, options: Options): Promise<void> {
@@ -33,13 +35,20 @@ export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, opti
     progress.showLine(`looking for the environment at ${formatAddress(environment)}`, 'looking');
     const terms = { environment, shard, run, waitMs: waitMsOf(options), startAtEpochMs, signal };
     const onProgress = progress.show.bind(progress);
-    const finished = await runShard(scenario, { ...terms, onProgress }, ({ devices, startEpochMs }) => {
+    const keep = ({ devices, startEpochMs }: ShardRun): string => {
       const part: Part = { kind: 'devices', run, startEpochMs, machine: thisMachine(), devices };
       file = join(out, partFileName(part));
       const text = sealPart(part);
       writeWhole(file, text);
       return text;
-    }).catch((error: unknown) => {
+    };
+    const { ran: finished, notes } = await withRaw(
+      options.raw,
+      { loaded, shard: `${shard.index}/${shard.count}` },
+      progress,
+      (onRangeRows) => runShard(scenario, { ...terms, onProgress, onRangeRows }, keep),
+      (ran) => ran,
+    ).catch((error: unknown) => {
       if (file === '' || !(error instanceof OperatorError)) throw error;
       const message = `${error.message} It is in ${file}, for sim merge.`;
       throw new OperatorError(error.code, message, error.exitCode, { cause: error });
@@ -47,6 +56,7 @@ export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, opti
     progress.end();
     if (!options.quiet) {
       process.stdout.write(`${shardName(shard)} is handed in: the environment has the verdict. A copy is ${file}\n`);
+      for (const note of notes) process.stdout.write(`${note}\n`);
     }
     const { interrupted, endedBecause, devices } = finished;
     const why = endedBecause ?? devices.broken;

@@ -4,9 +4,8 @@ import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
 import type { DeviceRow } from '../result/device-row.ts';
-import { loadScenario } from '../scenario/load.ts';
+import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
-import type { Scenario } from '../scenario/scenario.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
 import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
@@ -15,6 +14,7 @@ import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
+import { type RawTarget, rawOption, refuseRaw, withRaw } from './raw-data.ts';
 import { runEnvironment, runOneShard } from './run-in-shards.ts';
 import { checkShardingOptions, type ShardingOptions, startAt, withShardingOptions } from './shard-options.ts';
 import { writeResults } from './write-results.ts';
@@ -24,6 +24,7 @@ type RunOptions = ScenarioOptions &
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
     readonly devices: boolean;
+    readonly raw?: RawTarget;
     readonly json: boolean;
     readonly quiet: boolean;
     readonly profile?: string;
@@ -48,6 +49,7 @@ export function addRunCommand(program: Command): void {
       `profile of this machine, for a prediction (default: ${machineProfileName}, if it is there)`,
     )
     .option('--devices', 'also write devices.csv, a row per device', false)
+    .addOption(rawOption())
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
   withShardingOptions(command)
@@ -58,6 +60,8 @@ Examples:
   $ sim run scenarios/smoke.yaml                        a small fleet, in seconds
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
+  $ sim run scenarios/failover.yaml --world live --raw ranges.parquet
+                                                        each range request as a row, for DuckDB and others
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
@@ -75,11 +79,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const loaded = loadScenario(path, setsOf(options));
   checkShardingOptions(options, loaded.scenario);
   if (options.shard !== undefined || options.role !== undefined) {
-    chooseWorlds(loaded.scenario, 'live');
+    refuseRaw(options.raw, options.role, chooseWorlds(loaded.scenario, 'live'));
     if (options.shard !== undefined) return await runOneShard(loaded, options.shard, options);
     return await runEnvironment(loaded, options);
   }
   const worlds = chooseWorlds(loaded.scenario, options.world);
+  refuseRaw(options.raw, undefined, worlds);
   const startAtEpochMs = startAt(options.startAt, loaded.scenario);
   const runsBoth = worlds.live && worlds.virtual;
   const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
@@ -92,7 +97,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const out = options.out ?? outFolder(loaded.path, startedAt);
   await carryOut(out, options, async (signal, progress) => {
     const { finished, rows, interrupted } = await runWorlds(
-      loaded.scenario,
+      loaded,
       worlds,
       machine,
       { ...options, startAtEpochMs },
@@ -119,13 +124,14 @@ type RunsOfWorlds = {
 
 /** The claim first: it takes a second, and refuses what makes no sense before anything real is started. */
 async function runWorlds(
-  scenario: Scenario,
+  loaded: LoadedScenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
   options: RunOptions & { readonly startAtEpochMs: number | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
+  const { scenario } = loaded;
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -147,19 +153,27 @@ async function runWorlds(
   if (worlds.live && !signal.aborted) {
     // Half of the time to load this program is the live world's.
     const { runLive } = await import('../world/live/live-world.ts');
-    const live = await runLive(scenario, {
+    const terms = {
       signal,
-      onProgress: (state) => progress.show(state),
+      onProgress: progress.show.bind(progress),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
-    }).catch((error: unknown) => {
+    };
+    const kept = await withRaw(
+      options.raw,
+      { loaded },
+      progress,
+      (onRangeRows) => runLive(scenario, { ...terms, onRangeRows }),
+      ({ parts }) => parts,
+    ).catch((error: unknown) => {
       // Interrupted before it had started: the claim is kept.
       if (signal.aborted && finished.length > 0 && error instanceof OperatorError) return undefined;
       throw error;
     });
-    if (live === undefined) return { finished, rows, interrupted: true };
+    if (kept === undefined) return { finished, rows, interrupted: true };
+    const { ran: live, notes } = kept;
     rows = live.rows;
-    finished.push(live);
+    finished.push({ ...live, run: { ...live.run, notes: [...live.run.notes, ...notes] } });
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
   return { finished, rows, interrupted: signal.aborted };

@@ -7,6 +7,7 @@ import type { DeviceProgress, DeviceReport, FromDeviceProcess, ToDeviceProcess }
 import type { Fleet, FleetTerms } from './fleet.ts';
 import type { LiveResources } from './machine-limits.ts';
 import type { DevicesPart } from './parts.ts';
+import type { RowBatch } from './raw/row-batch.ts';
 
 /** How long a device process may take for its report. */
 const reportTimeoutMs = 30_000;
@@ -22,13 +23,16 @@ export class FleetProcesses implements Fleet {
   readonly idle: Promise<void>;
   readonly #resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>;
   readonly #shard: FleetPart;
+  readonly #onRangeRows: ((batch: RowBatch) => void) | undefined;
 
-  /** `shard`: the part of the fleet that these processes share among them. */
+  /** `shard`: the part of the fleet that these processes share among them. `onRangeRows`: who wants a row per range request. */
   constructor(
     children: Children,
     resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>,
     shard: FleetPart,
+    onRangeRows?: (batch: RowBatch) => void,
   ) {
+    this.#onRangeRows = onRangeRows;
     this.#children = children;
     this.#resources = resources;
     this.#shard = shard;
@@ -48,7 +52,8 @@ export class FleetProcesses implements Fleet {
         const part = partWithin(this.#shard, { index, count: deviceProcesses });
         const child = this.#children.fork(`device process ${index}`, 'simulator/world/live/device-process');
         this.#processes.push(child);
-        child.send({ kind: 'order', order: { ...terms, sourceNetwork, part } } satisfies ToDeviceProcess);
+        const order = { ...terms, sourceNetwork, part, rangeRows: this.#onRangeRows !== undefined };
+        child.send({ kind: 'order', order } satisfies ToDeviceProcess);
         return new Promise<string | undefined>((resolve) => {
           child.on('message', (message: FromDeviceProcess) => {
             if (message.kind === 'connected') resolve(message.problem);
@@ -68,11 +73,12 @@ export class FleetProcesses implements Fleet {
   async report(graceMs: number, signal: AbortSignal): Promise<readonly [DevicesPart]> {
     for (const child of this.#processes) this.#children.expectEnd(child);
     const living = this.#processes.filter((child) => child.connected);
-    const exits = living.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    // What it has said is heard before its channel closes; its exit may be seen first.
+    const ends = living.map((child) => new Promise((resolve) => child.once('disconnect', resolve)));
     this.#tell({ kind: 'stop', graceMs });
     signal.addEventListener('abort', () => this.#tell({ kind: 'stop', graceMs: 0 }), { once: true });
     const timeout = new Promise((resolve) => setTimeout(resolve, graceMs + reportTimeoutMs).unref());
-    await Promise.race([Promise.all(exits), timeout]);
+    await Promise.race([Promise.all(ends), timeout]);
     const reports = [...this.#reports.values()];
     return [{ shard: this.#shard, reports, lost: reports.length < this.#processes.length }];
   }
@@ -86,7 +92,8 @@ export class FleetProcesses implements Fleet {
     else if (message.kind === 'report') {
       // One that was told twice to stop reports twice.
       if (!this.#reports.has(child)) this.#reports.set(child, message.report);
-    } else if (message.kind === 'idle') {
+    } else if (message.kind === 'rows') this.#onRangeRows?.(message.batch);
+    else if (message.kind === 'idle') {
       this.#idleCount += 1;
       if (this.#idleCount === this.#processes.length) this.#whenIdle();
     }

@@ -18,6 +18,7 @@ import { type LiveProgress, ProgressMeter } from './live-progress.ts';
 import { type LiveResources, planResources } from './machine-limits.ts';
 import { sumProgress } from './merge.ts';
 import type { DevicesPart, LiveParts } from './parts.ts';
+import type { RowBatch } from './raw/row-batch.ts';
 import { refuseImpossible, scheduleEvents } from './run-events.ts';
 
 export type LiveOptions = {
@@ -25,6 +26,8 @@ export type LiveOptions = {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LiveProgress) => void;
   readonly deviceRows: boolean;
+  /** Takes rows of range requests in the course of the run; absent: none are made. Not of a fleet that is elsewhere. */
+  readonly onRangeRows?: ((batch: RowBatch) => void) | undefined;
   /** When the run's clock begins, a whole second of the epoch; absent: as soon as everybody is ready. */
   readonly startAtEpochMs?: number | undefined;
   /** Where the fleet is when it is not in processes of this run. */
@@ -92,7 +95,8 @@ class LiveRunner {
     this.#children = new Children(onBroken);
     this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost);
     this.#records = new EnvironmentRecords(this.#environment);
-    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet);
+    this.#fleet =
+      elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet, options.onRangeRows);
     this.#progress = new ProgressMeter(
       () => this.#fleet.progress(),
       options.onProgress,
