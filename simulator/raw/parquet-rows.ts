@@ -87,7 +87,6 @@ export class ParquetRows implements RowWriter {
     this.#writer.kvMetadata = Object.entries(metadata).map(([key, value]) => ({ key, value }));
     void this.#writer.finish();
     this.#file.appendAnyway(this.#takeBytes());
-    this.#file.sync();
   }
 
   #writeOut(): void {

@@ -30,7 +30,7 @@ export type RawFileOptions = {
   readonly path: string;
   readonly form: 'parquet' | 'csv';
   readonly names: RawNames;
-  /** Default: 64 MB. */
+  /** Default: 64 MB; minus infinity: what the system says decides. */
   readonly roomBytesMin?: number;
 };
 

@@ -1,7 +1,7 @@
 // A file that grows by whole pieces: a piece that could not be written whole is taken back, so that what is there is always
 // what was said to be there.
 
-import { fsyncSync, ftruncateSync, statfsSync, writeSync } from 'node:fs';
+import { ftruncateSync, statfsSync, writeSync } from 'node:fs';
 
 /** That a piece could not be written; the file is as it was before. */
 export class NoRoom extends Error {
@@ -39,9 +39,5 @@ export class RowFile {
       throw error;
     }
     this.sizeBytes += piece.length;
-  }
-
-  sync(): void {
-    fsyncSync(this.#fd);
   }
 }

@@ -5,7 +5,7 @@ import type { RangeRow } from './range-row.ts';
 import { type RowBatch, RowBuffer } from './row-batch.ts';
 
 /** A third of a megabyte. */
-const batchRowsMax = 4096;
+const batchRowsDefault = 4096;
 /** Batches on their way at once, at most: some 20 MB. */
 const sendingMax = 64;
 
@@ -13,7 +13,7 @@ const sendingMax = 64;
 export type SendRows = (batch: RowBatch, sent: () => void) => void;
 
 export class RangeRows {
-  readonly #buffer = new RowBuffer(batchRowsMax);
+  readonly #buffer: RowBuffer;
   readonly #send: SendRows;
   /** Those of before the start wait for it: connections that a window could not open. */
   #waiting: Pick<RowBatch, 'rowCount' | 'rows' | 'objects'>[] = [];
@@ -21,7 +21,8 @@ export class RangeRows {
   #sending = 0;
   #lostCount = 0;
 
-  constructor(send: SendRows) {
+  constructor(send: SendRows, batchRowsMax = batchRowsDefault) {
+    this.#buffer = new RowBuffer(batchRowsMax);
     this.#send = send;
   }
 
@@ -44,7 +45,7 @@ export class RangeRows {
   /** Hands over the rest, whatever is on its way: nothing follows. Without a start, times count from that of the process. */
   end(): void {
     this.#takeAll();
-    if (this.#lostCount > 0) this.#waiting.push(this.#buffer.take());
+    if (this.#waiting.length === 0 && this.#lostCount > 0) this.#waiting.push(this.#buffer.take());
     this.#sendAll(this.#startedAtMs ?? 0, Number.POSITIVE_INFINITY);
   }
 
