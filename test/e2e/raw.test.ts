@@ -164,7 +164,7 @@ describe.concurrent('raw data', { timeout: 60_000 }, () => {
       "select count(*) as n, sum(receivedBytes)::bigint as bytes from 'ranges.parquet'",
     );
     expect(answers).toHaveLength(queries.length + 1);
-    answers.forEach((answer, index) => expect(answer.length, queries[index]).toBeGreaterThan(0));
+    for (const [index, answer] of answers.entries()) expect(answer.length, queries[index]).toBeGreaterThan(0);
     expect(answers.at(-1)).toEqual([{ n: rows.length, bytes: bytesOf(rows) }]);
   });
 
