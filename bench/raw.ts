@@ -107,17 +107,25 @@ function gather(batches: RowBatch[]): void {
     sent();
   });
   rows.begin(0);
-  const base = { group: 0, server: 0, object: 'update', askedBytes: 2 ** 20, receivedBytes: 2 ** 20, status: 206 };
   for (let i = 0; i < rowCount; i += 1) {
-    const times = {
-      intendedMs: i / 10,
-      sentMs: i / 10 + 0.1,
-      firstByteMs: i / 10 + 3 + Math.random(),
-      endMs: i / 10 + 9,
-    };
-    const peer = i % 2 === 0 ? '127.16.0.1:40000' : '127.16.0.1:50001';
-    const offsetBytes = (i % 2000) * 2 ** 20;
-    rows.add({ ...base, ...times, device: i % 35_000, peer, offsetBytes, isComplete: true, outcome: 'ok' });
+    const dueMs = i / 10;
+    rows.add({
+      device: i % 35_000,
+      group: 0,
+      server: 0,
+      object: 'update',
+      offsetBytes: (i % 2000) * 2 ** 20,
+      askedBytes: 2 ** 20,
+      receivedBytes: 2 ** 20,
+      status: 206,
+      peer: i % 2 === 0 ? '127.16.0.1:40000' : '127.16.0.1:50001',
+      intendedMs: dueMs,
+      sentMs: dueMs + 0.1,
+      firstByteMs: dueMs + 3 + Math.random(),
+      endMs: dueMs + 9,
+      isComplete: true,
+      outcome: 'ok',
+    });
   }
   rows.end();
 }

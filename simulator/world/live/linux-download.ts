@@ -335,26 +335,29 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
   #note(outcome: RangeOutcome, endMs?: number): void {
     const { fleet, plan } = this.device;
     if (fleet.rows === undefined) return;
-    const common = {
-      ...{ device: plan.index, group: plan.groupIndex, server: this.#target?.endpoint.server, outcome },
-      ...{ endMs: endMs ?? fleet.now(), isComplete: endMs !== undefined },
-    };
+    const { index: device, groupIndex: group } = plan;
+    const server = this.#target?.endpoint.server;
     if (!this.#isBusy) {
-      fleet.rows.add({ ...nothingAsked, ...common, peer: '' });
+      fleet.rows.add({ ...nothingAsked, device, group, server, peer: '', endMs: endMs ?? fleet.now(), outcome });
       return;
     }
     const receivedBytes = this.#appendedBytes - this.#appendedBefore;
     fleet.rows.add({
-      ...common,
-      peer: this.#peer,
+      device,
+      group,
+      server,
       object: this.content.id,
       offsetBytes: this.#appendedBefore,
       askedBytes: this.#askedBytes,
       receivedBytes,
       status: this.#head?.statusCode ?? 0,
+      peer: this.#peer,
       intendedMs: this.#intendedMs,
       sentMs: this.#sentMs,
       firstByteMs: receivedBytes > 0 ? this.#firstByteMs : undefined,
+      endMs: endMs ?? fleet.now(),
+      isComplete: endMs !== undefined,
+      outcome,
     });
   }
 

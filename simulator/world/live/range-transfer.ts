@@ -274,29 +274,34 @@ export class RangeTransfer implements ResponseSink {
   }
 
   /** A row of what became of the piece under way, or of the connection alone; only where rows are wanted. */
-  #note(outcome: RangeOutcome, endMs?: number): void {
-    const { device } = this.#download;
-    const { rows } = device.fleet;
-    if (rows === undefined) return;
-    const common = {
-      ...{ device: device.plan.index, group: device.plan.groupIndex, server: this.endpoint.server, outcome },
-      ...{ peer: this.#connection?.peer ?? '', endMs: endMs ?? performance.now(), isComplete: outcome === 'ok' },
-    };
+  #note(outcome: RangeOutcome, endedMs?: number): void {
+    const { fleet, plan } = this.#download.device;
+    if (fleet.rows === undefined) return;
+    const { index: device, groupIndex: group } = plan;
+    const { server } = this.endpoint;
+    const peer = this.#connection?.peer ?? '';
+    const endMs = endedMs ?? performance.now();
     if (this.#piece === undefined) {
-      rows.add({ ...nothingAsked, ...common });
+      fleet.rows.add({ ...nothingAsked, device, group, server, peer, endMs, outcome });
       return;
     }
-    const { start, end } = this.#range;
-    rows.add({
-      ...common,
+    // Written out: objects that are spread together take fifty times as long.
+    fleet.rows.add({
+      device,
+      group,
+      server,
       object: this.#download.content.id,
-      offsetBytes: start,
-      askedBytes: end - start,
+      offsetBytes: this.#range.start,
+      askedBytes: this.#range.end - this.#range.start,
       receivedBytes: this.#received,
       status: this.#status,
+      peer,
       intendedMs: this.intendedMs,
       sentMs: this.#sentMs,
       firstByteMs: this.#received > 0 ? this.#firstByteMs : undefined,
+      endMs,
+      isComplete: outcome === 'ok',
+      outcome,
     });
   }
 
