@@ -55,38 +55,47 @@ export function printSweep(sweep: Sweep, stream: NodeJS.WriteStream, out: string
 
 type Paint = (outcome: SweepPoint['outcome'], text: string) => string;
 
-/** The last axis goes across. Undefined where that is no matrix, or too wide. */
+/** The last axis goes across, or the first one where only that fits. Undefined where it is no matrix, or too wide. */
 function matrix(sweep: Sweep, cells: readonly SweepCell[], paint: Paint): string[] | undefined {
-  const [down, across] = sweep.axes;
   const metric = telling(sweep)[0] ?? sweep.metrics[0];
-  if (down === undefined || across === undefined || sweep.axes.length > 2 || metric === undefined) return undefined;
-  const byPlace = new Map(cells.map((cell) => [cell.places.join(), cell]));
-  const texts = down.values.map((_, row) =>
-    across.values.map((_each, column) => {
-      const cell = byPlace.get(`${row},${column}`);
-      return cell === undefined ? '' : signedText(cell, metric);
-    }),
-  );
-  const [downHead = '', acrossHead = ''] = axisHeads(sweep.axes);
-  const corner = `${downHead} ↓  ${acrossHead} →`;
+  if (sweep.axes.length !== 2 || metric === undefined) return undefined;
+  const table = matrixTable(sweep, cells, metric, [0, 1], paint) ?? matrixTable(sweep, cells, metric, [1, 0], paint);
+  if (table === undefined) return undefined;
+  const signs = signsNote(cells);
+  return [`${metric}${signs === undefined ? '' : `; ${signs}`}`, table];
+}
+
+function matrixTable(
+  sweep: Sweep,
+  cells: readonly SweepCell[],
+  metric: string,
+  [down, across]: readonly [number, number],
+  paint: Paint,
+): string | undefined {
+  const [rows = [], columns = []] = [sweep.axes[down]?.values, sweep.axes[across]?.values];
+  const byPlace = new Map(cells.map((cell) => [`${cell.places[down]},${cell.places[across]}`, cell]));
+  const cellAt = (row: number, column: number) => byPlace.get(`${row},${column}`);
+  const textAt = (row: number, column: number): string => {
+    const cell = cellAt(row, column);
+    return cell === undefined ? '' : signedText(cell, metric);
+  };
+  const heads = axisHeads(sweep.axes);
+  const corner = `${heads[down]} ↓  ${heads[across]} →`;
+  const widest = (texts: readonly string[]): number => Math.max(...texts.map((text) => text.length)) + 2;
   const widths = [
-    Math.max(corner.length, ...down.values.map(({ text }) => text.length)) + 2,
-    ...across.values.map(
-      ({ text }, column) => Math.max(text.length, ...texts.map((row) => row[column]?.length ?? 0)) + 2,
-    ),
+    widest([corner, ...rows.map(({ text }) => text)]),
+    ...columns.map(({ text }, column) => widest([text, ...rows.map((_, row) => textAt(row, column))])),
   ];
-  if (widths.reduce((sum, width) => sum + width + 1, 1) > columnsMax || down.values.length > rowsMax) return undefined;
-  const table = consoleTable([corner, ...across.values.map(({ text }) => text)], widths);
-  for (const [row, { text }] of down.values.entries()) {
-    const painted = (texts[row] ?? []).map((each, column) => {
-      const cell = byPlace.get(`${row},${column}`);
-      return cell === undefined ? each : paint(cell.outcome, each);
-    });
+  if (totalWidth(widths) > columnsMax || rows.length > rowsMax) return undefined;
+  const table = consoleTable([corner, ...columns.map(({ text }) => text)], widths);
+  for (const [row, { text }] of rows.entries()) {
+    const painted = columns.map((_, column) => paint(cellAt(row, column)?.outcome ?? 'pass', textAt(row, column)));
     table.push([text, ...painted]);
   }
-  const signs = signsNote(cells);
-  return [`${metric}${signs === undefined ? '' : `; ${signs}`}`, table.toString()];
+  return table.toString();
 }
+
+const totalWidth = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width + 1, 1);
 
 type Column = { readonly head: string; readonly text: (cell: SweepCell) => string; readonly width: number };
 
@@ -101,14 +110,14 @@ function list(sweep: Sweep, cells: readonly SweepCell[], paint: Paint): string[]
   };
   const axes = axisHeads(sweep.axes).map((head, axis) => columnOf(head, ({ texts }) => texts[axis] ?? ''));
   const verdict = columnOf('', outcomeText);
-  const limits = new Set(cells.map(bottleneckText));
+  const limits = new Set(cells.map(bottleneckText).filter((name) => name !== ''));
   const limit = limits.size > 1 ? [columnOf('limit', bottleneckText, limitWidthMax)] : [];
   const always = [...axes, ...limit, verdict];
   const told = telling(sweep);
   const ordered = [...told, ...sweep.metrics.filter((metric) => !told.includes(metric))];
   const shown: Column[] = [];
   const room = (column: Column): boolean =>
-    [...always, ...shown, column].reduce((sum, { width }) => sum + width + 1, 1) <= columnsMax;
+    totalWidth([...always, ...shown, column].map(({ width }) => width)) <= columnsMax;
   for (const metric of ordered) {
     const column = columnOf(metric, (cell) => cellText(cell, metric));
     if (room(column)) shown.push(column);
@@ -123,17 +132,17 @@ function list(sweep: Sweep, cells: readonly SweepCell[], paint: Paint): string[]
     table.push([...texts.slice(0, -1), paint(cell.outcome, texts.at(-1) ?? '')]);
   }
   const left = cells.length - rowsMax;
-  const one = limits.size === 1 ? [...limits][0] : '';
+  const one = limits.size === 1 ? [...limits][0] : undefined;
   return [
     table.toString(),
     ...(left > 0 ? [`${formatCount(left)} more are in sweep.csv.`] : []),
-    ...(one === undefined || one === '' ? [] : [`What was full everywhere: ${one}`]),
+    ...(one === undefined ? [] : [`What was full everywhere: ${one}`]),
   ];
 }
 
 /** The widest gives way where all together are too wide. */
 function fitted(widths: readonly number[]): number[] {
-  const excess = widths.reduce((sum, width) => sum + width + 1, 1) - columnsMax;
+  const excess = totalWidth(widths) - columnsMax;
   const widest = widths.indexOf(Math.max(...widths));
   return widths.map((width, index) => (excess > 0 && index === widest ? Math.max(4, width - excess) : width));
 }

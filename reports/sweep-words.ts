@@ -94,8 +94,21 @@ export function outcomeText({ outcome, points }: SweepCell): string {
 export const bottleneckText = ({ points }: SweepCell): string =>
   points.find(({ bottleneck }) => bottleneck !== undefined)?.bottleneck?.name ?? '';
 
-/** Why a cell is not all well; empty where it is. */
-export function whyText({ outcome, points }: SweepCell): string {
+/** Of a reason in a row: what is longer stands below the table, or in sweep.csv. */
+const whyLengthMax = 70;
+
+/** Why a cell is not all well, fit for a row; empty where it is. */
+export function whyText(cell: SweepCell): string {
+  const text = wholeWhyText(cell);
+  return text.length > whyLengthMax ? `${text.slice(0, whyLengthMax - 1)}…` : text;
+}
+
+/** Reasons that no row has room for, each once. */
+export function longReasons(cells: readonly SweepCell[]): readonly string[] {
+  return [...new Set(cells.map(wholeWhyText).filter((text) => text.length > whyLengthMax))];
+}
+
+function wholeWhyText({ outcome, points }: SweepCell): string {
   if (outcome === 'pass') return '';
   const point = points.find((each) => each.outcome === outcome);
   const wanted = outcome === 'fail' ? 'fail' : 'inconclusive';

@@ -84,7 +84,7 @@ function curve(sweep: Sweep, cells: readonly SweepCell[], metric: string): Chart
           isLog: axis.isLog,
         }
       : namesAxis(axis, title),
-    y: { kind: 'value', unit: unitOf(metric), min: 0 },
+    y: { kind: 'value', unit: unitOf(metric), min: 0, ...roomAbove(metric, [middle, ...spread]) },
     lines: [middle, ...spread],
     events: [],
     limits: limitsOf(sweep, metric, middle.points),
@@ -94,6 +94,12 @@ function curve(sweep: Sweep, cells: readonly SweepCell[], metric: string): Chart
     rows: cells.map((cell) => [cell.texts[0] ?? '', cellText(cell, metric), verdictText(cell)]),
   };
   return { id: idOf(metric), title: metric, summary: summaryOf(sweep, cells, metric), notes: [], plot, table };
+}
+
+/** Times have marks of their own, for which the end of the axis has to be known. */
+function roomAbove(metric: string, lines: readonly PlotLine[]): { readonly max?: number } {
+  const peak = Math.max(0, ...lines.flatMap(({ points }) => points.map(([, y]) => y)));
+  return unitOf(metric) === 'ms' && peak > 0 ? { max: peak * 1.08 } : {};
 }
 
 const sorted = (points: readonly PlotPoint[]): PlotPoint[] => [...points].sort(([a], [b]) => a - b);

@@ -7,6 +7,7 @@ import {
   bottleneckText,
   cellsOf,
   cellText,
+  longReasons,
   outcomeText,
   seedsNote,
   sweepVerdictWords,
@@ -17,11 +18,12 @@ import { originText } from '../words.ts';
 import { scenarioSection } from './closing-sections.ts';
 import { type Html, html } from './html.ts';
 import { pageOf } from './page-frame.ts';
-import { chartHtml, tableHtml } from './parts.ts';
+import { chartHtml, linesHtml, tableHtml } from './parts.ts';
 import { slicesLeftOut, sweepCharts } from './sweep-charts.ts';
 
 /** A browser scrolls through so many; sweep.csv has all. */
 const rowsMax = 1000;
+const reasonsMax = 20;
 
 /** The whole page, in UTF-8. The same sweep gives the same page. */
 export function sweepPage(sweep: Sweep): string {
@@ -79,17 +81,17 @@ function runs(sweep: Sweep): Html {
   const cells = cellsOf(sweep);
   const { axes, metrics } = sweep;
   const table = {
-    head: [...axisHeads(axes), ...metrics, 'limit', 'verdict'],
+    head: [...axisHeads(axes), 'verdict', ...metrics, 'limit', 'why'],
     rows: cells.slice(0, rowsMax).map((cell) => {
-      const why = whyText(cell);
-      const verdict = why === '' ? outcomeText(cell) : `${outcomeText(cell)}: ${why}`;
-      return [...cell.texts, ...metrics.map((metric) => cellText(cell, metric)), bottleneckText(cell), verdict];
+      const values = metrics.map((metric) => cellText(cell, metric));
+      return [...cell.texts, outcomeText(cell), ...values, bottleneckText(cell), whyText(cell)];
     }),
   };
   const left = cells.length - rowsMax;
   return html`<section id="runs" aria-labelledby="runs-heading"><h2 id="runs-heading">All runs</h2>
-<div class="card">${tableHtml(table, 'All runs', { isTall: true })}
+<div class="card">${tableHtml(table, 'All runs', { isTall: true, isText: true })}
 ${left > 0 ? html`<p class="hint">${formatCount(left)} more are in sweep.csv.</p>` : undefined}
-<p class="hint">“Limit” is what bound most bytes in the model, or was full. Each run by itself: the commands in sweep.json.</p></div></section>
+<p class="hint">“Limit” is what bound most bytes in the model, or was full. Each run by itself: the commands in sweep.json.</p></div>
+${linesHtml('Why, in full', longReasons(cells).slice(0, reasonsMax))}</section>
 `;
 }

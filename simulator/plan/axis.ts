@@ -15,8 +15,8 @@ import type { AxisValue, SweepAxis } from '../result/sweep.ts';
 /** Of one axis. */
 export const valuesMax = 10_000;
 
-/** Digits of a value between two ends: more than a reader needs, few enough to be read. */
-const digits = 6;
+/** Digits of a value between two ends. Even steps need more of them to look even than steps by ratio. */
+const digits = { even: 6, log: 4 } as const;
 
 const forms = 'PATH=a..b:n, PATH=a..b:n:log or PATH=v1,v2,…';
 
@@ -92,19 +92,16 @@ function rangeOf(text: string, from: string, rest: string, isLog: boolean): stri
     if (index === count - 1) return to;
     const share = index / (count - 1);
     const value = isLog ? low * (high / low) ** share : low + (high - low) * share;
-    return ends.unit === 'number' ? numberText(value, isWhole) : quantityText(value, from, to);
+    const rounded = Number(value.toPrecision(isLog ? digits.log : digits.even));
+    return ends.unit === 'number' ? String(isWhole ? Math.round(value) : rounded) : quantityText(rounded, from, to);
   });
-}
-
-function numberText(value: number, isWhole: boolean): string {
-  return String(isWhole ? Math.round(value) : Number(value.toPrecision(digits)));
 }
 
 /** In the larger unit of the two ends, as long as that makes a number of one or more. */
 function quantityText(value: number, from: string, to: string): string {
   const words = [unitOf(from), unitOf(to)].sort((a, b) => sizeOf(b) - sizeOf(a));
   const word = words.find((each) => Math.abs(value) >= sizeOf(each)) ?? words.at(-1) ?? '';
-  return `${Number((value / sizeOf(word)).toPrecision(digits))} ${word}`;
+  return `${Number((value / sizeOf(word)).toPrecision(digits.even))} ${word}`;
 }
 
 const unitOf = (text: string): string => /[A-Za-z][A-Za-z/]*\s*$/.exec(text)?.[0].trim() ?? '';

@@ -70,7 +70,7 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
   }
   const { unit, min, max, isLog = false } = axis;
   const count = isNarrow ? 4 : isAcross ? 8 : 5;
-  const isTime = unit === 'ms' && isAcross && max !== undefined;
+  const isTime = unit === 'ms' && max !== undefined;
   const marks = isTime ? { customValues: timeMarks(min ?? 0, max, count) } : {};
   return {
     type: isLog ? 'log' : 'value',
@@ -86,7 +86,7 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
 /** What an axis is, beside it. */
 export function titleOption({ title }: PlotAxis, look: Look): Record<string, unknown> {
   if (title === undefined) return {};
-  return { name: title, nameLocation: 'middle', nameGap: 8, nameTextStyle: { color: look.muted, fontSize: 12 } };
+  return { name: title, nameLocation: 'middle', nameGap: 24, nameTextStyle: { color: look.muted, fontSize: 12 } };
 }
 
 /** Bars to both sides of what is equal, with room for their values. */
