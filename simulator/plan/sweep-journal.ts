@@ -3,7 +3,7 @@
 //
 //     {"journal":1, …identity}⏎ {"index":4, …}⏎ {"index":0, …}⏎ {"ind   ← torn
 
-import { existsSync, readFileSync, truncateSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, OperatorError } from '../../common/errors.ts';
@@ -36,7 +36,9 @@ export class SweepJournal {
    */
   static async open(folder: string, identity: SweepIdentity): Promise<SweepJournal> {
     const path = join(folder, journalName);
-    const points = existsSync(path) ? readJournal(path, identity) : undefined;
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isFile() === false) throw badJournal(path, 'something that is no file');
+    const points = found === undefined ? undefined : readJournal(path, identity);
     let file: FileHandle;
     try {
       file = await open(path, 'a');
@@ -82,14 +84,18 @@ function cannotWrite(path: string, error: unknown): OperatorError {
   return new OperatorError('CANNOT_WRITE', message, 3);
 }
 
+function badJournal(path: string, found: string): OperatorError {
+  const message = `${path}: expected the journal of a sweep, found ${found}. Choose another folder by --out.`;
+  return new OperatorError('BAD_JOURNAL', message);
+}
+
 /** Undefined when not even its first line is whole: then it begins anew. */
 function readJournal(path: string, identity: SweepIdentity): ReadonlyMap<number, SweepPoint> | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const message = `${path}: expected the journal of a sweep, found ${errorCode(error)}. Choose another folder by --out.`;
-    throw new OperatorError('BAD_JOURNAL', message);
+    throw badJournal(path, errorCode(error));
   }
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   if (whole !== text) truncateSync(path, Buffer.byteLength(whole));
