@@ -34,6 +34,8 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
+  /** Whether they are to say once a second what they have measured so far; default false. */
+  readonly snapshots?: boolean | undefined;
   readonly timeouts?: Partial<DeviceTimeouts> | undefined;
 };
 
@@ -49,6 +51,8 @@ export type FromDeviceProcess =
   | { readonly kind: 'progress'; readonly progress: DeviceProgress }
   /** All devices of this part have completed or failed. */
   | { readonly kind: 'idle' }
+  /** What was measured so far, without ledgers and rows; of series, the whole seconds since the last one. */
+  | { readonly kind: 'snapshot'; readonly report: DeviceReport }
   | { readonly kind: 'report'; readonly report: DeviceReport };
 
 /** Counts of one part of the fleet at one moment; they add up over parts. */

@@ -16,6 +16,7 @@ import type { Fleet, FleetTerms } from './fleet.ts';
 import type { KernelLines } from './kernel-lines.ts';
 import type { LiveResources } from './machine-limits.ts';
 import type { DevicesPart } from './parts.ts';
+import { continued } from './series-so-far.ts';
 
 /** How long a device process may take for its report. */
 const reportTimeoutMs = 30_000;
@@ -27,6 +28,7 @@ export class FleetProcesses implements Fleet {
   readonly #children: Children;
   readonly #processes: ChildProcess[] = [];
   readonly #progress = new Map<ChildProcess, DeviceProgress>();
+  readonly #snapshots = new Map<ChildProcess, DeviceReport>();
   readonly #reports = new Map<ChildProcess, DeviceReport>();
   #idleCount = 0;
   #whenIdle: () => void = () => undefined;
@@ -53,6 +55,11 @@ export class FleetProcesses implements Fleet {
 
   progress(): readonly DeviceProgress[] {
     return [...this.#progress.values()];
+  }
+
+  snapshot(): readonly [DevicesPart] | undefined {
+    if (this.#processes.length === 0 || this.#snapshots.size < this.#processes.length) return undefined;
+    return [{ shard: this.#shard, reports: [...this.#snapshots.values()], lost: false }];
   }
 
   async start(terms: FleetTerms): Promise<string | undefined> {
@@ -113,7 +120,9 @@ export class FleetProcesses implements Fleet {
 
   #hear(child: ChildProcess, message: FromDeviceProcess): void {
     if (message.kind === 'progress') this.#progress.set(child, message.progress);
-    else if (message.kind === 'report') {
+    else if (message.kind === 'snapshot') {
+      this.#snapshots.set(child, continued(this.#snapshots.get(child), message.report));
+    } else if (message.kind === 'report') {
       // One that was told twice to stop reports twice.
       if (!this.#reports.has(child)) this.#reports.set(child, message.report);
     } else if (message.kind === 'idle') {

@@ -13,11 +13,11 @@ import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from '
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
 import { FleetLimits } from './fleet-limits.ts';
-import { groupReport } from './group-report.ts';
+import { groupReports } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import type { LiveDownload } from './live-download.ts';
 import { LoopDelay } from './loop-delay.ts';
-import { Meter } from './meter.ts';
+import { Meter, type MeterReading } from './meter.ts';
 import type { Endpoint, RangeOwner } from './range-transfer.ts';
 import { Replay } from './replay.ts';
 import type { Target } from './request-head.ts';
@@ -148,6 +148,11 @@ export class LiveFleet implements World<LiveDownload> {
       bytesFromCdn += device.bytesFromCdn;
     }
     return { ...counts, onCdn, bytesFromCacheServer, bytesFromCdn, failedRanges: this.meter.failedRangeCount };
+  }
+
+  /** What was measured so far; of series, the whole seconds from one of the epoch on. */
+  snapshot(sinceSecond: number): DeviceReport {
+    return { ...this.#counts(Math.max(0, this.elapsedMs()), this.meter.readSince(sinceSecond)), ledgers: {}, rows: [] };
   }
 
   begin(download: LiveDownload): void {
@@ -318,18 +323,22 @@ export class LiveFleet implements World<LiveDownload> {
   // ---- Report
 
   #report(wallMs: number): DeviceReport {
+    return {
+      ...this.#counts(wallMs, this.meter.read()),
+      ledgers: this.connections.ledgers(),
+      rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
+    };
+  }
+
+  #counts(wallMs: number, reading: MeterReading): Omit<DeviceReport, 'ledgers' | 'rows'> {
     const cpuWaitMs = processorWaitMs();
     return {
       part: this.#order.number,
-      reading: this.meter.read(),
-      groups: this.#order.scenario.fleet.map((group, index) =>
-        groupReport(
-          group.id,
-          this.devices.filter((device) => device.plan.groupIndex === index),
-        ),
+      reading,
+      groups: groupReports(
+        this.#order.scenario.fleet.map((group) => group.id),
+        this.devices,
       ),
-      ledgers: this.connections.ledgers(),
-      rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
       corruption: this.#corruption,
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
       cpuWaitMs: cpuWaitMs === undefined ? undefined : cpuWaitMs - (this.#cpuWaitMsAtStart ?? cpuWaitMs),

@@ -16,6 +16,7 @@ import { type Fleet, windowGraceMs } from './fleet.ts';
 import { FleetProcesses } from './fleet-processes.ts';
 import { KernelLines } from './kernel-lines.ts';
 import { type LiveProgress, ProgressMeter } from './live-progress.ts';
+import { LiveSnapshots, type Snapshot } from './live-snapshots.ts';
 import { type LiveResources, planResources } from './machine-limits.ts';
 import { sumProgress } from './merge.ts';
 import type { DevicesPart, LiveParts } from './parts.ts';
@@ -26,6 +27,11 @@ export type LiveOptions = {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LiveProgress) => void;
   readonly deviceRows: boolean;
+  /**
+   * Given what is known so far, about once a second from the run's start on (more rarely where that would take too much time),
+   * and at last the finished run. Absent: nobody makes any of it.
+   */
+  readonly onSnapshot?: ((snapshot: Snapshot) => void) | undefined;
   /** When the run's clock begins, a whole second of the epoch; absent: as soon as everybody is ready. */
   readonly startAtEpochMs?: number | undefined;
   /** Where the fleet is when it is not in processes of this run. */
@@ -81,6 +87,7 @@ class LiveRunner {
   #broken: string | undefined;
   #startEpochMs = 0;
   readonly #progress: ProgressMeter;
+  readonly #snapshots: LiveSnapshots | undefined;
 
   constructor(scenario: Scenario, options: LiveOptions, resources: LiveResources) {
     this.#scenario = scenario;
@@ -101,6 +108,8 @@ class LiveRunner {
       options.onProgress,
       () => ({ waitsFor: this.#fleet.waitsFor, hitRatioBytes: this.#records.hitRatioBytes }),
     );
+    const { onSnapshot } = options;
+    this.#snapshots = onSnapshot && new LiveSnapshots(scenario, this.#records, this.#fleet, onSnapshot);
     options.signal.addEventListener('abort', () => this.#end());
   }
 
@@ -113,23 +122,31 @@ class LiveRunner {
     this.#refuseEnded();
     await this.#records.sample();
     this.#progress.enter('connecting');
-    const poll = setInterval(() => void this.#records.sample(), pollMs);
+    const poll = setInterval(() => void this.#poll(), pollMs);
     try {
       const connected = this.#fleet.start({
         scenario: this.#scenario,
         nodes: Object.fromEntries([...this.#environment.nodes].map(([id, node]) => [id, node.address])),
         cdns: this.#environment.cdns.map((cdn) => cdn.listen),
         deviceRows: this.#options.deviceRows,
+        snapshots: this.#options.onSnapshot !== undefined,
       });
       connected.catch(() => undefined); // as above
       const problem = await Promise.race([connected, this.#startMissed(), this.#ended]);
       this.#refuseEnded();
       if (problem !== undefined) this.#break(problem);
       else await this.#window();
-      return await this.#finish();
+      const live = await this.#finish();
+      this.#snapshots?.end(live.run);
+      return live;
     } finally {
       clearInterval(poll);
     }
+  }
+
+  async #poll(): Promise<void> {
+    await this.#records.sample();
+    this.#snapshots?.take();
   }
 
   async end(): Promise<void> {
@@ -164,6 +181,7 @@ class LiveRunner {
     this.#startEpochMs = this.#options.startAtEpochMs ?? soonest;
     this.#fleet.begin(this.#startEpochMs);
     this.#progress.begin(this.#startEpochMs);
+    this.#snapshots?.begin(this.#startEpochMs);
     const events = scheduleEvents(
       this.#scenario,
       this.#environment,
