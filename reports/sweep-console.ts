@@ -6,6 +6,7 @@ import { formatCount } from '../common/units.ts';
 import type { Sweep, SweepPoint } from '../simulator/result/sweep.ts';
 import {
   brokenAtDots,
+  colouredCell,
   coloursFor,
   columns as columnsMax,
   commandLines,
@@ -89,7 +90,9 @@ function matrixTable(
   if (totalWidth(widths) > columnsMax || rows.length > rowsMax) return undefined;
   const table = consoleTable([corner, ...columns.map(({ text }) => text)], widths);
   for (const [row, { text }] of rows.entries()) {
-    const painted = columns.map((_, column) => paint(cellAt(row, column)?.outcome ?? 'pass', textAt(row, column)));
+    const painted = columns.map((_, column) =>
+      colouredCell(paint(cellAt(row, column)?.outcome ?? 'pass', textAt(row, column))),
+    );
     table.push([text, ...painted]);
   }
   return table.toString();
@@ -129,7 +132,7 @@ function list(sweep: Sweep, cells: readonly SweepCell[], paint: Paint): string[]
   );
   for (const cell of cells.slice(0, rowsMax)) {
     const texts = all.map(({ text }) => text(cell));
-    table.push([...texts.slice(0, -1), paint(cell.outcome, texts.at(-1) ?? '')]);
+    table.push([...texts.slice(0, -1), colouredCell(paint(cell.outcome, texts.at(-1) ?? ''))]);
   }
   const left = cells.length - rowsMax;
   const one = limits.size === 1 ? [...limits][0] : undefined;
