@@ -55,12 +55,14 @@ export function addSweepCommand(program: Command): void {
         'what to vary: PATH=a..b:n (n values, both ends among them), PATH=a..b:n:log (evenly by ratio), PATH=v1,v2,… ' +
           '(a list); PATH is one into the file, devices (of all groups) or demand; may be repeated',
         '--vary <path=values>',
+        'none; one is needed',
       ),
     )
     .addOption(
       setOption(
-        'what to show first, may be repeated; sim metrics lists them (default: what the scenario expects something of)',
+        'what to show, may be repeated; sim metrics lists them',
         '--metric <name>',
+        'what the scenario expects something of',
       ),
     )
     .addOption(

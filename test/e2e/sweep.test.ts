@@ -36,7 +36,7 @@ describe.concurrent('sim sweep', () => {
       verdict: 'fail',
       names: ['devices', 'nodes.0.profile'],
     });
-    for (const point of points.filter(({ index }) => [0, 3, 4, 9].includes(index))) {
+    for (const point of points.filter(({ index }) => [4, 9].includes(index))) {
       const out = join(run.folder, String(point.index));
       const single = spawnSync(process.execPath, [sim, ...wordsOf(point.command), '--out', out, '--quiet'], {
         cwd: repositoryRoot,
@@ -71,18 +71,18 @@ describe.concurrent('sim sweep', () => {
   });
 
   test('killed in the middle goes on, and comes to the same bytes as one that was left alone', async () => {
-    const vary = ['--vary', 'nodes.0.egress=1 Gbit/s..9 Gbit/s:9', '--vary', 'devices=100..3000:8:log'];
+    const vary = ['--vary', 'nodes.0.egress=1 Gbit/s..6 Gbit/s:6', '--vary', 'devices=100..3000:8:log'];
     const whole = sweeping(vm, vary);
     const killed = sweeping(vm, vary);
     await eventually('points in the journal', () => (journaled(killed) > 4 ? true : undefined), 20_000);
     killed.signal('SIGKILL');
     expect(await killed.exitCode()).toBe('SIGKILL');
     const kept = journaled(killed);
-    expect(kept).toBeLessThan(1 + 72);
+    expect(kept).toBeLessThan(1 + 48);
     expect(existsSync(join(killed.out, 'sweep.csv'))).toBe(false);
     const again = sweeping(vm, vary, { out: killed.out });
     expect(await again.exitCode(), again.stderr).toBe(await whole.exitCode());
-    expect(journaled(again)).toBe(1 + 72);
+    expect(journaled(again)).toBe(1 + 48);
     expect(again.file('sweep.csv')).toBe(whole.file('sweep.csv'));
     const points = (run: SimRun) => sweepOf(run).points;
     expect(points(again)).toEqual(points(whole));
