@@ -22,7 +22,11 @@ export type DeviceTimeouts = {
 /** All that a device process needs to know. */
 export type DeviceOrder = {
   readonly scenario: Scenario;
+  /** Which device process it is: 0, 1 … */
+  readonly number: number;
   readonly part: FleetPart;
+  /** Of the part, the devices of these groups alone (ids); absent: of all. */
+  readonly groups?: readonly string[] | undefined;
   /** Where the nodes are, by id. */
   readonly nodes: Readonly<Record<string, Address>>;
   /** Where the CDN is; device i uses the (i mod length)-th. */
@@ -33,6 +37,8 @@ export type DeviceOrder = {
   readonly deviceRows: boolean;
   /** Whether a row per range request is wanted, while the run is under way. Default: not. */
   readonly rangeRows?: boolean | undefined;
+  /** Whether they are to say once a second what they have measured so far; default false. */
+  readonly snapshots?: boolean | undefined;
   readonly timeouts?: Partial<DeviceTimeouts> | undefined;
 };
 
@@ -49,6 +55,8 @@ export type FromDeviceProcess =
   /** All devices of this part have completed or failed. */
   | { readonly kind: 'idle' }
   | { readonly kind: 'rows'; readonly batch: RowBatch }
+  /** What was measured so far, without ledgers and rows; of series, the whole seconds since the last one. */
+  | { readonly kind: 'snapshot'; readonly report: DeviceReport }
   | { readonly kind: 'report'; readonly report: DeviceReport };
 
 /** Counts of one part of the fleet at one moment; they add up over parts. */

@@ -47,7 +47,7 @@ export async function runShard(
     const load = { part: options.shard, environment: false, addresses };
     const resources = await planResources(scenario, availableParallelism(), load);
     const run = await new ShardRunner(scenario, options, link).run(
-      (children) => new FleetProcesses(children, resources, options.shard, options.onRangeRows),
+      (children) => new FleetProcesses(children, resources, options.shard, { onRangeRows: options.onRangeRows }),
     );
     await link.handIn(keep(run));
     return run;
