@@ -15,7 +15,7 @@ import type { FromRawThread, RawThreadOrder, ToRawThread } from './raw-thread.ts
 import type { RawMetadata } from './row-writer.ts';
 
 /** Rows that wait for the thread, at most: three million. */
-const queuedBytesMax = 256e6;
+const queuedBytesMaxDefault = 256e6;
 /** What stays free for the results of the run. */
 const roomBytesMinDefault = 64e6;
 
@@ -32,6 +32,8 @@ export type RawFileOptions = {
   readonly names: RawNames;
   /** Default: 64 MB; minus infinity: what the system says decides. */
   readonly roomBytesMin?: number;
+  /** What may wait for the thread. Default: 256 MB. */
+  readonly queuedBytesMax?: number;
 };
 
 export class RawFile {
@@ -40,6 +42,7 @@ export class RawFile {
   readonly #fd: number;
   readonly #thread: Worker;
   readonly #ended: Promise<Extract<FromRawThread, { kind: 'ended' }> | undefined>;
+  readonly #queuedBytesMax: number;
   #queuedBytes = 0;
   /** Rows that the run has made, and those of them that were lost on their way. */
   #madeCount = 0;
@@ -48,8 +51,10 @@ export class RawFile {
   #isClosed = false;
 
   /** Throws an OperatorError (CANNOT_WRITE) when nothing can be written there. */
-  constructor({ path, form, names, roomBytesMin = roomBytesMinDefault }: RawFileOptions) {
+  constructor(options: RawFileOptions) {
+    const { path, form, names, roomBytesMin = roomBytesMinDefault } = options;
     this.#path = path;
+    this.#queuedBytesMax = options.queuedBytesMax ?? queuedBytesMaxDefault;
     this.#temporary = `${path}.${process.pid}.part`;
     const folder = dirname(resolve(path));
     this.#fd = this.#open(folder, roomBytesMin);
@@ -72,7 +77,7 @@ export class RawFile {
     this.#madeCount += batch.rowCount + batch.lostCount;
     this.#lostCount += batch.lostCount;
     if (this.#problem !== undefined) return;
-    if (this.#queuedBytes > queuedBytesMax) {
+    if (this.#queuedBytes > this.#queuedBytesMax) {
       this.#lostCount += batch.rowCount;
       return;
     }

@@ -2,13 +2,14 @@
 // left, however the run ends.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
 import { rawColumns } from '../../simulator/raw/columns.ts';
 import { type FallbackCause, fallbackCauses } from '../../simulator/result/metrics.ts';
+import { withMount } from '../cache/mounted.ts';
 import { freePort, noNginx, startNginx } from './nginx-node.ts';
 import { canLookUp, eventually, SimRun } from './sim-run.ts';
 
@@ -277,6 +278,23 @@ live: { window: 3 s, demand: 200 Mbit/s, warmUp: 1 s }
     // The result lacks the whole of it, the rows only its last half second.
     expect(bytesOf(rows)).toBeGreaterThan(received);
     expect(new Set(rows.map(({ device }) => device % 2))).toEqual(new Set([0, 1]));
+  });
+
+  test('of a run whose disk becomes full holds what came before; the result is there', async (context) => {
+    await withMount('tmpfs', 80, context, async (mount) => {
+      const raw = join(mount, 'ranges.csv');
+      const run = new SimRun(slow, { options: ['--raw', raw], set: { 'fleet.0.arrive': '{ over: 4 s }' } });
+      await run.isDownloading(8e6);
+      writeFileSync(join(mount, 'others'), Buffer.alloc(30e6));
+      expect(await run.exitCode()).toBe(0);
+      const said = `Raw data: ${raw} lacks `;
+      expect(run.said()).toContain(said);
+      expect(run.said()).toMatch(/ of 600 rows: less than 64\.0 MB are left on the disk, which the result needs\.\n$/);
+      expect(run.metrics()['fleet.rangeCount']).toBe(600);
+      expect(run.run().notes.join('\n')).toContain(said.replace('Raw', 'raw'));
+      const missing = Number(/lacks (\d+) of/.exec(run.stderr)?.[1]);
+      expect(readFileSync(raw, 'utf8').split('\n')).toHaveLength(600 - missing + 2);
+    });
   });
 
   test.skipIf(!canLookUp)('of a run that is killed leaves its part', async () => {

@@ -142,6 +142,16 @@ describe('raw data', () => {
     });
   });
 
+  it('leaves out what comes faster than it is written, instead of holding ever more', async () => {
+    // The thread has said nothing yet when the second batch comes.
+    const { path, outcome } = await write('rows.parquet', 10_000, { queuedBytesMax: 1000 });
+    expect(outcome).toEqual({
+      writtenCount: 4096,
+      problem: `${path} lacks 5,904 of 10,000 rows: they came faster than they could be written.`,
+    });
+    expect(await parquetRows(path)).toHaveLength(4096);
+  });
+
   it('is refused before the run in a folder that is not there', () => {
     const path = join(folder, 'none', 'rows.csv');
     expect(() => new RawFile({ path, form: 'csv', names })).toThrow(
