@@ -107,6 +107,7 @@ const rightRun = (): Outcome => ({
   devicesLost: false,
   bounds: { from: 0, to: 2 },
   finished: true,
+  isUnderWay: false,
 });
 
 const withNode = (change: Partial<NodeOutcome>): Outcome => ({ ...rightRun(), nodes: [{ ...hq, ...change }] });

@@ -95,6 +95,7 @@ function outcomeOf(scenario: Scenario, parts: LiveParts, devices: MergedReport):
     devicesLost: parts.devices.some((part) => part.lost) || parts.devices.length < (parts.devices[0]?.shard.count ?? 1),
     bounds: boundsOf(scenario, parts, devices),
     finished: !interrupted && broken === undefined,
+    isUnderWay: parts.isUnderWay ?? false,
   };
 }
 

@@ -6,6 +6,8 @@ export type Sample<Counters> = { readonly atEpochMs: number; readonly counters: 
 export class CounterSampler<Counters> {
   readonly #ask: () => Promise<Counters | undefined>;
   readonly samples: Sample<Counters>[] = [];
+  /** What it has counted in all its lives; undefined before the first answer. */
+  total: Counters | undefined;
   #asking = false;
 
   /** `ask`: what the counters say now; undefined when the program does not answer (killed, frozen). */
@@ -23,8 +25,45 @@ export class CounterSampler<Counters> {
     this.#asking = true;
     const counters = await this.#ask();
     this.#asking = false;
-    if (counters !== undefined) this.samples.push({ atEpochMs: Date.now(), counters });
+    if (counters === undefined) return;
+    this.total = sumOfLives(this.total, this.last, counters);
+    this.samples.push({ atEpochMs: Date.now(), counters });
   }
+}
+
+function sumOfLives<Counters>(total: Counters | undefined, before: Counters | undefined, counters: Counters): Counters {
+  if (total === undefined || before === undefined) return counters;
+  return mapCounters(counters, (value, name) => numberOf(total, name) + grown(numberOf(before, name), value));
+}
+
+/** The samples until this time, and what there was then: evenly between the last one before it and the first one after it. */
+export function samplesUntil<Counters>(
+  samples: readonly Sample<Counters>[],
+  epochMs: number,
+): readonly Sample<Counters>[] {
+  const count = samples.findLastIndex(({ atEpochMs }) => atEpochMs <= epochMs) + 1;
+  const [before, after] = [samples[count - 1], samples[count]];
+  if (before === undefined || after === undefined) return samples.slice(0, count);
+  const ratio = (epochMs - before.atEpochMs) / (after.atEpochMs - before.atEpochMs);
+  const counters = mapCounters(after.counters, (value, name) => {
+    const from = numberOf(before.counters, name);
+    const added = grown(from, value);
+    return value - added + added * ratio;
+  });
+  return [...samples.slice(0, count), { atEpochMs: epochMs, counters }];
+}
+
+/** Programs tell more than counters: what is no number stays as it is. */
+function mapCounters<Counters>(counters: Counters, map: (value: number, name: string) => number): Counters {
+  const entries = Object.entries(counters as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'number' ? map(value, name) : value]),
+  ) as Counters;
+}
+
+function numberOf<Counters>(counters: Counters, name: string): number {
+  const value = (counters as Record<string, unknown>)[name];
+  return typeof value === 'number' ? value : 0;
 }
 
 /** Growth from the last sample before this time to the last of all; undefined without a sample before it. */

@@ -21,7 +21,11 @@ export type DeviceTimeouts = {
 /** All that a device process needs to know. */
 export type DeviceOrder = {
   readonly scenario: Scenario;
+  /** Which device process it is: 0, 1 … */
+  readonly number: number;
   readonly part: FleetPart;
+  /** Of the part, the devices of these groups alone (ids); absent: of all. */
+  readonly groups?: readonly string[] | undefined;
   /** Where the nodes are, by id. */
   readonly nodes: Readonly<Record<string, Address>>;
   /** Where the CDN is; device i uses the (i mod length)-th. */
@@ -30,6 +34,8 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
+  /** Whether they are to say once a second what they have measured so far; default false. */
+  readonly snapshots?: boolean | undefined;
   readonly timeouts?: Partial<DeviceTimeouts> | undefined;
 };
 
@@ -45,6 +51,8 @@ export type FromDeviceProcess =
   | { readonly kind: 'progress'; readonly progress: DeviceProgress }
   /** All devices of this part have completed or failed. */
   | { readonly kind: 'idle' }
+  /** What was measured so far, without ledgers and rows; of series, the whole seconds since the last one. */
+  | { readonly kind: 'snapshot'; readonly report: DeviceReport }
   | { readonly kind: 'report'; readonly report: DeviceReport };
 
 /** Counts of one part of the fleet at one moment; they add up over parts. */

@@ -1,7 +1,7 @@
 // What is written down of the environment in the course of a run: what nodes and CDN say of themselves once a second, what
 // happened when, and at the end their books and ledgers.
 
-import { CounterSampler } from './counter-samples.ts';
+import { CounterSampler, samplesUntil } from './counter-samples.ts';
 import type { CdnBooks, Environment, LiveNode, NodeBooks } from './environment.ts';
 import type { EnvironmentPart, NodeRecord } from './parts.ts';
 import type { TimelineEntry } from './run-events.ts';
@@ -36,6 +36,18 @@ export class EnvironmentRecords {
       egress += last?.egressBytes ?? 0;
     }
     return egress === 0 ? undefined : hit / egress;
+  }
+
+  /** What is known at this time (epoch ms): books as of the last sample, without ledgers. */
+  soFar(epochMs: number): EnvironmentPart {
+    const nodes = [...this.#environment.nodes.values()].map(({ spec: { id, parent, url }, lostLives }): NodeRecord => {
+      const sampler = this.#nodes.get(id);
+      const lost = lostLives > 0 || (sampler?.last?.lostWorkerCount ?? 0) > 0;
+      const samples = samplesUntil(sampler?.samples ?? [], epochMs);
+      return { id, parent, external: url !== undefined, lost, books: sampler?.total, samples };
+    });
+    const cdn = { books: this.#cdn.total, ledger: [], samples: samplesUntil(this.#cdn.samples, epochMs) };
+    return { nodes, cdn, timeline: [...this.timeline] };
   }
 
   /** Asks for all books and ledgers. */

@@ -5,7 +5,7 @@ import type { DeviceOrder, DeviceProgress } from './device-protocol.ts';
 import type { DevicesPart } from './parts.ts';
 
 /** What devices need to know of the run: where nodes and CDN are, and what is wanted of them. */
-export type FleetTerms = Pick<DeviceOrder, 'scenario' | 'nodes' | 'cdns' | 'deviceRows'>;
+export type FleetTerms = Pick<DeviceOrder, 'scenario' | 'nodes' | 'cdns' | 'deviceRows' | 'snapshots'>;
 
 /** How long ranges under way at the end of a window may take to come. */
 export const windowGraceMs = 5000;
@@ -23,6 +23,8 @@ export interface Fleet {
   readonly waitsFor?: string | undefined;
   /** What everybody said last. */
   progress(): readonly DeviceProgress[];
+  /** What everybody has measured so far, where the terms asked for it; undefined: somebody has not said anything yet. */
+  snapshot(): readonly DevicesPart[] | undefined;
   /**
    * Ends: nothing more is asked for, what is under way may finish for `graceMs` (an abort takes that away). Resolves to the parts
    * of those that could still make one. `because`: why the run ends before its time.

@@ -13,11 +13,11 @@ import type { DeviceOrder, DeviceProgress, DeviceReport, DeviceTimeouts } from '
 import { scheduleArrivals, scheduleRanges } from './due-times.ts';
 import { FleetConnections } from './fleet-connections.ts';
 import { FleetLimits } from './fleet-limits.ts';
-import { groupReport } from './group-report.ts';
+import { groupReports } from './group-report.ts';
 import { LiveDevice } from './live-device.ts';
 import type { LiveDownload } from './live-download.ts';
 import { LoopDelay } from './loop-delay.ts';
-import { Meter } from './meter.ts';
+import { Meter, type MeterReading } from './meter.ts';
 import type { Endpoint, RangeOwner } from './range-transfer.ts';
 import { Replay } from './replay.ts';
 import type { Target } from './request-head.ts';
@@ -85,8 +85,10 @@ export class LiveFleet implements World<LiveDownload> {
     const [group] = fleet;
     this.replay =
       replay === undefined || group === undefined ? undefined : new Replay(this, order, replay, group, onIdle);
-    const planned = replay === undefined ? plannedDevices(order.scenario, order.part) : [];
-    this.devices = [...planned].map((plan) => new LiveDevice(this, plan));
+    const planned = replay === undefined ? [...plannedDevices(order.scenario, order.part)] : [];
+    this.devices = planned
+      .filter(({ group: { id } }) => order.groups?.includes(id) ?? true)
+      .map((plan) => new LiveDevice(this, plan));
   }
 
   // ---- The course of a run
@@ -104,6 +106,7 @@ export class LiveFleet implements World<LiveDownload> {
     this.#cpuMsAtStart = processorTimeMs();
     this.#cpuWaitMsAtStart = processorWaitMs();
     this.limits.start();
+    if (this.devices.length === 0 && this.replay === undefined) this.#onIdle();
     const { live } = this.#order.scenario;
     this.meter.timesFromMs = this.startedAtMs + (live?.warmUpMs ?? 0);
     this.#loopDelay.start(this.meter.timesFromMs);
@@ -145,6 +148,11 @@ export class LiveFleet implements World<LiveDownload> {
       bytesFromCdn += device.bytesFromCdn;
     }
     return { ...counts, onCdn, bytesFromCacheServer, bytesFromCdn, failedRanges: this.meter.failedRangeCount };
+  }
+
+  /** What was measured so far; of series, the whole seconds from one of the epoch on. */
+  snapshot(sinceSecond: number): DeviceReport {
+    return { ...this.#counts(Math.max(0, this.elapsedMs()), this.meter.readSince(sinceSecond)), ledgers: {}, rows: [] };
   }
 
   begin(download: LiveDownload): void {
@@ -315,18 +323,22 @@ export class LiveFleet implements World<LiveDownload> {
   // ---- Report
 
   #report(wallMs: number): DeviceReport {
-    const cpuWaitMs = processorWaitMs();
     return {
-      part: this.#order.part.index,
-      reading: this.meter.read(),
-      groups: this.#order.scenario.fleet.map((group, index) =>
-        groupReport(
-          group.id,
-          this.devices.filter((device) => device.plan.groupIndex === index),
-        ),
-      ),
+      ...this.#counts(wallMs, this.meter.read()),
       ledgers: this.connections.ledgers(),
       rows: this.#order.deviceRows ? this.devices.map((device) => device.row()) : [],
+    };
+  }
+
+  #counts(wallMs: number, reading: MeterReading): Omit<DeviceReport, 'ledgers' | 'rows'> {
+    const cpuWaitMs = processorWaitMs();
+    return {
+      part: this.#order.number,
+      reading,
+      groups: groupReports(
+        this.#order.scenario.fleet.map((group) => group.id),
+        this.devices,
+      ),
       corruption: this.#corruption,
       cpuMs: processorTimeMs() - this.#cpuMsAtStart,
       cpuWaitMs: cpuWaitMs === undefined ? undefined : cpuWaitMs - (this.#cpuWaitMsAtStart ?? cpuWaitMs),

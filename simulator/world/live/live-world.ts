@@ -1,6 +1,6 @@
 // The live world: the real node, real connections, the clock on the wall. From a scenario to what was measured.
 //
-//   check the machine ─▶ start CDN and nodes ─▶ start device processes (a window: connect all) ─▶ run, with events
+//   check the machine ─▶ lines by the kernel ─▶ start CDN and nodes ─▶ start device processes (a window: connect all) ─▶ run, with events
 //     ─▶ stop ─▶ ask everybody for their books ─▶ measure ─▶ leave nothing behind
 
 import { availableParallelism } from 'node:os';
@@ -14,7 +14,9 @@ import { Environment } from './environment.ts';
 import { EnvironmentRecords } from './environment-records.ts';
 import { type Fleet, windowGraceMs } from './fleet.ts';
 import { FleetProcesses } from './fleet-processes.ts';
+import { KernelLines } from './kernel-lines.ts';
 import { type LiveProgress, ProgressMeter } from './live-progress.ts';
+import { LiveSnapshots, type Snapshot } from './live-snapshots.ts';
 import { type LiveResources, planResources } from './machine-limits.ts';
 import { sumProgress } from './merge.ts';
 import type { DevicesPart, LiveParts } from './parts.ts';
@@ -25,6 +27,11 @@ export type LiveOptions = {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LiveProgress) => void;
   readonly deviceRows: boolean;
+  /**
+   * Given what is known so far, about once a second from the run's start on (more rarely where that would take too much time),
+   * and at last the finished run. Absent: nobody makes any of it.
+   */
+  readonly onSnapshot?: ((snapshot: Snapshot) => void) | undefined;
   /** When the run's clock begins, a whole second of the epoch; absent: as soon as everybody is ready. */
   readonly startAtEpochMs?: number | undefined;
   /** Where the fleet is when it is not in processes of this run. */
@@ -69,6 +76,7 @@ class LiveRunner {
   readonly #scenario: Scenario;
   readonly #options: LiveOptions;
   readonly #children: Children;
+  readonly #lines: KernelLines;
   readonly #environment: Environment;
   readonly #records: EnvironmentRecords;
   readonly #fleet: Fleet;
@@ -79,6 +87,7 @@ class LiveRunner {
   #broken: string | undefined;
   #startEpochMs = 0;
   readonly #progress: ProgressMeter;
+  readonly #snapshots: LiveSnapshots | undefined;
 
   constructor(scenario: Scenario, options: LiveOptions, resources: LiveResources) {
     this.#scenario = scenario;
@@ -90,42 +99,54 @@ class LiveRunner {
     const onBroken = (what: string): void => this.#break(what);
     const { elsewhere } = options;
     this.#children = new Children(onBroken);
-    this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost);
+    this.#lines = new KernelLines(this.#children, scenario);
+    this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost ?? this.#lines.listenHost);
     this.#records = new EnvironmentRecords(this.#environment);
-    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet);
+    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet, this.#lines);
     this.#progress = new ProgressMeter(
       () => this.#fleet.progress(),
       options.onProgress,
       () => ({ waitsFor: this.#fleet.waitsFor, hitRatioBytes: this.#records.hitRatioBytes }),
     );
+    const { onSnapshot } = options;
+    this.#snapshots = onSnapshot && new LiveSnapshots(scenario, this.#records, this.#fleet, onSnapshot);
     options.signal.addEventListener('abort', () => this.#end());
   }
 
   async run(): Promise<LiveRun> {
     this.#progress.enter('starting');
+    this.#lines.setUp();
     const started = this.#environment.start(this.#resources);
     await Promise.race([started, this.#ended]);
     started.catch(() => undefined); // ended while starting: the race has told what counts
     this.#refuseEnded();
     await this.#records.sample();
     this.#progress.enter('connecting');
-    const poll = setInterval(() => void this.#records.sample(), pollMs);
+    const poll = setInterval(() => void this.#poll(), pollMs);
     try {
       const connected = this.#fleet.start({
         scenario: this.#scenario,
         nodes: Object.fromEntries([...this.#environment.nodes].map(([id, node]) => [id, node.address])),
         cdns: this.#environment.cdns.map((cdn) => cdn.listen),
         deviceRows: this.#options.deviceRows,
+        snapshots: this.#options.onSnapshot !== undefined,
       });
       connected.catch(() => undefined); // as above
       const problem = await Promise.race([connected, this.#startMissed(), this.#ended]);
       this.#refuseEnded();
       if (problem !== undefined) this.#break(problem);
       else await this.#window();
-      return await this.#finish();
+      const live = await this.#finish();
+      this.#snapshots?.end(live.run);
+      return live;
     } finally {
       clearInterval(poll);
     }
+  }
+
+  async #poll(): Promise<void> {
+    await this.#records.sample();
+    this.#snapshots?.take();
   }
 
   async end(): Promise<void> {
@@ -160,6 +181,7 @@ class LiveRunner {
     this.#startEpochMs = this.#options.startAtEpochMs ?? soonest;
     this.#fleet.begin(this.#startEpochMs);
     this.#progress.begin(this.#startEpochMs);
+    this.#snapshots?.begin(this.#startEpochMs);
     const events = scheduleEvents(
       this.#scenario,
       this.#environment,

@@ -159,16 +159,27 @@ export class Meter {
   read(): MeterReading {
     this.tick();
     this.#cpuMs[this.#second] = processorTimeMs() - this.#cpuMsBefore;
+    return this.#reading(this.#startSecond, (series) => series);
+  }
+
+  /** As {@link read}, but of the series only the seconds from one of the epoch on that are over. */
+  readSince(second: number): MeterReading {
+    this.tick();
+    const from = Math.max(0, second - this.#startSecond);
+    return this.#reading(this.#startSecond + from, (series) => series.slice(from, this.#second));
+  }
+
+  #reading(startSecond: number, of: (series: readonly number[]) => readonly number[]): MeterReading {
     const { latency, service, firstByte, lateness, loopDelay, fallback } = this.#histograms;
     return {
-      startSecond: this.#startSecond,
-      bytesPerSecond: Object.fromEntries(this.#servers.map((server, index) => [server, this.#bytes[index] ?? []])),
-      rangesPerSecond: this.#ranges,
-      failuresPerSecond: this.#failures,
-      startedPerSecond: this.#started,
-      completedPerSecond: this.#completed,
-      connectedPerSecond: this.#connected,
-      cpuMsPerSecond: this.#cpuMs,
+      startSecond,
+      bytesPerSecond: Object.fromEntries(this.#servers.map((server, index) => [server, of(this.#bytes[index] ?? [])])),
+      rangesPerSecond: of(this.#ranges),
+      failuresPerSecond: of(this.#failures),
+      startedPerSecond: of(this.#started),
+      completedPerSecond: of(this.#completed),
+      connectedPerSecond: of(this.#connected),
+      cpuMsPerSecond: of(this.#cpuMs),
       histograms: {
         latency: encodeHistogram(latency),
         service: encodeHistogram(service),

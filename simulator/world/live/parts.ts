@@ -73,4 +73,6 @@ export type LiveParts = {
   readonly interrupted: boolean;
   /** Why the run could not be carried to its end. */
   readonly broken?: string | undefined;
+  /** Whether it goes on: nobody has given its ledgers yet. */
+  readonly isUnderWay?: boolean;
 };

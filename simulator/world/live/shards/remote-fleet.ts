@@ -104,6 +104,11 @@ export class RemoteFleet implements Fleet {
     return [...this.#shards.values()].map(({ beat }) => beat.progress);
   }
 
+  /** Shards say what they have measured at their end alone. */
+  snapshot(): undefined {
+    return undefined;
+  }
+
   async report(graceMs: number, signal: AbortSignal, because: string | undefined): Promise<readonly DevicesPart[]> {
     this.#end(graceMs, because);
     signal.addEventListener('abort', () => this.#end(0, because), { once: true });
