@@ -1,14 +1,15 @@
 // A plot in the page: drawn, drawn again when its width or the theme change, and walked through with the arrow keys.
 
-import { BarChart, LineChart } from 'echarts/charts';
+import { BarChart, CustomChart, LineChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
 import { type EChartsType, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import type { Plot } from '../plot.ts';
+import { intervalsOption } from './intervals-option.ts';
 import { currentLook } from './look.ts';
 import { axisText, plotOption, pointText } from './plot-option.ts';
 
-use([BarChart, LineChart, GridComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+use([BarChart, CustomChart, LineChart, GridComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
 
 export class PlotView {
   readonly #element: HTMLElement;
@@ -41,15 +42,20 @@ export class PlotView {
     this.#widthPx = width;
     if (width === 0) return; // in a closed part of the page: drawn when it opens
     this.#chart.resize({ width, height });
-    this.#chart.setOption(plotOption(this.#plot, currentLook(), width), { notMerge: true });
+    const { intervals } = this.#plot;
+    const option =
+      intervals === undefined
+        ? plotOption(this.#plot, currentLook(), width)
+        : intervalsOption(this.#plot, intervals, currentLook(), width);
+    this.#chart.setOption(option, { notMerge: true });
     // On paper it is scaled: no script runs when the page gets the paper's width.
     this.#element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${width} ${height}`);
   }
 
   #onKey(event: KeyboardEvent): void {
-    const [line] = this.#plot.lines;
-    if (line === undefined) return;
-    const last = line.points.length - 1;
+    const { lines, intervals } = this.#plot;
+    const last = (intervals ?? lines[0]?.points ?? []).length - 1;
+    if (last < 0) return;
     const step = Math.max(1, Math.round(last / 60));
     const places: Readonly<Record<string, number>> = {
       ArrowRight: this.#place + step,
@@ -74,7 +80,9 @@ export class PlotView {
 
   /** The lines at a place of the first one: those of a plot over time share their places. */
   #words(place: number): string {
-    const { lines, x, y } = this.#plot;
+    const { lines, x, y, intervals } = this.#plot;
+    const interval = intervals?.[place];
+    if (interval !== undefined) return `${axisText(y, place)}: ${interval.words}`;
     const at = lines[0]?.points[place];
     if (at === undefined) return '';
     const values = lines.flatMap((line) => {
