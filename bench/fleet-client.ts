@@ -56,7 +56,7 @@ async function run(): Promise<FleetReport> {
     const idle = new Promise<void>((resolve) => {
       isIdle = resolve;
     });
-    const whole = { part: { index: 0, count: 1 }, sourceNetwork: '127.16', deviceRows: false };
+    const whole = { number: 0, part: { index: 0, count: 1 }, sourceNetwork: '127.16', deviceRows: false };
     const fleet = new LiveFleet({ scenario, nodes: { server: address }, cdns: [address], ...whole }, isIdle);
     const problem = await fleet.connectAll();
     if (problem !== undefined) throw new Error(problem);

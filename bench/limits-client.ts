@@ -24,7 +24,7 @@ fleet: [{ id: g, devices: ${devices}, downlink: ${bytesPerSecond} B/s, wants: [a
 const fleet = new LiveFleet(
   {
     ...{ scenario, part: { index: 0, count: 1 }, nodes: {}, cdns: [{ host: '127.0.0.1', port }] },
-    ...{ sourceNetwork: undefined, deviceRows: false },
+    ...{ number: 0, sourceNetwork: undefined, deviceRows: false },
   },
   () => undefined,
 );

@@ -4,7 +4,7 @@ import { exitCodes } from '../../common/errors.ts';
 import { shellWord } from '../../common/shell-word.ts';
 import type { Expectation } from '../judge/expectation.ts';
 import { withInvariants } from '../judge/invariants.ts';
-import { type ExpectationVerdict, judgeRun, type OverallVerdict, overallVerdict } from '../judge/judge.ts';
+import { type ExpectationVerdict, judgeRun, scenarioVerdict } from '../judge/judge.ts';
 import { comparePrediction } from '../judge/prediction.ts';
 import { thisMachine } from '../result/machine.ts';
 import { type Result, type Run, resultSchema } from '../result/result.ts';
@@ -40,7 +40,7 @@ export function conclude(
   );
   const runs = finished.map((each) => judged(each, expectations));
   const broken = finished.find((each) => each.broken !== undefined)?.broken;
-  const overall = overallOf(
+  const overall = scenarioVerdict(
     runs.map((run) => run.expectations),
     scenario,
   );
@@ -93,14 +93,6 @@ function whenCutShort(verdict: ExpectationVerdict): ExpectationVerdict {
   const staysValid = /^(integrity|accounting)\./.test(verdict.metric);
   if (staysValid || verdict.verdict === 'notJudged') return verdict;
   return { ...verdict, verdict: 'inconclusive', reason: 'the run was cut short' };
-}
-
-/** A scenario none of whose own expectations could be judged has not passed, though the invariants hold. */
-function overallOf(runs: readonly (readonly ExpectationVerdict[])[], { expect, expected }: Scenario): OverallVerdict {
-  const overall = overallVerdict(runs, expected);
-  const own = runs.flatMap((verdicts) => verdicts.slice(0, expect.length));
-  const noneJudged = own.length > 0 && own.every((each) => each.verdict === 'notJudged');
-  return noneJudged && overall.verdict === 'pass' ? overallVerdict([], expected) : overall;
 }
 
 function repeatCommand({ path, overrides, scenario }: LoadedScenario, options: readonly string[]): string {

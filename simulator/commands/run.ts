@@ -2,13 +2,12 @@
 
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
-import { formatDuration } from '../../common/units.ts';
 import type { DeviceRow } from '../result/device-row.ts';
 import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
-import { runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
+import { refuseLateEvents, runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
@@ -168,12 +167,4 @@ async function runWorlds(
 /** Options that decide which runs there are. */
 function whatRan({ world, profile }: RunOptions): string[] {
   return [...(world === undefined ? [] : ['--world', world]), ...(profile === undefined ? [] : ['--profile', profile])];
-}
-
-/** An event after the end tests nothing; only the run can tell where the end is. */
-function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
-  if (lateEvents.length === 0) return;
-  const end = formatDuration(run.durationMs);
-  const lines = lateEvents.map((what) => `events: ${what}. Everybody has ended after ${end}.`);
-  throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
 }

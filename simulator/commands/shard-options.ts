@@ -96,6 +96,13 @@ export function checkShardCount(scenario: Scenario, count: number | undefined, o
   if (scenario.replay !== undefined) {
     throw new OperatorError('BAD_OPTIONS', 'replay: a log is replayed by one run, not yet in shards');
   }
+  const far = scenario.fleet.filter(({ line }) => line?.by === 'kernel').map(({ id }) => id);
+  if (far.length > 0) {
+    throw new OperatorError(
+      'BAD_OPTIONS',
+      `fleet ${far.join(', ')}: a line by the kernel leads to nodes of the same machine, which a shard may not have (by: process goes anywhere)`,
+    );
+  }
   const devices = deviceCount(scenario);
   if (count === undefined || count <= devices) return;
   const message = `${option}: expected at most ${formatCount(devices)} shards, one for each device`;

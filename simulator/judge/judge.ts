@@ -198,6 +198,20 @@ export function overallVerdict(
 }
 
 /**
+ * The verdict on a scenario, over the runs of its worlds; the scenario's own expectations come first in each. One none of
+ * whose own expectations could be judged has not passed, though the invariants hold.
+ */
+export function scenarioVerdict(
+  runs: readonly (readonly ExpectationVerdict[])[],
+  { expect, expected }: { readonly expect: readonly Expectation[]; readonly expected: 'pass' | 'fail' },
+): OverallVerdict {
+  const overall = overallVerdict(runs, expected);
+  const own = runs.flatMap((verdicts) => verdicts.slice(0, expect.length));
+  const noneJudged = own.length > 0 && own.every((each) => each.verdict === 'notJudged');
+  return noneJudged && overall.verdict === 'pass' ? overallVerdict([], expected) : overall;
+}
+
+/**
  * One expectation over all runs, for a report's one line: the worst verdict that was given. `verdicts` are those of this
  * expectation, one a run. Undefined without runs; not judged in any run: with the reasons of all.
  */

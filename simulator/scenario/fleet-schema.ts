@@ -103,31 +103,52 @@ const ratio = (max: number) => {
 };
 
 const lineSchema = keys('the line of the devices', {
+  by: word(['process', 'kernel'])
+    .default('process')
+    .describe(
+      'Who makes it: process: the devices themselves, connection by connection; kernel: one link for the group, by tc (Linux, root)',
+    ),
   latency: quantity('duration', 'zeroOrMore')
     .prefault('0 s')
     .describe('Each way: a connection and each request take twice as long'),
   lossRatio: ratio(0.5)
     .default(0)
     .describe('Share of TCP segments that are lost: each is silence for 200 ms, doubled when it is lost again'),
-  rate: quantity('rate', 'aboveZero').optional().describe('What one connection carries, beside the downlink'),
+  rate: quantity('rate', 'aboveZero')
+    .optional()
+    .describe('What one connection carries, beside the downlink; by the kernel: what the link of the group carries'),
   resetAfter: quantity('bytes', 'aboveZero').optional().describe('Reset each connection after so many bytes'),
   resetRatio: ratio(1).default(0).describe('Share of requests that have their connection reset within the next 1 MiB'),
   halfOpenAfter: quantity('bytes', 'aboveZero')
     .optional()
     .describe('After so many bytes nothing comes or goes on a connection any more, and neither side is told'),
 })
-  .refine((line) => Object.values(line).some((value) => value !== undefined && value !== 0), {
+  .refine(({ by: _, ...line }) => Object.values(line).some((value) => value !== undefined && value !== 0), {
     error: 'at least one thing that the line does',
     when: ({ issues }) => issues.length === 0, // an unknown key may be what was meant
   })
-  .transform((written) => ({
-    latencyMs: written.latency,
-    lossRatio: written.lossRatio,
-    rateBytesPerMs: written.rate,
-    resetAfterBytes: written.resetAfter,
-    resetRatio: written.resetRatio,
-    halfOpenAfterBytes: written.halfOpenAfter,
-  }));
+  .superRefine((line, context) => {
+    if (line.by !== 'kernel') return;
+    for (const key of ['resetAfter', 'resetRatio', 'halfOpenAfter'] as const) {
+      if (line[key] === undefined || line[key] === 0) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: `no ${key} in a line by the kernel, which breaks nothing`,
+      });
+    }
+  })
+  .transform((written) => {
+    const { latency: latencyMs, lossRatio, rate: rateBytesPerMs } = written;
+    if (written.by === 'kernel') return { by: 'kernel' as const, latencyMs, lossRatio, rateBytesPerMs };
+    return {
+      by: 'process' as const,
+      ...{ latencyMs, lossRatio, rateBytesPerMs },
+      resetAfterBytes: written.resetAfter,
+      resetRatio: written.resetRatio,
+      halfOpenAfterBytes: written.halfOpenAfter,
+    };
+  });
 
 export const groupSchema = keys('one group of devices', {
   id: id('an id of the group').describe('Name of the group in this file'),

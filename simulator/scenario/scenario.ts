@@ -134,8 +134,12 @@ export type FleetGroup = {
 /** Speeds spread evenly over the logarithm from `min` to `max` (equal: all have the same). */
 export type Downlink = { readonly bytesPerMsMin: number; readonly bytesPerMsMax: number };
 
-/** What a line between a device and its servers does to each connection. */
-export type LineSpec = {
+/** What lies between the devices of a group and their servers. */
+export type LineSpec = ProcessLine | KernelLine;
+
+/** Made by the device process: what it does to each connection. */
+export type ProcessLine = {
+  readonly by: 'process';
   /** Each way, on connecting and for each request. Default 0. */
   readonly latencyMs: number;
   /** Share of TCP segments that are lost; 0 to 0.5, default 0. */
@@ -148,6 +152,17 @@ export type LineSpec = {
   readonly resetRatio: number;
   /** After so many bytes, heads included, nothing comes or goes any more, and nobody is told; absent: never. */
   readonly halfOpenAfterBytes?: number | undefined;
+};
+
+/** Made by the kernel: one link for all devices of the group, whose packets it delays, drops and queues. */
+export type KernelLine = {
+  readonly by: 'kernel';
+  /** Of a packet, each way. Default 0. */
+  readonly latencyMs: number;
+  /** Share of packets that are dropped, each way; 0 to 0.5, default 0. */
+  readonly lossRatio: number;
+  /** Of all packets to the group, headers included; absent: not limited. */
+  readonly rateBytesPerMs?: number | undefined;
 };
 
 /** Devices arrive evenly at random from `atMs` to `atMs + overMs`; both default to 0. */

@@ -98,6 +98,7 @@ fleet:
     part: { index: 0, count: 1 },
     nodes: Object.fromEntries(ids.map((id, i) => [id, addresses[i] ?? { host: '', port: 0 }])),
     cdns: addresses.slice(-1),
+    number: 0,
     sourceNetwork: undefined,
     deviceRows: false,
   };

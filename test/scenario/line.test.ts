@@ -9,6 +9,7 @@ describe('the line of a group', () => {
     const line =
       '{ latency: 40 ms, lossRatio: 0.01, rate: 2 Mbit/s, resetAfter: 10 MB, resetRatio: 0.1, halfOpenAfter: 5 MB }';
     expect(parse(withLine(line)).fleet[0]?.line).toEqual({
+      by: 'process',
       latencyMs: 40,
       lossRatio: 0.01,
       rateBytesPerMs: 250,
@@ -17,9 +18,16 @@ describe('the line of a group', () => {
       halfOpenAfterBytes: 5e6,
     });
     expect(parse(withLine('{ latency: 40 ms }')).fleet[0]?.line).toEqual({
+      by: 'process',
       latencyMs: 40,
       lossRatio: 0,
       resetRatio: 0,
+    });
+    expect(parse(withLine('{ by: kernel, rate: 2 Mbit/s }')).fleet[0]?.line).toEqual({
+      by: 'kernel',
+      latencyMs: 0,
+      lossRatio: 0,
+      rateBytesPerMs: 250,
     });
     expect(parse(small).fleet[0]?.line).toBeUndefined();
   });
@@ -42,8 +50,18 @@ describe('the line of a group', () => {
       'with another name for it',
       '{ latencyy: 40 ms }',
       [
-        'fleet.0.line.latencyy: expected one of the keys latency, lossRatio, rate, resetAfter, resetRatio, halfOpenAfter, found the unknown key "latencyy"; did you mean latency?',
+        'fleet.0.line.latencyy: expected one of the keys by, latency, lossRatio, rate, resetAfter, resetRatio, halfOpenAfter, found the unknown key "latencyy"; did you mean latency?',
       ],
+    ],
+    [
+      'by the kernel, but with what only a process does',
+      '{ by: kernel, latency: 40 ms, resetAfter: 1 MB }',
+      ['fleet.0.line.resetAfter: expected no resetAfter in a line by the kernel, which breaks nothing, found "1 MB"'],
+    ],
+    [
+      'that does nothing but name who does it',
+      '{ by: kernel }',
+      ['fleet.0.line: expected at least one thing that the line does, found an object with the keys by'],
     ],
     [
       'without units',

@@ -268,7 +268,7 @@ describe.concurrent('a line', () => {
   });
 
   it('is another for each connection and device, and the same again for the same seed', () => {
-    const spec = { latencyMs: 0, lossRatio: 0.1, resetRatio: 0 };
+    const spec = { by: 'process', latencyMs: 0, lossRatio: 0.1, resetRatio: 0 } as const;
     const course = (seed: number) =>
       Array.from({ length: 50 }, (_, i) => new LineFaults(spec, seed + i).untilNextBytes);
     expect(course(5)).toEqual(course(5));

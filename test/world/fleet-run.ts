@@ -56,7 +56,7 @@ export function fleetOf(scenario: Scenario, order: Partial<DeviceOrder> & Pick<D
   const idle = new Promise<void>((resolve) => {
     onIdle = resolve;
   });
-  const whole = { part: { index: 0, count: 1 }, nodes: {}, sourceNetwork: undefined, deviceRows: true };
+  const whole = { number: 0, part: { index: 0, count: 1 }, nodes: {}, sourceNetwork: undefined, deviceRows: true };
   return { fleet: new LiveFleet({ scenario, ...whole, ...order }, () => onIdle()), idle };
 }
 

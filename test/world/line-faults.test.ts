@@ -2,11 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LineSpec } from '../../simulator/scenario/scenario.ts';
+import type { ProcessLine } from '../../simulator/scenario/scenario.ts';
 import { LineFaults, retransmissionMs, segmentBytes } from '../../simulator/world/live/line-faults.ts';
 
-const harmless: LineSpec = { latencyMs: 0, lossRatio: 0, resetRatio: 0 };
-const lineOf = (spec: Partial<LineSpec>, seed = 1): LineFaults => new LineFaults({ ...harmless, ...spec }, seed);
+const harmless: ProcessLine = { by: 'process', latencyMs: 0, lossRatio: 0, resetRatio: 0 };
+const lineOf = (spec: Partial<ProcessLine>, seed = 1): LineFaults => new LineFaults({ ...harmless, ...spec }, seed);
 
 /** Reads so many bytes, at most so many at once; returns the silences by position. */
 function silences(line: LineFaults, bytes: number, readBytes: number): [number, number][] {

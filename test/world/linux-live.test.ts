@@ -73,7 +73,7 @@ fleet:
     cacheHosts: [hq]
     wants: [${updateId}]
     policy: ${delay === undefined ? '{}' : `{ fallbackDelayBackground: ${delay} }`}`);
-  const whole = { part: { index: 0, count: 1 }, sourceNetwork: undefined, deviceRows: false };
+  const whole = { number: 0, part: { index: 0, count: 1 }, sourceNetwork: undefined, deviceRows: false };
   fleet = new FastFleet({ scenario, nodes: { hq: address }, cdns: [setting.cdn], ...whole }, onIdle, scale);
   try {
     fleet.start(Date.now());

@@ -1,6 +1,6 @@
 // The processes of a live run: started, watched, and gone when the run is, however it ends.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,6 +33,7 @@ export class Children {
   readonly #processes = new Set<ChildProcess>();
   readonly #onUnexpectedEnd: (what: string) => void;
   readonly #expected = new Set<ChildProcess>();
+  readonly #namespaces: string[] = [];
   #stopping = false;
 
   /** `onUnexpectedEnd`: a child ended that nobody told to. */
@@ -73,9 +74,18 @@ export class Children {
     return { name, process: child, pid: child.pid, listen, admin, errors };
   }
 
-  /** Forks one of our own processes, with a channel. */
-  fork(name: string, program: string): ChildProcess {
+  /** A network namespace that is to go with them; said before it is made. */
+  owns(namespace: string): void {
+    this.#namespaces.push(namespace);
+    this.#tell(`namespace ${namespace}`);
+  }
+
+  /** Forks one of our own processes, with a channel; in a network namespace where one is named. */
+  fork(name: string, program: string, namespace?: string): ChildProcess {
     const child = fork(programPath(program), {
+      ...(namespace === undefined
+        ? {}
+        : { execPath: 'ip', execArgv: ['netns', 'exec', namespace, process.execPath, ...process.execArgv] }),
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       // As JSON, a delay that never ends would arrive as null.
@@ -121,6 +131,7 @@ export class Children {
     const timeout = new Promise((resolve) => setTimeout(resolve, stopTimeoutMs).unref());
     await Promise.race([Promise.all(ends), timeout]);
     for (const child of children) if (child.pid !== undefined) killGroup(child.pid, 'SIGKILL');
+    for (const namespace of this.#namespaces) spawnSync('ip', ['netns', 'delete', namespace]);
     this.#removeFolder();
     this.#janitor.stdin?.end();
   }

@@ -9,7 +9,7 @@
 import type { Line, Shaped } from '../../../common/line.ts';
 import { mix32 } from '../../../common/random.ts';
 import { Pace } from '../../device/pace.ts';
-import type { LineSpec } from '../../scenario/scenario.ts';
+import type { ProcessLine } from '../../scenario/scenario.ts';
 import { LineFaults } from './line-faults.ts';
 
 /** A read is what a line carries in about so long: short against a second, long against what a read costs. */
@@ -20,7 +20,7 @@ const holdMsMin = 1;
 
 export class DeviceLine {
   readonly #pace: Pace;
-  readonly #spec: LineSpec | undefined;
+  readonly #spec: ProcessLine | undefined;
   readonly #seed: number;
   #connectionCount = 0;
   /** Those that may not be read until the device's pace allows it. */
@@ -28,7 +28,7 @@ export class DeviceLine {
   #timer: NodeJS.Timeout | undefined;
 
   /** `rateBytesPerMs`: Infinity for no limit. `seed`: of the device. */
-  constructor(rateBytesPerMs: number, spec: LineSpec | undefined, seed: number) {
+  constructor(rateBytesPerMs: number, spec: ProcessLine | undefined, seed: number) {
     this.#pace = new Pace(rateBytesPerMs);
     this.#spec = spec;
     this.#seed = seed;
@@ -89,7 +89,7 @@ class ConnectionLine implements Line {
   readonly #faults: LineFaults | undefined;
   readonly #pace: Pace | undefined;
 
-  constructor(device: DeviceLine, spec: LineSpec | undefined, seed: number) {
+  constructor(device: DeviceLine, spec: ProcessLine | undefined, seed: number) {
     this.#device = device;
     this.#faults = spec === undefined ? undefined : new LineFaults(spec, seed);
     this.#pace = spec?.rateBytesPerMs === undefined ? undefined : new Pace(spec.rateBytesPerMs);

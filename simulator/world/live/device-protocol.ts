@@ -21,7 +21,11 @@ export type DeviceTimeouts = {
 /** All that a device process needs to know. */
 export type DeviceOrder = {
   readonly scenario: Scenario;
+  /** Which device process it is: 0, 1 … */
+  readonly number: number;
   readonly part: FleetPart;
+  /** Of the part, the devices of these groups alone (ids); absent: of all. */
+  readonly groups?: readonly string[] | undefined;
   /** Where the nodes are, by id. */
   readonly nodes: Readonly<Record<string, Address>>;
   /** Where the CDN is; device i uses the (i mod length)-th. */

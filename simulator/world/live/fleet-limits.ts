@@ -3,7 +3,7 @@
 
 import { assert } from '../../../common/errors.ts';
 import type { PolicySettings } from '../../device/download-policy.ts';
-import type { DownloadPolicySpec, Scenario } from '../../scenario/scenario.ts';
+import type { DownloadPolicySpec, FleetGroup, ProcessLine, Scenario } from '../../scenario/scenario.ts';
 import { deviceRate, untilHoursChangeMs } from '../device-rates.ts';
 import type { PlannedDevice } from '../fleet-plan.ts';
 import { policySettingsOf } from '../policy-settings.ts';
@@ -31,7 +31,12 @@ export class FleetLimits {
     this.#groups = scenario.fleet.map((group) => {
       const isTold = scenario.events.some((event) => event.kind === 'policy' && event.group === group.id);
       const { maxBackgroundDownloadBytesPerMs, maxForegroundDownloadBytesPerMs } = group.policy;
-      const limits = [group.downlink, group.line, maxBackgroundDownloadBytesPerMs, maxForegroundDownloadBytesPerMs];
+      const limits = [
+        group.downlink,
+        processLine(group),
+        maxBackgroundDownloadBytesPerMs,
+        maxForegroundDownloadBytesPerMs,
+      ];
       const isShaped = isTold || limits.some((limit) => limit !== undefined);
       return { policy: group.policy, settings: { ...policySettingsOf(group) }, isShaped, lines: [] };
     });
@@ -47,7 +52,7 @@ export class FleetLimits {
     const limits = this.#group(groupIndex);
     if (!limits.isShaped) return undefined;
     const { bytesPerMs } = deviceRate(limits.policy, downlinkBytesPerMs, this.#scenario.startsAtMs);
-    const line = new DeviceLine(bytesPerMs, group.line, seed);
+    const line = new DeviceLine(bytesPerMs, processLine(group), seed);
     limits.lines.push({ line, downlinkBytesPerMs });
     return line;
   }
@@ -97,4 +102,9 @@ export class FleetLimits {
     assert(group !== undefined, `group ${index} is in the scenario`);
     return group;
   }
+}
+
+/** What the kernel makes of a group's packets is nothing that its processes do. */
+function processLine({ line }: FleetGroup): ProcessLine | undefined {
+  return line?.by === 'process' ? line : undefined;
 }

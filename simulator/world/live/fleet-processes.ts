@@ -1,16 +1,27 @@
 // Devices in processes of this run, on this machine: started with their orders, told to begin and to stop, heard.
 
 import type { ChildProcess } from 'node:child_process';
+import { assert } from '../../../common/errors.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
 import { type FleetPart, partWithin } from '../fleet-plan.ts';
 import type { Children } from './children.ts';
-import type { DeviceProgress, DeviceReport, FromDeviceProcess, ToDeviceProcess } from './device-protocol.ts';
+import type {
+  DeviceOrder,
+  DeviceProgress,
+  DeviceReport,
+  FromDeviceProcess,
+  ToDeviceProcess,
+} from './device-protocol.ts';
 import type { Fleet, FleetTerms } from './fleet.ts';
+import type { KernelLines } from './kernel-lines.ts';
 import type { LiveResources } from './machine-limits.ts';
 import type { DevicesPart } from './parts.ts';
 import { continued } from './series-so-far.ts';
 
 /** How long a device process may take for its report. */
 const reportTimeoutMs = 30_000;
+
+type Crew = Pick<DeviceOrder, 'part' | 'groups' | 'sourceNetwork'> & { readonly namespace: string | undefined };
 
 export class FleetProcesses implements Fleet {
   readonly beginLeadMs = 250;
@@ -24,16 +35,19 @@ export class FleetProcesses implements Fleet {
   readonly idle: Promise<void>;
   readonly #resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>;
   readonly #shard: FleetPart;
+  readonly #lines: KernelLines | undefined;
 
-  /** `shard`: the part of the fleet that these processes share among them. */
+  /** `shard`: the part of the fleet that these processes share among them; `lines`: those that the kernel makes. */
   constructor(
     children: Children,
     resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>,
     shard: FleetPart,
+    lines?: KernelLines,
   ) {
     this.#children = children;
     this.#resources = resources;
     this.#shard = shard;
+    this.#lines = lines;
     this.idle = new Promise((resolve) => {
       this.#whenIdle = resolve;
     });
@@ -49,13 +63,11 @@ export class FleetProcesses implements Fleet {
   }
 
   async start(terms: FleetTerms): Promise<string | undefined> {
-    const { deviceProcesses, sourceNetwork } = this.#resources;
     const problems = await Promise.all(
-      Array.from({ length: deviceProcesses }, (_, index) => {
-        const part = partWithin(this.#shard, { index, count: deviceProcesses });
-        const child = this.#children.fork(`device process ${index}`, 'simulator/world/live/device-process');
+      this.#crews(terms.scenario).map(({ namespace, ...crew }, number) => {
+        const child = this.#children.fork(`device process ${number}`, 'simulator/world/live/device-process', namespace);
         this.#processes.push(child);
-        child.send({ kind: 'order', order: { ...terms, sourceNetwork, part } } satisfies ToDeviceProcess);
+        child.send({ kind: 'order', order: { ...terms, ...crew, number } } satisfies ToDeviceProcess);
         return new Promise<string | undefined>((resolve) => {
           child.on('message', (message: FromDeviceProcess) => {
             if (message.kind === 'connected') resolve(message.problem);
@@ -66,6 +78,24 @@ export class FleetProcesses implements Fleet {
     );
     const problem = problems.find((each) => each !== undefined);
     return problem === undefined ? undefined : `not every device could connect: ${problem}`;
+  }
+
+  /** Who runs which devices: each group behind a link of its own has a process there, all others share the rest. */
+  #crews({ fleet }: Scenario): readonly Crew[] {
+    const { deviceProcesses: count, sourceNetwork } = this.#resources;
+    const near = fleet.filter(({ line }) => line?.by !== 'kernel').map(({ id }) => id);
+    const far = fleet.filter(({ line }) => line?.by === 'kernel').map(({ id }) => id);
+    return [
+      ...Array.from({ length: count }, (_, index) => {
+        const part = partWithin(this.#shard, { index, count });
+        return { part, groups: near, sourceNetwork, namespace: undefined };
+      }),
+      ...far.map((id) => {
+        const namespace = this.#lines?.namespaceOf(id);
+        assert(namespace !== undefined, `the line of ${id} is set up`);
+        return { part: this.#shard, groups: [id], sourceNetwork: undefined, namespace };
+      }),
+    ];
   }
 
   begin(atEpochMs: number): void {

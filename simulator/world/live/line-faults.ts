@@ -5,7 +5,7 @@
 //   next read at most             ▲ here                                              (whichever comes first)
 
 import { mix32 } from '../../../common/random.ts';
-import type { LineSpec } from '../../scenario/scenario.ts';
+import type { ProcessLine } from '../../scenario/scenario.ts';
 
 /** Body of a TCP segment on Ethernet, with time stamps. */
 export const segmentBytes = 1448;
@@ -19,7 +19,7 @@ const retransmitMsMax = 60_000;
 const resetWithinBytes = 2 ** 20;
 
 export class LineFaults {
-  readonly #spec: LineSpec;
+  readonly #spec: ProcessLine;
   #seed: number;
   #positionBytes = 0;
   /** Where the next segment is lost. */
@@ -28,7 +28,7 @@ export class LineFaults {
   readonly #halfOpenAtBytes: number;
 
   /** `seed`: of this connection alone. */
-  constructor(spec: LineSpec, seed: number) {
+  constructor(spec: ProcessLine, seed: number) {
     this.#spec = spec;
     this.#seed = seed;
     this.#resetAtBytes = spec.resetAfterBytes ?? Number.POSITIVE_INFINITY;

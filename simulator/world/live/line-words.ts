@@ -9,8 +9,15 @@ export function lineNotes({ fleet }: Scenario): string[] {
 }
 
 function lineText(line: LineSpec): string {
-  const { latencyMs, lossRatio, rateBytesPerMs, resetAfterBytes, resetRatio, halfOpenAfterBytes } = line;
+  const { latencyMs, lossRatio, rateBytesPerMs } = line;
   const parts: string[] = [];
+  if (line.by === 'kernel') {
+    if (latencyMs > 0) parts.push(`${formatDuration(latencyMs)} each way`);
+    if (lossRatio > 0) parts.push(`${percent(lossRatio)} of packets lost each way`);
+    if (rateBytesPerMs !== undefined) parts.push(`${formatBitsPerSecond(rateBytesPerMs * 8000)} for all its devices`);
+    return `${parts.join(', ')}, by the kernel`;
+  }
+  const { resetAfterBytes, resetRatio, halfOpenAfterBytes } = line;
   if (latencyMs > 0) parts.push(`${formatDuration(latencyMs)} each way`);
   if (lossRatio > 0) parts.push(`${percent(lossRatio)} of segments lost`);
   if (rateBytesPerMs !== undefined) parts.push(`${formatBitsPerSecond(rateBytesPerMs * 8000)} a connection`);

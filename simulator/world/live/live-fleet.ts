@@ -85,8 +85,10 @@ export class LiveFleet implements World<LiveDownload> {
     const [group] = fleet;
     this.replay =
       replay === undefined || group === undefined ? undefined : new Replay(this, order, replay, group, onIdle);
-    const planned = replay === undefined ? plannedDevices(order.scenario, order.part) : [];
-    this.devices = [...planned].map((plan) => new LiveDevice(this, plan));
+    const planned = replay === undefined ? [...plannedDevices(order.scenario, order.part)] : [];
+    this.devices = planned
+      .filter(({ group: { id } }) => order.groups?.includes(id) ?? true)
+      .map((plan) => new LiveDevice(this, plan));
   }
 
   // ---- The course of a run
@@ -104,6 +106,7 @@ export class LiveFleet implements World<LiveDownload> {
     this.#cpuMsAtStart = processorTimeMs();
     this.#cpuWaitMsAtStart = processorWaitMs();
     this.limits.start();
+    if (this.devices.length === 0 && this.replay === undefined) this.#onIdle();
     const { live } = this.#order.scenario;
     this.meter.timesFromMs = this.startedAtMs + (live?.warmUpMs ?? 0);
     this.#loopDelay.start(this.meter.timesFromMs);
@@ -330,7 +333,7 @@ export class LiveFleet implements World<LiveDownload> {
   #counts(wallMs: number, reading: MeterReading): Omit<DeviceReport, 'ledgers' | 'rows'> {
     const cpuWaitMs = processorWaitMs();
     return {
-      part: this.#order.part.index,
+      part: this.#order.number,
       reading,
       groups: groupReports(
         this.#order.scenario.fleet.map((group) => group.id),

@@ -1,6 +1,6 @@
 // The live world: the real node, real connections, the clock on the wall. From a scenario to what was measured.
 //
-//   check the machine ─▶ start CDN and nodes ─▶ start device processes (a window: connect all) ─▶ run, with events
+//   check the machine ─▶ lines by the kernel ─▶ start CDN and nodes ─▶ start device processes (a window: connect all) ─▶ run, with events
 //     ─▶ stop ─▶ ask everybody for their books ─▶ measure ─▶ leave nothing behind
 
 import { availableParallelism } from 'node:os';
@@ -14,6 +14,7 @@ import { Environment } from './environment.ts';
 import { EnvironmentRecords } from './environment-records.ts';
 import { type Fleet, windowGraceMs } from './fleet.ts';
 import { FleetProcesses } from './fleet-processes.ts';
+import { KernelLines } from './kernel-lines.ts';
 import { type LiveProgress, ProgressMeter } from './live-progress.ts';
 import { LiveSnapshots, type Snapshot } from './live-snapshots.ts';
 import { type LiveResources, planResources } from './machine-limits.ts';
@@ -75,6 +76,7 @@ class LiveRunner {
   readonly #scenario: Scenario;
   readonly #options: LiveOptions;
   readonly #children: Children;
+  readonly #lines: KernelLines;
   readonly #environment: Environment;
   readonly #records: EnvironmentRecords;
   readonly #fleet: Fleet;
@@ -97,9 +99,10 @@ class LiveRunner {
     const onBroken = (what: string): void => this.#break(what);
     const { elsewhere } = options;
     this.#children = new Children(onBroken);
-    this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost);
+    this.#lines = new KernelLines(this.#children, scenario);
+    this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost ?? this.#lines.listenHost);
     this.#records = new EnvironmentRecords(this.#environment);
-    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet);
+    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet, this.#lines);
     this.#progress = new ProgressMeter(
       () => this.#fleet.progress(),
       options.onProgress,
@@ -112,6 +115,7 @@ class LiveRunner {
 
   async run(): Promise<LiveRun> {
     this.#progress.enter('starting');
+    this.#lines.setUp();
     const started = this.#environment.start(this.#resources);
     await Promise.race([started, this.#ended]);
     started.catch(() => undefined); // ended while starting: the race has told what counts

@@ -43,6 +43,7 @@ const slowBytesPerMs = 12_500;
 export type LiveResources = {
   /** Connections that the fleet may hold at once. */
   readonly connections: number;
+  /** For the groups without a line by the kernel; each of the others has one more. */
   readonly deviceProcesses: number;
   readonly cdnProcesses: number;
   /** `127.16` where the whole of 127.0.0.0/8 can be used; undefined: the system chooses the source address. */
@@ -72,10 +73,13 @@ export async function planResources(
   const connections = Math.ceil(connectionsInAll / part.count);
   const perProcess = Math.max(1, Math.floor(connectionShare * machine.openFilesMax));
   const neededProcesses = Math.max(1, Math.ceil(connections / perProcess));
+  const near = withoutKernelLines(scenario);
+  const nearDevices = devicesOfPart(near, part);
+  const nearProcesses = Math.ceil(connectionsOf(near) / part.count / perProcess);
   const isLocal = staysOnLoopback(scenario, load.addresses ?? []);
   const resources: LiveResources = {
     connections,
-    deviceProcesses: Math.max(neededProcesses, Math.min(cores, Math.ceil(devicesOfPart(scenario, part) / 500))),
+    deviceProcesses: Math.max(nearProcesses, Math.min(cores, Math.ceil(nearDevices / 500))),
     cdnProcesses: mayUseCdn(scenario) ? neededProcesses : 1,
     sourceNetwork: isLocal && (await canBind('127.16.0.1')) ? '127.16' : undefined,
   };
@@ -88,7 +92,8 @@ export async function planResources(
       neededProcesses,
       Math.min(processesMax, devicesOfPart(scenario, part)),
     ),
-    ...(load.part === undefined ? [] : portProblems(machine, scenario, resources)),
+    ...(load.part === undefined || nearDevices === 0 ? [] : portProblems(machine, near, resources)),
+    ...kernelLineProblems(machine, scenario, perProcess),
     ...machineProblems(machine, needsOf(scenario, cores, load, resources, machine), connections),
     ...(load.environment ? listenQueueProblems(machine, connectionsInAll) : []),
     ...(load.environment ? diskProblems(tmpdir(), scenario) : []),
@@ -127,7 +132,9 @@ function needsOf(
   const nodeProcesses = 1 + Math.max(cores, Math.ceil((1.1 * connections) / (connectionShare * machine.openFilesMax)));
   const nodeCount = scenario.nodes.filter((node) => node.url === undefined).length;
   const processes =
-    2 + (part === undefined ? 0 : deviceProcesses) + (environment ? cdnProcesses + nodeCount * nodeProcesses : 0);
+    2 +
+    (part === undefined ? 0 : deviceProcesses + scenario.fleet.filter(hasKernelLine).length) +
+    (environment ? cdnProcesses + nodeCount * nodeProcesses : 0);
   const kernelBytes = (kernelMemoryBytes(scenario) * ends) / 2;
   const driveMemoryBytes = environment && machine.temporaryFilesAreMemory ? nodeCount * driveBytes(scenario) : 0;
   return {
@@ -186,6 +193,31 @@ function portProblems(
       `connections each need ${formatCount(perAddress)} of its ports, found ${formatCount(ephemeralPorts)}. ${range}, or ` +
       'take fewer connections per file (connectionsPerFile), or fewer files.',
   ];
+}
+
+const hasKernelLine = ({ line }: FleetGroup): boolean => line?.by === 'kernel';
+
+const withoutKernelLines = (scenario: Scenario): Scenario => ({
+  ...scenario,
+  fleet: scenario.fleet.filter((group) => !hasKernelLine(group)),
+});
+
+/** A group behind a link of its own is in one process, and has one address. */
+function kernelLineProblems(
+  { openFilesMax, ephemeralPorts }: MachineReadings,
+  scenario: Scenario,
+  perProcess: number,
+): string[] {
+  const connectionsMax = Math.min(perProcess, Math.floor(portShare * ephemeralPorts));
+  return scenario.fleet.filter(hasKernelLine).flatMap((group) => {
+    const connections = group.devices * connectionsPerDevice(scenario, group);
+    if (connections <= connectionsMax) return [];
+    return [
+      `fleet ${group.id}: ${formatCount(connections)} connections, but behind a line by the kernel all are of one process and one ` +
+        `address: expected at most ${formatCount(connectionsMax)} (of ${formatCount(openFilesMax)} open files and ` +
+        `${formatCount(ephemeralPorts)} ports). Make several groups of it, each with its own line.`,
+    ];
+  });
 }
 
 function machineProblems(machine: MachineReadings, needs: Needs, connections: number): string[] {

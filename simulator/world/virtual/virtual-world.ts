@@ -109,7 +109,7 @@ export async function runVirtual(scenario: Scenario, options: VirtualOptions = {
   for (const { group, devices, why } of tally.stuck) {
     problems.push(`${formatCount(devices)} devices of ${group} can never finish: they ${why}`);
   }
-  const late = interrupted || isWindow ? [] : lateEvents(scenario, tally);
+  const late = interrupted || isWindow ? [] : eventsAfterEnd(scenario, tally);
   const run: Omit<Run, 'expectations'> = {
     world: 'virtual',
     purpose: machine === undefined ? 'claim' : 'prediction',
@@ -126,6 +126,14 @@ export async function runVirtual(scenario: Scenario, options: VirtualOptions = {
     durationMs: tally.endMs,
   };
   return { run, eventCount, interrupted, rows: (rows ?? []).sort((a, b) => a.Device - b.Device), lateEvents: late };
+}
+
+/** An event after the end tests nothing, and only the run can tell where the end is. Throws an OperatorError that names them. */
+export function refuseLateEvents({ lateEvents, run }: VirtualRun): void {
+  if (lateEvents.length === 0) return;
+  const end = formatDuration(run.durationMs);
+  const lines = lateEvents.map((what) => `events: ${what}. Everybody has ended after ${end}.`);
+  throw new OperatorError('EVENT_AFTER_END', lines.join('\n'));
 }
 
 /** Arrivals of a group are drawn once, for all its sites. */
@@ -211,7 +219,7 @@ function failureLines(tally: Tally): string[] {
   return [...tally.failures].map(([what, count]) => `${formatCount(count)} × ${what}`);
 }
 
-function lateEvents(scenario: Scenario, tally: Tally): string[] {
+function eventsAfterEnd(scenario: Scenario, tally: Tally): string[] {
   return scenario.events
     .filter((event) => event.atMs > tally.endMs)
     .map((event) => `${describeEvent(event)} at ${formatDuration(event.atMs)} came after the end: it tested nothing`);
