@@ -5,7 +5,7 @@ import { type Address, formatAddress, parseAddress } from '../../common/address.
 import { OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
 import { MetricsServer } from '../export/prometheus/metrics-server.ts';
-import { RunExposition } from '../export/prometheus/run-exposition.ts';
+import { RunPages } from '../export/prometheus/run-pages.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { LiveProgress } from '../world/live/live-progress.ts';
 import type { Snapshot } from '../world/live/live-snapshots.ts';
@@ -68,12 +68,12 @@ export function checkMetricsOptions(
 
 /** The numbers of a live run, at an address. */
 export class ServedMetrics {
-  readonly #exposition: RunExposition;
+  readonly #pages: RunPages;
   readonly #server: MetricsServer;
   readonly #lingerMs: number;
 
-  private constructor(exposition: RunExposition, server: MetricsServer, lingerMs: number) {
-    this.#exposition = exposition;
+  private constructor(pages: RunPages, server: MetricsServer, lingerMs: number) {
+    this.#pages = pages;
     this.#server = server;
     this.#lingerMs = lingerMs;
   }
@@ -88,10 +88,10 @@ export class ServedMetrics {
     run: (served: ServedMetrics | undefined) => Promise<void>,
   ): Promise<void> {
     if (metrics === undefined) return await run(undefined);
-    const exposition = new RunExposition(scenario, Date.now());
-    const server = await MetricsServer.open(metrics, '--metrics', () => exposition.text());
+    const pages = new RunPages(scenario, Date.now());
+    const server = await MetricsServer.open(metrics, '--metrics', (path, host) => pages.answer(path, host));
     try {
-      const served = new ServedMetrics(exposition, server, metricsLinger);
+      const served = new ServedMetrics(pages, server, metricsLinger);
       if (!quiet) process.stderr.write(`The numbers of this run are at ${served.#url}\n`);
       await run(served);
     } finally {
@@ -99,22 +99,27 @@ export class ServedMetrics {
     }
   }
 
-  /** What is known now. */
+  /** This is what is known now. */
   take(snapshot: Snapshot): void {
-    this.#exposition.take(snapshot);
+    this.#pages.take(snapshot);
+  }
+
+  /** The nodes have started: `adminOf` says where each can be asked. */
+  find(adminOf: (id: string) => Address | undefined): void {
+    this.#pages.find(adminOf);
   }
 
   enter(phase: LiveProgress['phase']): void {
-    this.#exposition.phase = phase;
+    this.#pages.enter(phase);
   }
 
   /** The run has finished, and its results are written: waits for a last scrape, if that was asked for. */
   async linger(signal: AbortSignal, { quiet }: Quiet): Promise<void> {
-    this.#exposition.phase = 'finished';
+    this.#pages.enter('finished');
     if (this.#lingerMs === 0 || signal.aborted) return;
     const atMost = `at most ${formatDuration(this.#lingerMs)}, or until Ctrl-C`;
     if (!quiet) process.stderr.write(`Waiting for a last scrape of ${this.#url} (${atMost})\n`);
-    await this.#server.scraped(AbortSignal.any([signal, AbortSignal.timeout(this.#lingerMs)]));
+    await this.#server.scraped('/metrics', AbortSignal.any([signal, AbortSignal.timeout(this.#lingerMs)]));
   }
 
   get #url(): string {

@@ -91,6 +91,7 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
         signal,
         onProgress,
         onSnapshot: served && ((snapshot) => served.take(snapshot)),
+        onNodes: (adminOf) => served?.find(adminOf),
         deviceRows: options.devices,
         startAtEpochMs,
         elsewhere,

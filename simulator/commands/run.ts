@@ -161,6 +161,7 @@ async function runWorlds(
         options.served?.enter(state.phase);
       },
       onSnapshot: options.served && ((snapshot) => options.served?.take(snapshot)),
+      onNodes: (adminOf) => options.served?.find(adminOf),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
     }).catch((error: unknown) => {

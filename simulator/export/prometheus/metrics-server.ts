@@ -1,35 +1,41 @@
-// Serves text at /metrics to whoever scrapes it, and waits for nobody: an answer is made when it is asked for, and a reader that
-// does not read loses its connection.
+// Answers whoever scrapes, and waits for nobody: an answer is made when it is asked for, and a reader that does not read loses
+// its connection.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Address, formatAddress } from '../../../common/address.ts';
 import { errorCode, OperatorError } from '../../../common/errors.ts';
-import { prometheusContentType } from '../../../common/prometheus-text.ts';
 
-/** So many scrapers at once; more are turned away. */
+/** So many connections at once; more are turned away. */
 const connectionsMax = 32;
 /** A connection that nothing moves on is closed after so long. */
 const idleMs = 60_000;
+
+export type ScrapeAnswer = { readonly status: number; readonly type: string; readonly text: string };
+
+/** Answers a path; `host`: as whoever asks names this server. */
+export type AnswerScrape = (path: string, host: string) => ScrapeAnswer | Promise<ScrapeAnswer>;
+
+export const plainText = 'text/plain; charset=utf-8';
 
 export class MetricsServer {
   /** Where it listens. */
   readonly address: Address;
   readonly #server: Server;
-  readonly #text: () => string;
-  /** Called after every answer that was taken whole. */
-  readonly #listeners = new Set<() => void>();
+  readonly #answer: AnswerScrape;
+  /** Called with the path of every answer that was given whole. */
+  readonly #listeners = new Set<(path: string) => void>();
 
-  private constructor(server: Server, address: Address, text: () => string) {
+  private constructor(server: Server, address: Address, answer: AnswerScrape) {
     this.address = address;
     this.#server = server;
-    this.#text = text;
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response));
+    this.#answer = answer;
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => void this.#serve(request, response));
   }
 
   /** Listens; port 0 takes a free one. Throws an OperatorError (PORT_TAKEN) when it cannot; `option`: where it was given. */
-  static async open(listen: Address, option: string, text: () => string): Promise<MetricsServer> {
+  static async open(listen: Address, option: string, answer: AnswerScrape): Promise<MetricsServer> {
     const server = createServer();
     server.maxConnections = connectionsMax;
     server.setTimeout(idleMs);
@@ -40,18 +46,21 @@ export class MetricsServer {
       throw new OperatorError('PORT_TAKEN', `${what}. Choose another one; port 0 takes any.`, 3);
     }
     const { port } = server.address() as AddressInfo;
-    return new MetricsServer(server, { host: listen.host, port }, text);
+    return new MetricsServer(server, { host: listen.host, port }, answer);
   }
 
-  /** Resolves once somebody has been given an answer that was asked for from now on, or when the signal is aborted. */
-  async scraped(signal: AbortSignal): Promise<void> {
+  /** Resolves once somebody has been given an answer at this path that was asked for from now on, or when the signal is aborted. */
+  async scraped(path: string, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
-        this.#listeners.delete(done);
+        this.#listeners.delete(heard);
         resolve();
       };
-      this.#listeners.add(done);
+      const heard = (given: string): void => {
+        if (given === path) done();
+      };
+      this.#listeners.add(heard);
       signal.addEventListener('abort', done, { once: true });
     });
   }
@@ -63,20 +72,17 @@ export class MetricsServer {
     await once(this.#server, 'close');
   }
 
-  #answer({ method = '', url = '' }: IncomingMessage, response: ServerResponse): void {
-    const say = (status: number, type: string, text: string): void => {
-      response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
-      response.end(method === 'HEAD' ? undefined : text);
-    };
-    const plain = 'text/plain; charset=utf-8';
-    if (method !== 'GET' && method !== 'HEAD') say(405, plain, 'Only GET and HEAD are answered.\n');
-    else if (url.replace(/\?.*/, '') !== '/metrics') say(404, plain, 'The numbers of this run are at /metrics.\n');
-    else {
-      const listeners = [...this.#listeners];
-      response.once('finish', () => {
-        for (const listener of listeners) listener();
-      });
-      say(200, prometheusContentType, this.#text());
-    }
+  async #serve({ method = '', url = '', headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = url.replace(/\?.*/s, '');
+    const listeners = [...this.#listeners];
+    const { status, type, text } =
+      method === 'GET' || method === 'HEAD'
+        ? await this.#answer(path, headers.host ?? formatAddress(this.address))
+        : { status: 405, type: plainText, text: 'Only GET and HEAD are answered.\n' };
+    response.once('finish', () => {
+      for (const listener of listeners) listener(path);
+    });
+    response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
+    response.end(method === 'HEAD' ? undefined : text);
   }
 }

@@ -14,12 +14,13 @@ export class RunExposition {
   readonly #counters = new RisingCounters();
   #snapshot: Snapshot | undefined;
 
-  constructor({ name, seed, fleet, nodes }: Pick<Scenario, 'name' | 'seed' | 'fleet' | 'nodes'>, startedAtMs: number) {
-    this.#terms = {
-      ...{ version: toolVersion, startedAtMs, seed },
-      groups: fleet.map(({ id }) => id),
-      nodes: nodes.flatMap(({ id, url }) => (url === undefined ? [id] : [])),
-    };
+  /** `nodes`: those that the run starts. `startedAtMs`: epoch ms. */
+  constructor(
+    { name, seed, fleet }: Pick<Scenario, 'name' | 'seed' | 'fleet'>,
+    nodes: readonly string[],
+    startedAtMs: number,
+  ) {
+    this.#terms = { version: toolVersion, startedAtMs, seed, groups: fleet.map(({ id }) => id), nodes };
     this.#scenario = name;
   }
 
