@@ -99,12 +99,12 @@ export const metrics: readonly Metric[] = [
     (f) => f.books.accessLogDroppedCount,
   ),
   {
-    ...{ name: 'do_node_owner_loop_delay_seconds', type: 'gauge', labels: ['quantile'] },
+    ...{ name: 'do_node_owner_loop_delay_seconds', type: 'gauge', labels: ['statistic'] },
     help: "Delay of the owner's event loop in the last full 15 s.",
     samples: ({ loopDelay }) => [
-      { labels: { quantile: '0.5' }, value: loopDelay.medianMs / 1000 },
-      { labels: { quantile: '0.99' }, value: loopDelay.p99Ms / 1000 },
-      { labels: { quantile: '1' }, value: loopDelay.maxMs / 1000 },
+      { labels: { statistic: 'median' }, value: loopDelay.medianMs / 1000 },
+      { labels: { statistic: 'p99' }, value: loopDelay.p99Ms / 1000 },
+      { labels: { statistic: 'max' }, value: loopDelay.maxMs / 1000 },
     ],
   },
   {
