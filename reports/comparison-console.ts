@@ -12,7 +12,15 @@ import {
   tellingMetrics,
   valuesText,
 } from './comparison-words.ts';
-import { brokenAtDots, coloursFor, consoleTable, type Paint, verdictPaint, wrapped } from './console-lines.ts';
+import {
+  brokenAtDots,
+  colouredCell,
+  coloursFor,
+  consoleTable,
+  type Paint,
+  verdictPaint,
+  wrapped,
+} from './console-lines.ts';
 import { resultWords, verdictWords } from './words.ts';
 
 /** Prints what came out. `out`: where all of it was written, if it was. */
@@ -67,9 +75,11 @@ function metricTable(metrics: readonly MetricComparison[], paint: Paint): string
       brokenAtDots(nameText(metric, metrics), 25),
       `${valuesText(metric, metric.base)}\n${valuesText(metric, metric.candidate)}`,
       [changeText(metric), intervalText(metric)].filter((text) => text !== '').join('\n'),
-      paint(
-        metric.verdict,
-        metric.role === 'watched' && metric.verdict === 'inconclusive' ? `${word}\n(watched)` : word,
+      colouredCell(
+        paint(
+          metric.verdict,
+          metric.role === 'watched' && metric.verdict === 'inconclusive' ? `${word}\n(watched)` : word,
+        ),
       ),
     ]);
   }

@@ -37,6 +37,9 @@ export function consoleTable(
   });
 }
 
+/** A cell with colours: words are not cut in it, since their codes would count as letters. */
+export const colouredCell = (content: string) => ({ content, wrapOnWordBoundary: true });
+
 /** A metric's name, with the limit that may follow, in lines that end between its parts. */
 export function brokenAtDots(text: string, width: number): string {
   const [name = ''] = text.split(' ', 1);

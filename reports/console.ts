@@ -6,6 +6,7 @@ import type { PredictedMetric } from '../simulator/judge/prediction.ts';
 import type { Result, Run } from '../simulator/result/result.ts';
 import {
   brokenAtDots,
+  colouredCell,
   coloursFor,
   commandLines,
   consoleTable,
@@ -77,7 +78,7 @@ function expectationTable(verdicts: readonly ExpectationVerdict[], paint: Paint)
   const table = consoleTable(['expected', 'actual', 'headroom', 'verdict'], [38, 13, 10, 14]);
   for (const verdict of verdicts) {
     const word = paint(verdict.verdict, verdictWords[verdict.verdict]);
-    table.push([brokenAtDots(verdict.text, 36), actualText(verdict), headroomText(verdict), word]);
+    table.push([brokenAtDots(verdict.text, 36), actualText(verdict), headroomText(verdict), colouredCell(word)]);
   }
   return table.toString();
 }

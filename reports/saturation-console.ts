@@ -1,7 +1,14 @@
 // A search for the highest load on the console: the steps as a table, then the answer; 80 columns.
 
 import type { Saturation } from '../simulator/result/saturation.ts';
-import { coloursFor, columns as columnsMax, commandLines, consoleTable, wrapped } from './console-lines.ts';
+import {
+  colouredCell,
+  coloursFor,
+  columns as columnsMax,
+  commandLines,
+  consoleTable,
+  wrapped,
+} from './console-lines.ts';
 import { answerLines, columnNote, stepColumns, stepsByValue, titleOf } from './saturation-words.ts';
 
 export function printSaturation(saturation: Saturation, stream: NodeJS.WriteStream, out: string): void {
@@ -12,7 +19,7 @@ export function printSaturation(saturation: Saturation, stream: NodeJS.WriteStre
   for (const step of stepsByValue(saturation)) {
     const cells = columns.map(({ text }) => text(step));
     const paint = step.outcome === 'holds' ? colours.green : step.outcome === 'fails' ? colours.red : colours.yellow;
-    table.push([...cells.slice(0, -1), paint(cells.at(-1) ?? '')]);
+    table.push([...cells.slice(0, -1), colouredCell(paint(cells.at(-1) ?? ''))]);
   }
   const [title = '', ...more] = wrapped([titleOf(saturation)], '');
   const lines = ['', colours.bold(title), ...more, '', table.toString()];
