@@ -4,7 +4,7 @@
 export type Family = {
   readonly type: string;
   readonly help: string;
-  /** By the labels as they stand in the text, '' without; of a histogram, after `_bucket`, `_sum` or `_count`. */
+  /** By the labels as they stand in the text, '' without; of a histogram, after `_bucket `, `_sum ` or `_count `. */
   readonly samples: Map<string, number>;
 };
 
@@ -45,7 +45,7 @@ function readSample(line: string, name: string, families: Map<string, Family>): 
   if (family === undefined) throw new Error(`a sample before its TYPE: ${line}`);
   const value = Number(found[3]);
   if (!Number.isFinite(value) || (family.type === 'counter' && value < 0)) throw new Error(`no value: ${line}`);
-  const labels = `${suffix}${found[2] ?? ''}`;
+  const labels = `${suffix} ${found[2] ?? ''}`.trim();
   if (family.samples.has(labels)) throw new Error(`the same sample twice: ${line}`);
   family.samples.set(labels, value);
 }

@@ -27,6 +27,7 @@ events: [{ at: 1 s, kill: cell }, { at: 1500 ms, restart: cell }]
 expect: [devices.completedRatio == 1]
 `;
 
+/** Debian's package prometheus has both. */
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 const hasPrometheus = hasPromtool && spawnSync('prometheus', ['--version']).status === 0;
 
@@ -52,7 +53,7 @@ function told({ families }: Scrape, metric: string, labels = '', of = name): num
   const text = `scenario="${of.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   const family = families.get(metric) ?? families.get(metric.replace(/_(bucket|sum|count)$/, ''));
   const suffix = family?.type === 'histogram' ? (/_(bucket|sum|count)$/.exec(metric)?.[0] ?? '') : '';
-  return family?.samples.get(`${suffix}${[text, ...(labels === '' ? [] : [labels])].join(',')}`);
+  return family?.samples.get(`${suffix} ${[text, ...(labels === '' ? [] : [labels])].join(',')}`.trim());
 }
 
 const isFinished = (found: Scrape): boolean => told(found, 'do_run_phase', 'phase="finished"') === 1;
