@@ -60,6 +60,7 @@ Examples:
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
+  $ sim run scenarios/failover.yaml --metrics 9464      watched by Prometheus and Grafana
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
 One run over five machines: nodes and CDN on the first (192.0.2.7), a quarter of the fleet on each of the others:
