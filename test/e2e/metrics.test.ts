@@ -226,22 +226,6 @@ describe.concurrent('sim run --metrics', { timeout }, () => {
     expect(run.wroteResult()).toBe(false);
   });
 
-  test.for([
-    { what: 'of a virtual run', world: 'virtual' as const, options: ['--metrics', '0'], says: 'expected a live run' },
-    { what: 'of one shard', world: 'live' as const, options: ['--metrics', '0', '--shard', '0/2'], says: 'one shard' },
-    {
-      what: 'to wait for, but not to serve',
-      world: 'live' as const,
-      options: ['--metrics-linger', '5s'],
-      says: 'beside --metrics',
-    },
-    { what: 'at no address', world: 'live' as const, options: ['--metrics', 'here'], says: 'Expected a port' },
-  ])('is refused in words: numbers $what', async ({ world, options, says }) => {
-    const run = new SimRun(scenario, { world, options });
-    expect(await run.exitCode()).toBe(2);
-    expect(run.stderr).toContain(says);
-  });
-
   test.skipIf(!hasPromtool)('is asked by a dashboard and a configuration that promtool takes', () => {
     expect(promtool(['check', 'config', join(repositoryRoot, 'docs/grafana/prometheus.yml')])).toContain('SUCCESS');
     const folder = mkdtempSync(join(tmpdir(), 'sim-rules-'));
