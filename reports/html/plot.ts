@@ -17,9 +17,11 @@ export type PlotAxis =
       readonly min?: number;
       readonly max?: number;
       readonly isLog?: boolean;
+      /** Beside the axis; absent: what it is goes without saying. */
+      readonly title?: string;
     }
   /** Values are places in this list. */
-  | { readonly kind: 'names'; readonly names: readonly string[] };
+  | { readonly kind: 'names'; readonly names: readonly string[]; readonly title?: string };
 
 export type PlotPoint = readonly [x: number, y: number];
 
@@ -37,11 +39,39 @@ export type PlotLine = {
 /** A line across the plot: upright (an event, at an x), or lying (a limit, at a y). */
 export type PlotMark = { readonly at: number; readonly label: string };
 
+/** A heat map, in the place of lines: a colour for each pair of names. */
+export type PlotCells = {
+  /** What the values are. */
+  readonly name: string;
+  readonly unit: ShownUnit;
+  /** Values at the ends of the colours. */
+  readonly min: number;
+  readonly max: number;
+  /** Whether colours go by ratios. */
+  readonly isLog: boolean;
+  /** Row by row from the first of `y`. */
+  readonly cells: readonly PlotCell[];
+};
+
+export type PlotCell = {
+  /** Places in the names of the axes. */
+  readonly x: number;
+  readonly y: number;
+  /** Absent: there is none, and the cell has no colour. */
+  readonly value?: number;
+  /** Behind the value: what is to be seen without reading; may be empty. */
+  readonly sign: string;
+  /** What else there is to say; may be empty. */
+  readonly words: string;
+};
+
 export type Plot = {
   readonly x: PlotAxis;
   readonly y: PlotAxis;
   readonly right?: PlotAxis;
+  /** None where there are cells. */
   readonly lines: readonly PlotLine[];
+  readonly cells?: PlotCells;
   readonly events: readonly PlotMark[];
   readonly limits: readonly PlotMark[];
 };
