@@ -9,18 +9,21 @@ import { writeWhole } from '../result/write-whole.ts';
 import type { LoadedScenario } from '../scenario/load.ts';
 import type { FleetPart } from '../world/fleet-plan.ts';
 import type { LiveRun } from '../world/live/conclusion.ts';
+import type { LiveProgress } from '../world/live/live-progress.ts';
 import { shardName } from '../world/live/parts.ts';
 import { identityOf, type Part, partFileName, sealPart } from '../world/live/shards/part.ts';
 import type { RemoteFleet } from '../world/live/shards/remote-fleet.ts';
 import type { ShardRun } from '../world/live/shards/shard-run.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude } from './conclude-run.ts';
+import { type MetricsOptions, ServedMetrics } from './metrics-options.ts';
 import { outFolder } from './out-folder.ts';
+import type { ProgressLine } from './progress-line.ts';
 import { type RawTarget, withRaw } from './raw-data.ts';
 import { defaultEnvironment, type ShardingOptions, startAt, waitMsOf } from './shard-options.ts';
 import { type OutputOptions, writeResults } from './write-results.ts';
 
-type Options = ShardingOptions & OutputOptions & { readonly out?: string; readonly raw?: RawTarget };
+type Options = ShardingOptions & MetricsOptions & OutputOptions & { readonly out?: string; readonly raw?: RawTarget };
 
 /** Runs one shard, and hands its part in. */
 export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, options: Options): Promise<void> {
@@ -31,29 +34,39 @@ export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, opti
   const startAtEpochMs = startAt(options.startAt, scenario, true);
   await carryOut(out, options, async (signal, progress) => {
     let file = '';
+    let measured: ShardRun | undefined;
+    let notTaken: OperatorError | undefined;
     const { runShard } = await import('../world/live/shards/shard-run.ts');
     progress.showLine(`looking for the environment at ${formatAddress(environment)}`, 'looking');
     const terms = { environment, shard, run, waitMs: waitMsOf(options), startAtEpochMs, signal };
     const onProgress = progress.show.bind(progress);
-    const keep = ({ devices, startEpochMs }: ShardRun): string => {
+    const keep = (own: ShardRun): string => {
+      const { devices, startEpochMs } = own;
       const part: Part = { kind: 'devices', run, startEpochMs, machine: thisMachine(), devices };
       file = join(out, partFileName(part));
       const text = sealPart(part);
       writeWhole(file, text);
+      measured = own;
       return text;
     };
     const { ran: finished, notes } = await withRaw(
       options.raw,
       { loaded, shard: `${shard.index}/${shard.count}` },
       progress,
-      (onRangeRows) => runShard(scenario, { ...terms, onProgress, onRangeRows }, keep),
+      (onRangeRows) =>
+        runShard(scenario, { ...terms, onProgress, onRangeRows }, keep).catch((error: unknown) => {
+          // What was measured is kept, though the environment has not taken it.
+          if (measured === undefined || !(error instanceof OperatorError)) throw error;
+          notTaken = error;
+          return measured;
+        }),
       (ran) => ran,
-    ).catch((error: unknown) => {
-      if (file === '' || !(error instanceof OperatorError)) throw error;
-      const message = `${error.message} It is in ${file}, for sim merge.`;
-      throw new OperatorError(error.code, message, error.exitCode, { cause: error });
-    });
+    );
     progress.end();
+    if (notTaken !== undefined) {
+      const message = `${notTaken.message} It is in ${file}, for sim merge.`;
+      throw new OperatorError(notTaken.code, message, notTaken.exitCode, { cause: notTaken });
+    }
     if (!options.quiet) {
       process.stdout.write(`${shardName(shard)} is handed in: the environment has the verdict. A copy is ${file}\n`);
       for (const note of notes) process.stdout.write(`${note}\n`);
@@ -75,7 +88,7 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
   const startAtEpochMs = startAt(options.startAt, scenario);
   const { runLive } = await import('../world/live/live-world.ts');
   const { RemoteFleet } = await import('../world/live/shards/remote-fleet.ts');
-  await carryOut(out, options, async (signal, progress) => {
+  const course = async (signal: AbortSignal, progress: ProgressLine, served?: ServedMetrics): Promise<void> => {
     const onListening = (address: typeof listen): void => {
       progress.end();
       if (!options.quiet) process.stderr.write(`Shards find this environment at ${formatAddress(address)}\n`);
@@ -90,10 +103,15 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
       },
     };
     try {
-      const onProgress = progress.show.bind(progress);
+      const onProgress = (state: LiveProgress): void => {
+        progress.show(state);
+        served?.enter(state.phase);
+      };
       const live = await runLive(scenario, {
         signal,
         onProgress,
+        onSnapshot: served && ((snapshot) => served.take(snapshot)),
+        onNodes: (adminOf) => served?.find(adminOf),
         deviceRows: options.devices,
         startAtEpochMs,
         elsewhere,
@@ -109,7 +127,11 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
     } finally {
       await fleet?.close();
     }
-  });
+    await served?.linger(signal, options);
+  };
+  await ServedMetrics.during(scenario, options, (served) =>
+    carryOut(out, options, (signal, progress) => course(signal, progress, served)),
+  );
 }
 
 /** All parts, so that the run can be merged again from them. */

@@ -6,10 +6,12 @@ import type { DeviceRow } from '../result/device-row.ts';
 import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
+import type { LiveOptions } from '../world/live/live-world.ts';
 import { refuseLateEvents, runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
+import { checkMetricsOptions, type MetricsOptions, ServedMetrics, withMetricsOptions } from './metrics-options.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
@@ -19,7 +21,8 @@ import { checkShardingOptions, type ShardingOptions, startAt, withShardingOption
 import { writeResults } from './write-results.ts';
 
 type RunOptions = ScenarioOptions &
-  ShardingOptions & {
+  ShardingOptions &
+  MetricsOptions & {
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
     readonly devices: boolean;
@@ -51,7 +54,7 @@ export function addRunCommand(program: Command): void {
     .addOption(rawOption())
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
-  withShardingOptions(command)
+  withMetricsOptions(withShardingOptions(command))
     .addHelpText(
       'after',
       `
@@ -62,6 +65,7 @@ Examples:
   $ sim run scenarios/failover.yaml --world live --raw ranges.parquet
                                                         each range request as a row, for DuckDB and others
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
+  $ sim run scenarios/failover.yaml --metrics 9464      watched by Prometheus and Grafana
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
 One run over five machines: nodes and CDN on the first (192.0.2.7), a quarter of the fleet on each of the others:
@@ -78,6 +82,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const loaded = loadScenario(path, setsOf(options));
   checkShardingOptions(options, loaded.scenario);
   if (options.shard !== undefined || options.role !== undefined) {
+    checkMetricsOptions(options, true);
     refuseRaw(options.raw, options.role, chooseWorlds(loaded.scenario, 'live'));
     if (options.shard !== undefined) return await runOneShard(loaded, options.shard, options);
     return await runEnvironment(loaded, options);
@@ -85,6 +90,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const worlds = chooseWorlds(loaded.scenario, options.world);
   refuseRaw(options.raw, undefined, worlds);
   const startAtEpochMs = startAt(options.startAt, loaded.scenario);
+  checkMetricsOptions(options, worlds.live);
   const runsBoth = worlds.live && worlds.virtual;
   const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
   const notes = [
@@ -94,12 +100,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
   ];
   const startedAt = new Date();
   const out = options.out ?? outFolder(loaded.path, startedAt);
-  await carryOut(out, options, async (signal, progress) => {
+  const course = async (signal: AbortSignal, progress: ProgressLine, served?: ServedMetrics): Promise<void> => {
     const { finished, rows, interrupted } = await runWorlds(
       loaded,
       worlds,
       machine,
-      { ...options, startAtEpochMs },
+      { ...options, startAtEpochMs, served },
       signal,
       progress,
     );
@@ -111,7 +117,11 @@ async function run(path: string, options: RunOptions): Promise<void> {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }
     process.exitCode = exitCode;
-  });
+    await served?.linger(signal, options);
+  };
+  await ServedMetrics.during(loaded.scenario, options, (served) =>
+    carryOut(out, options, (signal, progress) => course(signal, progress, served)),
+  );
 }
 
 type RunsOfWorlds = {
@@ -126,7 +136,7 @@ async function runWorlds(
   loaded: LoadedScenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
-  options: RunOptions & { readonly startAtEpochMs: number | undefined },
+  options: RunOptions & { readonly startAtEpochMs: number | undefined; readonly served: ServedMetrics | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
@@ -152,9 +162,14 @@ async function runWorlds(
   if (worlds.live && !signal.aborted) {
     // Half of the time to load this program is the live world's.
     const { runLive } = await import('../world/live/live-world.ts');
-    const terms = {
+    const terms: LiveOptions = {
       signal,
-      onProgress: progress.show.bind(progress),
+      onProgress: (state) => {
+        progress.show(state);
+        options.served?.enter(state.phase);
+      },
+      onSnapshot: options.served && ((snapshot) => options.served?.take(snapshot)),
+      onNodes: (adminOf) => options.served?.find(adminOf),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
     };
