@@ -29,8 +29,11 @@ export type PlotLine = {
   readonly name: string;
   readonly tone: Tone;
   readonly dash: Dash;
-  /** `steps` keep a value until the next one; `stack`: areas on top of each other; `bars` start at zero. */
-  readonly shape: 'line' | 'area' | 'steps' | 'stack' | 'bars';
+  /**
+   * `steps` keep a value until the next one; `stack`: areas on top of each other; `bars` start at zero; `points` have nothing
+   * between them.
+   */
+  readonly shape: 'line' | 'area' | 'steps' | 'stack' | 'bars' | 'points';
   /** Measured on the axis at the right. */
   readonly onRight?: boolean;
   readonly points: readonly PlotPoint[];
