@@ -19,6 +19,8 @@ export type PlotAxis =
       readonly isLog?: boolean;
       /** Beside the axis; absent: what it is goes without saying. */
       readonly title?: string;
+      /** Need not begin at zero: what varies a little is to be seen. */
+      readonly isScaled?: boolean;
     }
   /** Values are places in this list. */
   | { readonly kind: 'names'; readonly names: readonly string[]; readonly title?: string };
@@ -29,11 +31,8 @@ export type PlotLine = {
   readonly name: string;
   readonly tone: Tone;
   readonly dash: Dash;
-  /**
-   * `steps` keep a value until the next one; `stack`: areas on top of each other; `bars` start at zero; `points` have nothing
-   * between them.
-   */
-  readonly shape: 'line' | 'area' | 'steps' | 'stack' | 'bars' | 'points';
+  /** `steps` keep a value until the next one; `stack`: areas on top of each other; `bars` start at zero; `dots` are not joined. */
+  readonly shape: 'line' | 'area' | 'steps' | 'stack' | 'bars' | 'dots';
   /** Measured on the axis at the right. */
   readonly onRight?: boolean;
   readonly points: readonly PlotPoint[];
@@ -68,13 +67,34 @@ export type PlotCell = {
   readonly words: string;
 };
 
+/** How a row of a forest plot was judged. */
+export type IntervalKind = 'pass' | 'fail' | 'doubt';
+
+/**
+ * A row of a forest plot, by the logarithm of how many times worse: more to the right is worse, zero is equal. Of an exact one
+ * both ends are where it is itself.
+ */
+export type PlotInterval = {
+  readonly kind: IntervalKind;
+  readonly lnRatio: number;
+  /** Absent: no bound. */
+  readonly low?: number;
+  readonly high?: number;
+  /** What is within it, to either side, is no matter. */
+  readonly margin: number;
+  /** All of it, said. */
+  readonly words: string;
+};
+
 export type Plot = {
   readonly x: PlotAxis;
   readonly y: PlotAxis;
   readonly right?: PlotAxis;
-  /** None where there are cells. */
+  /** None where there are cells or intervals. */
   readonly lines: readonly PlotLine[];
   readonly cells?: PlotCells;
+  /** In the place of lines: one for each name of `y`, the first on top. */
+  readonly intervals?: readonly PlotInterval[];
   readonly events: readonly PlotMark[];
   readonly limits: readonly PlotMark[];
 };

@@ -49,7 +49,7 @@ function curve(sweep: Sweep, cells: readonly SweepCell[], metric: string): Chart
   const title = axisHeads(sweep.axes)[0] ?? '';
   const isNumeric = axis.unit !== undefined;
   // Between words there is nothing.
-  const shape = isNumeric ? 'line' : 'points';
+  const shape = isNumeric ? 'line' : 'dots';
   const pointsBy = (value: (cell: SweepCell) => number | undefined): PlotPoint[] =>
     cells.flatMap((cell) => {
       const y = value(cell);

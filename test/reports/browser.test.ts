@@ -127,6 +127,8 @@ describe.skipIf(!canBrowse)('in a browser', () => {
       `Math.max(...[...document.querySelectorAll('svg')].map((svg) => svg.clientWidth))`,
     );
     expect(widest).toBeLessThan(width);
+    await ask(page, `document.querySelectorAll('details').forEach((each) => { each.open = true; })`);
+    expect(await ask(page, 'document.documentElement.scrollWidth'), 'with every table open').toBe(width);
   });
 
   it('runs and loads nothing of a hostile result, and shows its texts as they are', async () => {

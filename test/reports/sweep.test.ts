@@ -167,7 +167,7 @@ describe('charts of a sweep', () => {
   it('of words are points, and limits that are near each other share a label', async () => {
     const words = await sweepOf('vm', ['nodes.0.profile=vm,vm-sr-iov']);
     const chart = sweepCharts(words).find(({ title }) => title === 'fleet.finishMs');
-    expect(chart?.plot.lines[0]?.shape).toBe('points');
+    expect(chart?.plot.lines[0]?.shape).toBe('dots');
     expect(chart?.plot.limits.map(({ label }) => label)).toEqual([
       'expected ≤ 8 h 0 min',
       'expected ≥ 12 h 6 min and ≤ 12 h 18 min',

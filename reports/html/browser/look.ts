@@ -1,6 +1,6 @@
 // The colours of the page's theme, as its style sheet has them: charts and text share one set.
 
-import type { Dash, Tone } from '../plot.ts';
+import type { Dash, IntervalKind, Tone } from '../plot.ts';
 
 export type Look = {
   readonly text: string;
@@ -10,6 +10,7 @@ export type Look = {
   readonly tone: (tone: Tone) => string;
   /** From the lowest value to the highest. */
   readonly heat: readonly string[];
+  readonly verdict: (kind: IntervalKind) => string;
 };
 
 /** Read again whenever the theme changes. */
@@ -23,6 +24,7 @@ export function currentLook(): Look {
     surface: value('surface'),
     tone: (tone) => value(`tone-${tone}`),
     heat: ['low', 'middle', 'high'].map((place) => value(`heat-${place}`)),
+    verdict: (kind) => value(kind),
   };
 }
 

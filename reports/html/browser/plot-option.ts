@@ -68,12 +68,13 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
       splitLine: { show: false },
     };
   }
-  const { unit, min, max, isLog = false } = axis;
+  const { unit, min, max, isLog = false, isScaled = false } = axis;
   const count = isNarrow ? 4 : isAcross ? 8 : 5;
   const isTime = unit === 'ms' && max !== undefined;
   const marks = isTime ? { customValues: timeMarks(min ?? 0, max, count) } : {};
   return {
     type: isLog ? 'log' : 'value',
+    scale: isScaled,
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     splitNumber: count,
@@ -129,10 +130,10 @@ function seriesOption(plot: Plot, line: PlotLine, look: Look, index: number): Re
     name: line.name,
     data: line.points,
     yAxisIndex: line.onRight === true ? 1 : 0,
-    showSymbol: line.points.length <= 30 || line.shape === 'points',
+    showSymbol: line.points.length <= 30 || line.shape === 'dots',
     symbol: line.dash === 'solid' ? 'circle' : line.dash === 'dashed' ? 'rect' : 'triangle',
-    symbolSize: line.shape === 'points' ? 10 : 6,
-    lineStyle: { color, width: line.shape === 'points' ? 0 : 2, type: dashLengths[line.dash] },
+    symbolSize: line.shape === 'dots' ? 9 : 6,
+    lineStyle: { color, width: line.shape === 'dots' ? 0 : 2, type: dashLengths[line.dash] },
     itemStyle: { color },
     ...(isFilled ? { areaStyle: { color, opacity: line.shape === 'stack' ? 0.35 : 0.16 } } : {}),
     ...(line.shape === 'stack' ? { stack: 'all' } : {}),

@@ -1,16 +1,17 @@
 // A plot in the page: drawn, drawn again when its width or the theme change, and walked through with the arrow keys.
 
-import { BarChart, HeatmapChart, LineChart } from 'echarts/charts';
+import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent } from 'echarts/components';
-import { type EChartsType, init, use } from 'echarts/core';
+import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import type { Plot, PlotCells } from '../plot.ts';
 import { cellsOption, cellWords } from './cells-option.ts';
+import { intervalsOption } from './intervals-option.ts';
 import { currentLook } from './look.ts';
 import { axisText, plotOption, pointText } from './plot-option.ts';
 
 use([
-  ...[BarChart, HeatmapChart, LineChart],
+  ...[BarChart, CustomChart, HeatmapChart, LineChart],
   ...[GridComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent],
   SVGRenderer,
 ]);
@@ -53,12 +54,7 @@ export class PlotView {
     this.#widthPx = width;
     if (width === 0) return; // in a closed part of the page: drawn when it opens
     this.#chart.resize({ width, height });
-    const { cells } = this.#plot;
-    const option =
-      cells === undefined
-        ? plotOption(this.#plot, currentLook(), width)
-        : cellsOption(this.#plot, cells, currentLook(), { widthPx: width, heightPx: height });
-    this.#chart.setOption(option, { notMerge: true });
+    this.#chart.setOption(optionOf(this.#plot, width, height), { notMerge: true });
     // On paper it is scaled: no script runs when the page gets the paper's width.
     this.#element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${width} ${height}`);
   }
@@ -76,11 +72,11 @@ export class PlotView {
     if (this.#spoken !== undefined) this.#spoken.textContent = this.#words(this.#place);
   }
 
-  /** Along the first line, in at most 60 steps. */
+  /** Along the first line, or from interval to interval, in at most 60 steps. */
   #pointAfter(key: string): number | undefined {
-    const [line] = this.#plot.lines;
-    if (line === undefined) return undefined;
-    const last = line.points.length - 1;
+    const { lines, intervals } = this.#plot;
+    const last = (intervals ?? lines[0]?.points ?? []).length - 1;
+    if (last < 0) return undefined;
     const step = Math.max(1, Math.round(last / 60));
     const places: Readonly<Record<string, number>> = {
       ArrowRight: this.#place + step,
@@ -112,7 +108,9 @@ export class PlotView {
 
   /** The lines at a place of the first one: those of a plot over time share their places. */
   #words(place: number): string {
-    const { lines, x, y, cells } = this.#plot;
+    const { lines, x, y, cells, intervals } = this.#plot;
+    const interval = intervals?.[place];
+    if (interval !== undefined) return `${axisText(y, place)}: ${interval.words}`;
     const cell = cells?.cells[place];
     if (cells !== undefined && cell !== undefined) return cellWords(this.#plot, cells, cell);
     const at = lines[0]?.points[place];
@@ -123,4 +121,11 @@ export class PlotView {
     });
     return `${lines[0]?.shape === 'bars' ? axisText(y, at[1]) : axisText(x, at[0])}: ${values.join(', ')}`;
   }
+}
+
+function optionOf(plot: Plot, widthPx: number, heightPx: number): EChartsCoreOption {
+  const { cells, intervals } = plot;
+  if (cells !== undefined) return cellsOption(plot, cells, currentLook(), { widthPx, heightPx });
+  if (intervals !== undefined) return intervalsOption(plot, intervals, currentLook(), widthPx);
+  return plotOption(plot, currentLook(), widthPx);
 }
