@@ -14,7 +14,8 @@ export class PlotView {
   readonly #element: HTMLElement;
   readonly #chart: EChartsType;
   readonly #spoken: HTMLElement | undefined;
-  readonly #plot: Plot;
+  readonly #observer: ResizeObserver;
+  #plot: Plot;
   #place = -1;
   /** As it was drawn; 0 before. */
   #widthPx = 0;
@@ -28,9 +29,10 @@ export class PlotView {
     this.#spoken = spoken;
     this.#chart = init(element, null, { renderer: 'svg', width: 300, height: 200 });
     // It reports first when it begins: then it is drawn already.
-    new ResizeObserver(() => {
+    this.#observer = new ResizeObserver(() => {
       if (element.clientWidth !== this.#widthPx) this.draw();
-    }).observe(element);
+    });
+    this.#observer.observe(element);
     element.addEventListener('keydown', (event) => this.#onKey(event));
     element.addEventListener('blur', () => this.#leave());
   }
@@ -44,6 +46,23 @@ export class PlotView {
     this.#chart.setOption(plotOption(this.#plot, currentLook(), width), { notMerge: true });
     // On paper it is scaled: no script runs when the page gets the paper's width.
     this.#element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  }
+
+  /** Another plot of the same thing: a reader stays where they are, at the same moment or name. */
+  update(plot: Plot): void {
+    if (JSON.stringify(plot) === JSON.stringify(this.#plot)) return;
+    const before = this.#plot;
+    this.#plot = plot;
+    this.draw();
+    if (this.#place < 0) return;
+    this.#place = samePlace(before, plot, this.#place);
+    this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
+  }
+
+  /** Its element has gone. */
+  end(): void {
+    this.#observer.disconnect();
+    this.#chart.dispose();
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -83,4 +102,16 @@ export class PlotView {
     });
     return `${lines[0]?.shape === 'bars' ? axisText(y, at[1]) : axisText(x, at[0])}: ${values.join(', ')}`;
   }
+}
+
+/** The point that is nearest to where a place was; among names, the same place. */
+function samePlace(before: Plot, after: Plot, place: number): number {
+  const [old, line] = [before.lines[0], after.lines[0]];
+  const last = (line?.points.length ?? 1) - 1;
+  const at = old?.points[place]?.[0];
+  if (line === undefined || at === undefined || after.x.kind === 'names' || line.shape === 'bars') {
+    return Math.min(place, last);
+  }
+  const distance = (index: number): number => Math.abs((line.points[index]?.[0] ?? Number.POSITIVE_INFINITY) - at);
+  return line.points.reduce((nearest, _, index) => (distance(index) < distance(nearest) ? index : nearest), 0);
 }

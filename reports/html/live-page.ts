@@ -1,0 +1,119 @@
+// The page of a run that goes on: its state, verdicts as far as they can be told, and the sections of the report. What is
+// preliminary says so, and has none of the colours of a verdict. At the end it is the report.
+
+import type { Result, Run } from '../../simulator/result/result.ts';
+import { type Fact, purposeNames, verdictWords } from '../words.ts';
+import { chartsOf } from './charts.ts';
+import { factsSection, machineSection, scenarioSection } from './closing-sections.ts';
+import { bottleneckHtml, expectationsHtml, questionHtml, signs, type VerdictLook } from './first-screen.ts';
+import { type Html, type HtmlValue, html } from './html.ts';
+import type { PageParts } from './page-frame.ts';
+import { runSection } from './run-section.ts';
+
+/** What a run is doing. */
+export type LiveStatus = {
+  /** In a word or two: `running`. */
+  readonly phase: string;
+  /** Since when, how far. */
+  readonly words: string;
+  /** How many devices are in which state, and what moves. */
+  readonly facts: readonly Fact[];
+  /** Whether it could not be carried out, which `words` tells. */
+  readonly isBroken?: boolean;
+};
+
+export type LiveView = {
+  /** Judged as if it ended now; without runs before the first is known. */
+  readonly result: Result;
+  readonly status: LiveStatus;
+  /** The run that goes on: what it says is preliminary. */
+  readonly underWay: Run['purpose'] | undefined;
+  /** What the scenario expects, in its words. */
+  readonly expected: readonly string[];
+};
+
+/** What the page of such a run is made of. */
+export function livePage({ result, status, underWay, expected }: LiveView): PageParts {
+  const { runs, scenario } = result;
+  // What is being watched stands first.
+  const watched = runs.filter(({ purpose }) => purpose === underWay);
+  const ordered = [...watched, ...runs.filter((run) => !watched.includes(run))];
+  const sections = ordered.map((run) => ({ run, charts: chartsOf(run, result) }));
+  return {
+    title: `${capital(status.phase)}: ${scenario.name}`,
+    links: [
+      ['answer', 'Answer'],
+      ...ordered.map(({ purpose }) => [purpose, purposeNames[purpose]] as const),
+      ...(runs.length === 0 ? [] : [['figures', 'Figures'] as const]),
+      ['machine', 'Machine'],
+      ['scenario', 'Scenario'],
+    ],
+    opening: html`<section id="answer" aria-labelledby="question">
+${questionHtml(result)}
+${statusHtml(status)}
+<div class="sides">
+<div class="card"><h2>What is expected</h2>${expectedHtml(result, underWay, expected)}</div>
+<div class="card"><h2>What limits it</h2>${bottleneckHtml(result)}</div>
+</div>
+</section>
+`,
+    rest: html`${sections.map(({ run, charts }) => runSection(run, result, charts))}
+${factsSection({ ...result, runs: ordered })}
+${machineSection(result)}
+${scenarioSection(result)}`,
+    plots: Object.fromEntries(sections.flatMap(({ charts }) => charts.map(({ id, plot }) => [id, plot]))),
+    source: 'This page follows a run that goes on; at its end it becomes the report.',
+  };
+}
+
+function statusHtml({ phase, words, facts, isBroken = false }: LiveStatus): Html {
+  const ground = isBroken ? 'fail' : 'note';
+  const sign = isBroken ? signs.fail : '▶';
+  return html`<p class="answer ${ground}"><strong><span aria-hidden="true">${sign}</span> ${phase.toUpperCase()}</strong> <span class="reason">${words}</span></p>
+${factsHtml(facts)}`;
+}
+
+function factsHtml(facts: readonly Fact[]): HtmlValue {
+  if (facts.length === 0) return undefined;
+  return html`<dl class="card tiles" aria-label="Devices by state, and what moves">${facts.map(
+    ([what, value]) => html`<div><dt>${what}</dt><dd>${value}</dd></div>`,
+  )}</dl>
+`;
+}
+
+/** Before anything is measured there are the expectations themselves. */
+function expectedHtml(result: Result, underWay: Run['purpose'] | undefined, expected: readonly string[]): Html {
+  if (result.runs.length === 0) {
+    return html`<ul class="lines">${expected.map((text) => html`<li><code>${text}</code></li>`)}</ul>`;
+  }
+  const note =
+    underWay === undefined
+      ? undefined
+      : html`<p class="hint">What is said of the ${underWay} is preliminary: as if it ended now.</p>`;
+  return html`${expectationsHtml(result, lookSoFar(underWay))}${note}`;
+}
+
+const soFarWords = {
+  pass: 'holds so far',
+  fail: 'not so far',
+  inconclusive: 'unclear so far',
+  notJudged: 'at the end',
+} as const;
+
+/** A wrong byte stays wrong; everything else can still change. */
+function lookSoFar(underWay: Run['purpose'] | undefined): VerdictLook {
+  return ({ purpose }, { verdict, metric }) => {
+    if (purpose === underWay && verdict === 'fail' && !metric.startsWith('integrity.')) {
+      return { ground: 'doubt', words: soFarWords.fail };
+    }
+    if (purpose === underWay && verdict !== 'fail') {
+      return { ground: verdict === 'inconclusive' ? 'doubt' : 'note', words: soFarWords[verdict] };
+    }
+    const ground = verdict === 'pass' || verdict === 'fail' ? verdict : 'doubt';
+    return { ground, words: verdictWords[verdict] };
+  };
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
