@@ -48,9 +48,15 @@ export function questionHtml({ scenario: { question, name } }: Pick<Result, 'sce
 }
 
 /** How a verdict is shown, in a word. */
-export type VerdictLook = (run: Run, verdict: ExpectationVerdict) => { readonly ground: Ground; readonly words: string };
+export type VerdictLook = (
+  run: Run,
+  verdict: ExpectationVerdict,
+) => { readonly ground: Ground; readonly words: string };
 
-const finalLook: VerdictLook = (_run, { verdict }) => ({ ground: verdictGrounds[verdict], words: verdictWords[verdict] });
+const finalLook: VerdictLook = (_run, { verdict }) => ({
+  ground: verdictGrounds[verdict],
+  words: verdictWords[verdict],
+});
 
 /** Every expectation, in each run that judged it. */
 export function expectationsHtml({ runs }: Pick<Result, 'runs'>, look: VerdictLook = finalLook): Html {

@@ -2,7 +2,9 @@
 
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
+import type { Dashboard, SeenRun } from '../dashboard/dashboard.ts';
 import type { DeviceRow } from '../result/device-row.ts';
+import type { Result } from '../result/result.ts';
 import { loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -10,6 +12,7 @@ import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
 import { refuseLateEvents, runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
+import { stay, type UiOptions, uiOption, withDashboard } from './live-dashboard.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
@@ -19,7 +22,8 @@ import { checkShardingOptions, type ShardingOptions, startAt, withShardingOption
 import { writeResults } from './write-results.ts';
 
 type RunOptions = ScenarioOptions &
-  ShardingOptions & {
+  ShardingOptions &
+  UiOptions & {
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
     readonly devices: boolean;
@@ -47,6 +51,7 @@ export function addRunCommand(program: Command): void {
       `profile of this machine, for a prediction (default: ${machineProfileName}, if it is there)`,
     )
     .option('--devices', 'also write devices.csv, a row per device', false)
+    .addOption(uiOption())
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
   withShardingOptions(command)
@@ -57,6 +62,7 @@ Examples:
   $ sim run scenarios/smoke.yaml                        a small fleet, in seconds
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
+  $ sim run scenarios/failover.yaml --ui                watch it in a browser as it happens
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
@@ -89,12 +95,15 @@ async function run(path: string, options: RunOptions): Promise<void> {
   ];
   const startedAt = new Date();
   const out = options.out ?? outFolder(loaded.path, startedAt);
-  await carryOut(out, options, async (signal, progress) => {
+  const expected = loaded.scenario.expect.map(({ text }) => text);
+  const concluded = (runs: readonly SeenRun[]): Result =>
+    conclude(loaded, runs.map(asFinished), startedAt, whatRan(options)).result;
+  const course = async (signal: AbortSignal, progress: ProgressLine, dashboard?: Dashboard): Promise<void> => {
     const { finished, rows, interrupted } = await runWorlds(
       loaded.scenario,
       worlds,
       machine,
-      { ...options, startAtEpochMs },
+      { ...options, startAtEpochMs, dashboard },
       signal,
       progress,
     );
@@ -106,7 +115,17 @@ async function run(path: string, options: RunOptions): Promise<void> {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }
     process.exitCode = exitCode;
-  });
+    dashboard?.end(result, out);
+    if (dashboard !== undefined) await stay(dashboard, signal);
+  };
+  await withDashboard(options, { expected, conclude: concluded }, (dashboard) =>
+    carryOut(out, options, (signal, progress) => course(signal, progress, dashboard)),
+  );
+}
+
+/** A run that is judged as if it ended now. */
+function asFinished(run: SeenRun): FinishedRun {
+  return { run, interrupted: false, broken: undefined };
 }
 
 type RunsOfWorlds = {
@@ -121,10 +140,11 @@ async function runWorlds(
   scenario: Scenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
-  options: RunOptions & { readonly startAtEpochMs: number | undefined },
+  options: RunOptions & { readonly startAtEpochMs: number | undefined; readonly dashboard: Dashboard | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
+  const { dashboard } = options;
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -132,10 +152,14 @@ async function runWorlds(
       machine: predictedFor,
       signal,
       deviceRows: options.devices && !worlds.live,
-      onProgress: (state) => progress.showVirtual(state),
+      onProgress: (state) => {
+        progress.showVirtual(state);
+        dashboard?.showVirtual(state);
+      },
     });
     const { interrupted } = virtual;
     finished.push({ run: virtual.run, interrupted, broken: undefined });
+    dashboard?.add(virtual.run);
     return virtual;
   };
   if (worlds.virtual) {
@@ -148,7 +172,11 @@ async function runWorlds(
     const { runLive } = await import('../world/live/live-world.ts');
     const live = await runLive(scenario, {
       signal,
-      onProgress: (state) => progress.show(state),
+      onProgress: (state) => {
+        progress.show(state);
+        dashboard?.show(state);
+      },
+      onSnapshot: dashboard && ((snapshot) => dashboard.take(snapshot)),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
     }).catch((error: unknown) => {
@@ -159,6 +187,7 @@ async function runWorlds(
     if (live === undefined) return { finished, rows, interrupted: true };
     rows = live.rows;
     finished.push(live);
+    dashboard?.add(live.run);
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
   return { finished, rows, interrupted: signal.aborted };

@@ -19,17 +19,25 @@ stream.addEventListener(eventNames.page, ({ data }) => {
   const event = JSON.parse(String(data)) as PageEvent;
   heard();
   if (event.run === run) show(event);
-  else giveUp('Another run is at this address now. This page keeps what came of the one before; load it again to see the other.');
+  else
+    giveUp(
+      'Another run is at this address now. This page keeps what came of the one before; load it again to see the other.',
+    );
 });
 stream.addEventListener(eventNames.beat, heard);
 stream.addEventListener('error', () => {
   if (ended !== undefined) giveUp(`${ended} Nothing more will come: this page keeps what it shows.`);
-  else tell(`The run cannot be reached since ${new Date().toLocaleTimeString()}. This page keeps what came last, and goes on trying.`);
+  else
+    tell(
+      `The run cannot be reached since ${new Date().toLocaleTimeString()}. This page keeps what came last, and goes on trying.`,
+    );
 });
 
 const watch = setInterval(() => {
   if (performance.now() - heardAtMs < silenceMsMax) return;
-  tell(`Nothing was heard of the run for ${Math.round(silenceMsMax / 1000)} s. This page keeps what came last, and goes on listening.`);
+  tell(
+    `Nothing was heard of the run for ${Math.round(silenceMsMax / 1000)} s. This page keeps what came last, and goes on listening.`,
+  );
 }, 1000);
 
 function show({ title, links, main, plots, source, ended: sentence }: PageEvent): void {
