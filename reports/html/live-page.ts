@@ -1,13 +1,14 @@
 // The page of a run that goes on: its state, verdicts as far as they can be told, and the sections of the report. What is
 // preliminary says so, and has none of the colours of a verdict. At the end it is the report.
 
-import type { Result, Run } from '../../simulator/result/result.ts';
+import type { Result, Run, Series } from '../../simulator/result/result.ts';
 import { type Fact, purposeNames, verdictWords } from '../words.ts';
 import { chartsOf } from './charts.ts';
 import { factsSection, machineSection, scenarioSection } from './closing-sections.ts';
 import { bottleneckHtml, expectationsHtml, questionHtml, signs, type VerdictLook } from './first-screen.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import type { PageParts } from './page-frame.ts';
+import type { Plot } from './plot.ts';
 import { runSection } from './run-section.ts';
 
 /** What a run is doing. */
@@ -38,7 +39,7 @@ export function livePage({ result, status, underWay, expected }: LiveView): Page
   // What is being watched stands first.
   const watched = runs.filter(({ purpose }) => purpose === underWay);
   const ordered = [...watched, ...runs.filter((run) => !watched.includes(run))];
-  const sections = ordered.map((run) => ({ run, charts: chartsOf(run, result) }));
+  const sections = ordered.map((run) => sectionOf(run, result));
   return {
     title: `${capital(status.phase)}: ${scenario.name}`,
     links: [
@@ -57,13 +58,30 @@ ${statusHtml(status)}
 </div>
 </section>
 `,
-    rest: html`${sections.map(({ run, charts }) => runSection(run, result, charts))}
+    rest: html`${sections.map(({ markup }) => markup)}
 ${factsSection({ ...result, runs: ordered })}
 ${machineSection(result)}
 ${scenarioSection(result)}`,
-    plots: Object.fromEntries(sections.flatMap(({ charts }) => charts.map(({ id, plot }) => [id, plot]))),
+    plots: Object.fromEntries(sections.flatMap(({ plots }) => plots)),
     source: 'This page follows a run that goes on; at its end it becomes the report.',
   };
+}
+
+type Section = { readonly markup: Html; readonly plots: readonly (readonly [id: string, plot: Plot])[] };
+
+/** By the series of their runs, which are as they are: the section of a run that has ended is made once. */
+const made = new WeakMap<Series, Section>();
+
+function sectionOf(run: Run, result: Result): Section {
+  const known = made.get(run.series);
+  if (known !== undefined) return known;
+  const charts = chartsOf(run, result);
+  const section = {
+    markup: runSection(run, result, charts),
+    plots: charts.map(({ id, plot }) => [id, plot] as const),
+  };
+  made.set(run.series, section);
+  return section;
 }
 
 function statusHtml({ phase, words, facts, isBroken = false }: LiveStatus): Html {

@@ -8,15 +8,14 @@ import type { Dashboard, DashboardTerms } from '../dashboard/dashboard.ts';
 /** Where the page is when nobody says: on this machine only. */
 export const defaultUi: Address = { host: '127.0.0.1', port: 7080 };
 
-export type UiOptions = { readonly ui?: Address };
+/** `true`: at {@link defaultUi}. */
+export type UiOptions = { readonly ui?: Address | true };
 
 export const uiOption = (): Option =>
   new Option(
     '--ui [address]',
     `show the run in a browser as it happens, on a port (of 127.0.0.1) or host:port; 0: a free one (default: ${defaultUi.port})`,
-  )
-    .preset(String(defaultUi.port))
-    .argParser(parseUi);
+  ).argParser(parseUi);
 
 function parseUi(text: string): Address {
   const isPort = /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
@@ -35,7 +34,7 @@ export async function withDashboard(
 ): Promise<void> {
   if (ui === undefined) return await run(undefined);
   const { Dashboard } = await import('../dashboard/dashboard.ts');
-  const dashboard = await Dashboard.open({ ...terms, listen: ui });
+  const dashboard = await Dashboard.open({ ...terms, listen: ui === true ? defaultUi : ui });
   const others = dashboard.isOpenToOthers ? ' (for everybody who can reach this machine)' : '';
   say(`Watch it at ${dashboard.url}${others}`);
   try {

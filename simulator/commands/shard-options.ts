@@ -69,7 +69,7 @@ export function checkShardingOptions(
     readonly world?: string;
     readonly profile?: string;
     readonly devices: boolean;
-    readonly ui?: Address;
+    readonly ui?: Address | true;
   },
   scenario: Scenario,
 ): void {

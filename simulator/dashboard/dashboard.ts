@@ -27,7 +27,7 @@ export type DashboardTerms = {
 
 const showMs = 1000;
 /** Making pages takes at most so much of this process's time: then there are fewer of them. */
-const timeRatioMax = 0.02;
+const timeRatioMax = 0.1;
 /** How long readers may take for the last event. */
 const farewellMs = 1000;
 /** A page that is loaded again, or lost its connection, is back within so long. */

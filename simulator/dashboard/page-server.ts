@@ -10,6 +10,7 @@ import { errorCode, OperatorError } from '../../common/errors.ts';
 import { livePagePolicy } from '../../reports/html/page-frame.ts';
 import { type EventReaders, readersMax } from './event-readers.ts';
 
+const eventsPath = '/events';
 const connectionsMax = 2 * readersMax;
 /** A request is a few lines: whoever takes longer loses its connection. */
 const requestTimeoutMs = 10_000;
@@ -59,26 +60,34 @@ export class PageServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const { method = '', url = '', headers } = request;
-    const path = url.replace(/\?.*/s, '');
-    if (!isOwnName(headers.host ?? '', this.#listen.host)) {
-      return refuse(response, 421, 'This name is none of the simulator: use the address that it printed.');
+    const refusal = this.#refusal(request);
+    if (refusal !== undefined) {
+      answer(response, refusal.status, 'text/plain; charset=utf-8', `${refusal.words}\n`);
+    } else if (pathOf(request) === '/') {
+      answer(response, 200, 'text/html; charset=utf-8', this.#page());
+    } else {
+      response.writeHead(200, { ...commonHeaders(), 'Content-Type': 'text/event-stream; charset=utf-8' });
+      if (request.method === 'HEAD') response.end();
+      else this.#readers.add(response);
     }
-    if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, 'Only GET and HEAD are answered.');
-    if (path === '/') return answer(response, 200, 'text/html; charset=utf-8', this.#page());
-    if (path !== '/events') return refuse(response, 404, 'There is one page, at /.');
+  }
+
+  #refusal(request: IncomingMessage): { readonly status: number; readonly words: string } | undefined {
+    const { method = '', headers } = request;
+    if (!isOwnName(headers.host ?? '', this.#listen.host)) {
+      return { status: 421, words: 'This name is none of the simulator: use the address that it printed.' };
+    }
+    if (method !== 'GET' && method !== 'HEAD') return { status: 405, words: 'Only GET and HEAD are answered.' };
+    if (pathOf(request) === '/') return undefined;
+    if (pathOf(request) !== eventsPath) return { status: 404, words: 'There is one page, at /.' };
     const from = headers['sec-fetch-site'] ?? 'none';
-    if (from !== 'same-origin' && from !== 'none') return refuse(response, 403, 'Only the page itself is answered.');
-    if (this.#readers.count >= readersMax) return refuse(response, 503, `${readersMax} pages are open already.`);
-    response.writeHead(200, { ...commonHeaders(), 'Content-Type': 'text/event-stream; charset=utf-8' });
-    if (method === 'HEAD') response.end();
-    else this.#readers.add(response);
+    if (from !== 'same-origin' && from !== 'none') return { status: 403, words: 'Only the page itself is answered.' };
+    if (this.#readers.count >= readersMax) return { status: 503, words: `${readersMax} pages are open already.` };
+    return undefined;
   }
 }
 
-function refuse(response: ServerResponse, status: number, words: string): void {
-  answer(response, status, 'text/plain; charset=utf-8', `${words}\n`);
-}
+const pathOf = ({ url = '' }: IncomingMessage): string => url.replace(/\?.*/s, '');
 
 function answer(response: ServerResponse, status: number, type: string, text: string): void {
   response.writeHead(status, { ...commonHeaders(), 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
