@@ -163,16 +163,26 @@ describe.skipIf(program === undefined)('in a browser', () => {
     expect(await mistakes(page, `runOnly: ['color-contrast']`)).toEqual([]);
   });
 
-  it('fits a phone: nothing is wider than the screen, and every chart is drawn', async () => {
-    const { page } = await open(failover, { viewport: { width: 390, height: 844 } });
-    expect(await ask(page, 'document.documentElement.scrollWidth')).toBe(390);
-    expect(await ask(page, 'document.body.scrollWidth')).toBeLessThanOrEqual(390);
+  it.each([
+    ['a phone', 390, ''],
+    ['the narrowest phone, with wide letters', 320, '* { font-family: "DejaVu Sans Mono", monospace !important; }'],
+  ])('fits %s: nothing is wider than the screen, long names and paths included', async (_, width, style) => {
+    const path = `/home/somebody/${'a-folder-in-a-folder/'.repeat(5)}failover.yaml`;
+    const longNamed = { ...failover, scenario: { ...failover.scenario, path, name: 'x'.repeat(80) } };
+    const { page } = await open(longNamed, { viewport: { width, height: 844 } });
+    await ask(
+      page,
+      `document.adoptedStyleSheets = [new CSSStyleSheet()];
+       document.adoptedStyleSheets[0].replaceSync(${JSON.stringify(style)});`,
+    );
+    expect(await ask(page, 'document.documentElement.scrollWidth')).toBe(width);
+    expect(await ask(page, 'document.body.scrollWidth')).toBeLessThanOrEqual(width);
     for (const { id, paths } of await plotsOf(page)) expect(paths, id).toBeGreaterThan(2);
     const widest = await ask<number>(
       page,
       `Math.max(...[...document.querySelectorAll('svg')].map((svg) => svg.clientWidth))`,
     );
-    expect(widest).toBeLessThan(390);
+    expect(widest).toBeLessThan(width);
   });
 
   it('runs and loads nothing of a hostile result, and shows its texts as they are', async () => {
