@@ -47,16 +47,17 @@ export function questionHtml({ scenario: { question, name } }: Pick<Result, 'sce
   return html`<div class="asked"><p>${question === undefined ? 'Scenario' : name}</p><h1 id="question">${question ?? name}</h1></div>`;
 }
 
-/** How a verdict is shown, in a word. */
+/** How a verdict is shown, in a word; `sign`: beside it. */
 export type VerdictLook = (
   run: Run,
   verdict: ExpectationVerdict,
-) => { readonly ground: Ground; readonly words: string };
+) => { readonly ground: Ground; readonly sign: string; readonly words: string };
 
-const finalLook: VerdictLook = (_run, { verdict }) => ({
-  ground: verdictGrounds[verdict],
-  words: verdictWords[verdict],
-});
+/** Of a run that has ended. */
+export const finalLook: VerdictLook = (_run, { verdict }) => {
+  const ground = verdictGrounds[verdict];
+  return { ground, sign: signs[ground], words: verdictWords[verdict] };
+};
 
 /** Every expectation, in each run that judged it. */
 export function expectationsHtml({ runs }: Pick<Result, 'runs'>, look: VerdictLook = finalLook): Html {
@@ -80,7 +81,7 @@ const verdictGrounds: Readonly<Record<ExpectationVerdict['verdict'], Ground>> = 
 };
 
 function expectationRow(run: Run, verdict: ExpectationVerdict, look: VerdictLook): Html {
-  const { ground, words } = look(run, verdict);
+  const { ground, sign, words } = look(run, verdict);
   const reason = reasonText(verdict);
   const headroom = headroomText(verdict);
   return html`<tr role="row"><th role="rowheader" scope="row"><code>${breakable(verdict.text)}</code></th>
@@ -88,7 +89,7 @@ function expectationRow(run: Run, verdict: ExpectationVerdict, look: VerdictLook
 <td role="cell" class="number" data-label="actual">${actualText(verdict)}</td>
 <td role="cell" class="number" data-label="limit">${limitText(verdict)}</td>
 <td role="cell" class="number${headroom === '' ? ' none' : ''}" data-label="headroom">${headroom === '' ? '–' : headroom}</td>
-<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${signs[ground]}</span> ${words}${
+<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${sign}</span> ${words}${
     reason === undefined ? undefined : html`<span class="hint">${reason}</span>`
   }</td></tr>
 `;

@@ -2,10 +2,10 @@
 // preliminary says so, and has none of the colours of a verdict. At the end it is the report.
 
 import type { Result, Run, Series } from '../../simulator/result/result.ts';
-import { type Fact, purposeNames, verdictWords } from '../words.ts';
+import { type Fact, purposeNames } from '../words.ts';
 import { chartsOf } from './charts.ts';
 import { factsSection, machineSection, scenarioSection } from './closing-sections.ts';
-import { bottleneckHtml, expectationsHtml, questionHtml, signs, type VerdictLook } from './first-screen.ts';
+import { bottleneckHtml, expectationsHtml, finalLook, questionHtml, signs, type VerdictLook } from './first-screen.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import type { PageParts } from './page-frame.ts';
 import type { Plot } from './plot.ts';
@@ -111,24 +111,18 @@ function expectedHtml(result: Result, underWay: Run['purpose'] | undefined, expe
   return html`${expectationsHtml(result, lookSoFar(underWay))}${note}`;
 }
 
-const soFarWords = {
-  pass: 'holds so far',
-  fail: 'not so far',
-  inconclusive: 'unclear so far',
-  notJudged: 'at the end',
+const soFar = {
+  pass: { ground: 'note', sign: '✓', words: 'holds so far' },
+  fail: { ground: 'doubt', sign: '…', words: 'not so far' },
+  inconclusive: { ground: 'doubt', sign: '?', words: 'unclear so far' },
+  notJudged: { ground: 'note', sign: '…', words: 'at the end' },
 } as const;
 
 /** A wrong byte stays wrong; everything else can still change. */
 function lookSoFar(underWay: Run['purpose'] | undefined): VerdictLook {
-  return ({ purpose }, { verdict, metric }) => {
-    if (purpose === underWay && verdict === 'fail' && !metric.startsWith('integrity.')) {
-      return { ground: 'doubt', words: soFarWords.fail };
-    }
-    if (purpose === underWay && verdict !== 'fail') {
-      return { ground: verdict === 'inconclusive' ? 'doubt' : 'note', words: soFarWords[verdict] };
-    }
-    const ground = verdict === 'pass' || verdict === 'fail' ? verdict : 'doubt';
-    return { ground, words: verdictWords[verdict] };
+  return (run, verdict) => {
+    const isFinal = verdict.verdict === 'fail' && verdict.metric === 'integrity.corruptBytes';
+    return run.purpose !== underWay || isFinal ? finalLook(run, verdict) : soFar[verdict.verdict];
   };
 }
 

@@ -85,6 +85,11 @@ export class Dashboard {
     return this.#readers.count;
   }
 
+  /** What they have been sent and have not yet taken. */
+  get unreadBytes(): number {
+    return this.#readers.unreadBytes;
+  }
+
   // ---- What happens
 
   show(progress: LiveProgress): void {

@@ -31,6 +31,10 @@ export class EventReaders {
     return this.#readers.size;
   }
 
+  get unreadBytes(): number {
+    return [...this.#readers].reduce((sum, { response }) => sum + response.writableLength, 0);
+  }
+
   /** Sends the newest event at once, and then whenever {@link tell} says that there is another one. */
   add(response: ServerResponse): void {
     const reader: Reader = { response, sent: -1, isBusy: false };

@@ -25,7 +25,8 @@ export function liveStatus(progress: LiveProgress): LiveStatus {
     const words = waitsFor === undefined ? 'devices connect; the clock has not begun' : `waiting for ${waitsFor}`;
     return { phase, words, facts: [['connected', formatCount(devices.connected)]] };
   }
-  const since = `for ${formatDuration(Math.floor(elapsedMs / 1000) * 1000)}; what stands below is preliminary`;
+  const seconds = Math.floor(elapsedMs / 1000);
+  const since = `for ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')} min; what stands below is preliminary`;
   return {
     phase,
     words: phase === 'finishing' ? 'the last answers and everybody’s books are gathered' : since,
@@ -34,9 +35,9 @@ export function liveStatus(progress: LiveProgress): LiveStatus {
       ['downloading', formatCount(devices.downloading)],
       ['completed', formatCount(devices.completed)],
       ['gave up', formatCount(devices.failed)],
-      ['on the CDN now', formatCount(devices.onCdn)],
+      ['now on the CDN', formatCount(devices.onCdn)],
       ['failed requests', formatCount(devices.failedRanges)],
-      ['received, last second', formatBitsPerSecond(egressBitsPerSecond)],
+      ['received now', formatBitsPerSecond(egressBitsPerSecond)],
       ['hit, of bytes', hitRatioBytes === undefined ? '–' : valueText(hitRatioBytes, 'ratio')],
     ],
   };
