@@ -170,13 +170,14 @@ export class Dashboard {
 
   #showNow(): void {
     this.#isStale = true;
-    this.#notBeforeMs = 0;
     this.#tell();
   }
 
+  /** It is time to, also when a timer was a fraction of a millisecond early. */
   #tell(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#notBeforeMs = 0;
     this.#readers.tell();
   }
 

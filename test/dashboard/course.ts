@@ -7,10 +7,10 @@ import { Dashboard, type SeenRun } from '../../simulator/dashboard/dashboard.ts'
 import type { Result, Run } from '../../simulator/result/result.ts';
 import type { LiveProgress } from '../../simulator/world/live/live-progress.ts';
 
-/** What was known of a run after so many of its steps. */
-export function runUntil(run: Run, steps: number): SeenRun {
+/** What was known of a run after so many of its steps, and events. */
+export function runUntil(run: Run, steps: number, eventCount = 1): SeenRun {
   const columns = Object.entries(run.series.columns).map(([name, values]) => [name, values.slice(0, steps)] as const);
-  const timeline = run.timeline.filter(({ atMs }) => atMs <= steps * 1000);
+  const timeline = run.timeline.slice(0, eventCount);
   const durationMs = Math.min(run.durationMs, steps * 1000);
   return { ...run, series: { ...run.series, columns: Object.fromEntries(columns) }, timeline, durationMs };
 }
