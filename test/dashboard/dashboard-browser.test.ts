@@ -140,7 +140,10 @@ describe.skipIf(program === undefined)('in a browser', () => {
     // The list of events comes to stand above the charts, and a chart of failures in their midst.
     dashboard.take(runUntil(measurement, 25));
     await page.locator('#measurement .events li').first().waitFor();
-    await until(page, `document.querySelector('${egress}').closest('figure').querySelectorAll('tbody tr').length === 25`);
+    await until(
+      page,
+      `document.querySelector('${egress}').closest('figure').querySelectorAll('tbody tr').length === 25`,
+    );
     expect(await ask(page, `document.activeElement.dataset.plot`)).toBe('measurement-egress');
     expect(await ask(page, `document.querySelectorAll('#measurement details[open]').length`)).toBe(1);
     expect(await ask(page, `window.before.every(({ isConnected }) => isConnected)`)).toBe(true);

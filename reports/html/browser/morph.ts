@@ -4,19 +4,17 @@
 /** Makes the children of `old` those of `fresh`, which is used up. */
 export function morphChildren(old: Element, fresh: Element | DocumentFragment): void {
   let place = old.firstChild;
-  const left = new Map<string, number>();
-  for (const child of fresh.childNodes) count(left, signature(child), 1);
-  for (const wanted of [...fresh.childNodes]) {
-    const sign = signature(wanted);
-    count(left, sign, -1);
-    const found = nextAlike(place, sign);
-    if (found === null) {
-      old.insertBefore(wanted, place);
+  const wanted = new Map<string, number>();
+  for (const child of fresh.childNodes) count(wanted, signature(child), 1);
+  for (const child of [...fresh.childNodes]) {
+    count(wanted, signature(child), -1);
+    const found = nextAlike(place, child, wanted);
+    if (found === undefined) {
+      old.insertBefore(child, place);
       continue;
     }
-    place = bringHere(old, place, found, left);
-    morph(found, wanted);
-    place = found.nextSibling;
+    place = bringTo(place, found, wanted);
+    morph(found, child);
   }
   while (place !== null) {
     const next: ChildNode | null = place.nextSibling;
@@ -25,36 +23,51 @@ export function morphChildren(old: Element, fresh: Element | DocumentFragment): 
   }
 }
 
-/** The node at the place or behind it that can become this one. */
-function nextAlike(place: ChildNode | null, sign: string): ChildNode | null {
-  for (let node = place; node !== null; node = node.nextSibling) if (signature(node) === sign) return node;
-  return null;
+/**
+ * The node at the place or behind it that can become this one. What has no name of its own is taken only as long as nothing that
+ * is wanted stands before it.
+ */
+function nextAlike(place: ChildNode | null, child: Node, wanted: Map<string, number>): ChildNode | undefined {
+  const sign = signature(child);
+  const isNamed = nameOf(child) !== undefined;
+  for (let node = place; node !== null; node = node.nextSibling) {
+    if (signature(node) === sign) return node;
+    if (!isNamed && (wanted.get(signature(node)) ?? 0) > 0) return undefined;
+  }
+  return undefined;
 }
 
 /**
- * Takes away what stands between the place and the node that was found; what is still wanted goes behind it. The node itself
- * is not moved: one that moves loses its focus.
+ * Takes away what stands between the place and the node that was found, or moves it behind everything where it is still wanted;
+ * but not what has the focus, which moving would take from it: then the node comes to the place. Returns the next place.
  */
-function bringHere(parent: Element, place: ChildNode | null, found: ChildNode, left: Map<string, number>): ChildNode {
+function bringTo(place: ChildNode | null, found: ChildNode, wanted: Map<string, number>): ChildNode | null {
   for (let node = place; node !== null && node !== found; ) {
     const next: ChildNode | null = node.nextSibling;
-    if ((left.get(signature(node)) ?? 0) > 0) parent.append(node);
-    else node.remove();
+    if ((wanted.get(signature(node)) ?? 0) === 0) node.remove();
+    else if (node.contains(document.activeElement)) {
+      node.before(found);
+      return node;
+    } else node.parentNode?.append(node);
     node = next;
   }
-  return found;
+  return found.nextSibling;
 }
 
 function count(counts: Map<string, number>, sign: string, by: 1 | -1): void {
   counts.set(sign, (counts.get(sign) ?? 0) + by);
 }
 
-/** Nodes of one signature stand for the same thing: by an id, what names it, or its heading. */
+/** Nodes of one signature stand for the same thing. */
 function signature(node: Node): string {
-  if (!(node instanceof Element)) return node.nodeName;
+  return node instanceof Element ? [node.nodeName, node.classList[0], nameOf(node)].join(' ') : node.nodeName;
+}
+
+/** By an id, what names it, or its heading. */
+function nameOf(node: Node): string | undefined {
+  if (!(node instanceof Element)) return undefined;
   const name = node.id || node.getAttribute('aria-labelledby') || node.getAttribute('aria-label');
-  const heading = node.querySelector(':scope > h2, :scope > h3')?.textContent;
-  return [node.nodeName, node.classList[0], name || heading].join(' ');
+  return name || (node.querySelector(':scope > h2, :scope > h3')?.textContent ?? undefined);
 }
 
 function morph(old: Node, fresh: Node): void {

@@ -51,12 +51,13 @@ export class PlotView {
   /** Another plot of the same thing: a reader stays where they are, at the same moment or name. */
   update(plot: Plot): void {
     if (JSON.stringify(plot) === JSON.stringify(this.#plot)) return;
-    const before = this.#plot;
+    const isRead = this.#place >= 0;
+    if (isRead) this.#place = samePlace(this.#plot, plot, this.#place);
+    // Otherwise the tooltip would stay at the same pixel, where another moment is now.
+    if (isRead) this.#chart.dispatchAction({ type: 'hideTip' });
     this.#plot = plot;
     this.draw();
-    if (this.#place < 0) return;
-    this.#place = samePlace(before, plot, this.#place);
-    this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
+    if (isRead) this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
   }
 
   /** Its element has gone. */
