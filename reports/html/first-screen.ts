@@ -18,7 +18,7 @@ import { breakable } from './parts.ts';
 
 export type Ground = 'pass' | 'fail' | 'doubt' | 'note';
 
-const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
+export const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
   pass: 'pass',
   fail: 'fail',
   inconclusive: 'doubt',

@@ -1,5 +1,6 @@
 // `--ui`: the page that shows a run as it happens. Nothing of it is loaded unless it is asked for.
 
+import { once } from 'node:events';
 import { InvalidArgumentError, Option } from 'commander';
 import { type Address, parseAddress } from '../../common/address.ts';
 import { OperatorError } from '../../common/errors.ts';
@@ -10,6 +11,8 @@ export const defaultUi: Address = { host: '127.0.0.1', port: 7080 };
 
 /** `true`: at {@link defaultUi}. */
 export type UiOptions = { readonly ui?: Address | true };
+
+type Quiet = { readonly quiet: boolean };
 
 export const uiOption = (): Option =>
   new Option(
@@ -28,7 +31,7 @@ function parseUi(text: string): Address {
 
 /** Carries out what is to be watched, with its page if one is wanted; the page lives as long as that takes. */
 export async function withDashboard(
-  { ui }: UiOptions,
+  { ui, quiet }: UiOptions & Quiet,
   terms: Omit<DashboardTerms, 'listen'>,
   run: (dashboard: Dashboard | undefined) => Promise<void>,
 ): Promise<void> {
@@ -36,7 +39,7 @@ export async function withDashboard(
   const { Dashboard } = await import('../dashboard/dashboard.ts');
   const dashboard = await Dashboard.open({ ...terms, listen: ui === true ? defaultUi : ui });
   const others = dashboard.isOpenToOthers ? ' (for everybody who can reach this machine)' : '';
-  say(`Watch it at ${dashboard.url}${others}`);
+  if (!quiet) process.stderr.write(`Watch it at ${dashboard.url}${others}\n`);
   try {
     await run(dashboard);
   } catch (error) {
@@ -51,24 +54,24 @@ export async function withDashboard(
  * Keeps the page when the run has ended: in a terminal until Ctrl-C; without one as long as the page is open somewhere; in CI (the
  * variable CI is set, and neither empty, 0 nor false) not at all. `signal`: aborted by Ctrl-C.
  */
-export async function stay(dashboard: Dashboard, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  if (isOn(process.env['CI'])) return say('The page ends with the run: this is CI.');
-  if (process.stdin.isTTY || process.stderr.isTTY) {
+export async function stay(dashboard: Dashboard | undefined, { quiet }: Quiet, signal: AbortSignal): Promise<void> {
+  if (dashboard === undefined || signal.aborted) return;
+  const say = (line: string): void => {
+    if (!quiet) process.stderr.write(`${line}\n`);
+  };
+  if (isOn(process.env['CI'])) {
+    say('The page ends with the run: this is CI.');
+  } else if (process.stdin.isTTY || process.stderr.isTTY) {
     say(`The report stays at ${dashboard.url} until Ctrl-C.`);
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
-    return;
+    await once(signal, 'abort');
+  } else if (dashboard.readerCount === 0) {
+    say('The page ends with the run: nobody has it open, and there is no terminal.');
+  } else {
+    say(`The report stays at ${dashboard.url} as long as it is open there.`);
+    await dashboard.untilUnread(signal);
   }
-  if (dashboard.readerCount === 0)
-    return say('The page ends with the run: nobody has it open, and there is no terminal.');
-  say(`The report stays at ${dashboard.url} as long as it is open there.`);
-  await dashboard.untilUnread(signal);
 }
 
 function isOn(variable: string | undefined): boolean {
   return variable !== undefined && !['', '0', 'false'].includes(variable.toLowerCase());
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

@@ -14,6 +14,7 @@ import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { stay, type UiOptions, uiOption, withDashboard } from './live-dashboard.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
+import { checkMetricsOptions, type MetricsOptions, ServedMetrics, withMetricsOptions } from './metrics-options.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
@@ -23,7 +24,8 @@ import { writeResults } from './write-results.ts';
 
 type RunOptions = ScenarioOptions &
   ShardingOptions &
-  UiOptions & {
+  UiOptions &
+  MetricsOptions & {
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
     readonly devices: boolean;
@@ -54,7 +56,7 @@ export function addRunCommand(program: Command): void {
     .addOption(uiOption())
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
-  withShardingOptions(command)
+  withMetricsOptions(withShardingOptions(command))
     .addHelpText(
       'after',
       `
@@ -64,6 +66,7 @@ Examples:
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
   $ sim run scenarios/failover.yaml --ui                watch it in a browser as it happens
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
+  $ sim run scenarios/failover.yaml --metrics 9464      watched by Prometheus and Grafana
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
 One run over five machines: nodes and CDN on the first (192.0.2.7), a quarter of the fleet on each of the others:
@@ -80,12 +83,14 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const loaded = loadScenario(path, setsOf(options));
   checkShardingOptions(options, loaded.scenario);
   if (options.shard !== undefined || options.role !== undefined) {
+    checkMetricsOptions(options, true);
     chooseWorlds(loaded.scenario, 'live');
     if (options.shard !== undefined) return await runOneShard(loaded, options.shard, options);
     return await runEnvironment(loaded, options);
   }
   const worlds = chooseWorlds(loaded.scenario, options.world);
   const startAtEpochMs = startAt(options.startAt, loaded.scenario);
+  checkMetricsOptions(options, worlds.live);
   const runsBoth = worlds.live && worlds.virtual;
   const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
   const notes = [
@@ -98,12 +103,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const expected = loaded.scenario.expect.map(({ text }) => text);
   const concluded = (runs: readonly SeenRun[]): Result =>
     conclude(loaded, runs.map(asFinished), startedAt, whatRan(options)).result;
-  const course = async (signal: AbortSignal, progress: ProgressLine, dashboard?: Dashboard): Promise<void> => {
+  const course = async (signal: AbortSignal, progress: ProgressLine, watchers: Watchers): Promise<void> => {
     const { finished, rows, interrupted } = await runWorlds(
       loaded.scenario,
       worlds,
       machine,
-      { ...options, startAtEpochMs, dashboard },
+      { ...options, startAtEpochMs, ...watchers },
       signal,
       progress,
     );
@@ -115,13 +120,18 @@ async function run(path: string, options: RunOptions): Promise<void> {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }
     process.exitCode = exitCode;
-    dashboard?.end(result, out);
-    if (dashboard !== undefined) await stay(dashboard, signal);
+    watchers.dashboard?.end(result, out);
+    await Promise.all([watchers.served?.linger(signal, options), stay(watchers.dashboard, options, signal)]);
   };
   await withDashboard(options, { expected, conclude: concluded }, (dashboard) =>
-    carryOut(out, options, (signal, progress) => course(signal, progress, dashboard)),
+    ServedMetrics.during(loaded.scenario, options, (served) =>
+      carryOut(out, options, (signal, progress) => course(signal, progress, { dashboard, served })),
+    ),
   );
 }
+
+/** Who is told what happens. */
+type Watchers = { readonly dashboard: Dashboard | undefined; readonly served: ServedMetrics | undefined };
 
 /** A run that is judged as if it ended now. */
 function asFinished(run: SeenRun): FinishedRun {
@@ -140,11 +150,11 @@ async function runWorlds(
   scenario: Scenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
-  options: RunOptions & { readonly startAtEpochMs: number | undefined; readonly dashboard: Dashboard | undefined },
+  options: RunOptions & Watchers & { readonly startAtEpochMs: number | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
-  const { dashboard } = options;
+  const { dashboard, served } = options;
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -170,13 +180,19 @@ async function runWorlds(
   if (worlds.live && !signal.aborted) {
     // Half of the time to load this program is the live world's.
     const { runLive } = await import('../world/live/live-world.ts');
+    const onSnapshot = (snapshot: SeenRun): void => {
+      dashboard?.take(snapshot);
+      served?.take(snapshot);
+    };
     const live = await runLive(scenario, {
       signal,
       onProgress: (state) => {
         progress.show(state);
         dashboard?.show(state);
+        served?.enter(state.phase);
       },
-      onSnapshot: dashboard && ((snapshot) => dashboard.take(snapshot)),
+      onSnapshot: dashboard === undefined && served === undefined ? undefined : onSnapshot,
+      onNodes: (adminOf) => served?.find(adminOf),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
     }).catch((error: unknown) => {
