@@ -115,14 +115,15 @@ const soFar = {
   pass: { ground: 'note', sign: '✓', words: 'holds so far' },
   fail: { ground: 'doubt', sign: '…', words: 'not so far' },
   inconclusive: { ground: 'doubt', sign: '?', words: 'unclear so far' },
-  notJudged: { ground: 'note', sign: '…', words: 'at the end' },
+  notJudged: { ground: 'note', sign: '…', words: 'not yet' },
 } as const;
 
-/** A wrong byte stays wrong; everything else can still change. */
+/** A wrong byte stays wrong; everything else can still change, and what this run did not judge another one may. */
 function lookSoFar(underWay: Run['purpose'] | undefined): VerdictLook {
   return (run, verdict) => {
-    const isFinal = verdict.verdict === 'fail' && verdict.metric === 'integrity.corruptBytes';
-    return run.purpose !== underWay || isFinal ? finalLook(run, verdict) : soFar[verdict.verdict];
+    const isWrong = verdict.verdict === 'fail' && verdict.metric === 'integrity.corruptBytes';
+    const hasEnded = run.purpose !== underWay && verdict.verdict !== 'notJudged';
+    return hasEnded || isWrong ? finalLook(run, verdict) : soFar[verdict.verdict];
   };
 }
 

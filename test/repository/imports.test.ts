@@ -33,6 +33,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'simulator/judge',
     'simulator/result',
   ],
+  // What it watches it knows by types alone.
+  'simulator/dashboard': ['common', 'simulator/world', 'simulator/result', 'reports'],
   'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
   'simulator/gate': ['common'],
   // Histograms are decoded by what has encoded them.
