@@ -35,6 +35,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   // What it watches it knows by types alone.
   'simulator/dashboard': ['common', 'simulator/world', 'simulator/result', 'reports'],
+  'simulator/raw': ['common', 'simulator/world', 'simulator/result'],
   'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
   'simulator/gate': ['common'],
   // Histograms are decoded by what has encoded them.
