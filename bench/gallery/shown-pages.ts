@@ -1,0 +1,46 @@
+// What the gallery shows beside the scenarios, and which pictures are taken for the documentation. A page that is new takes an
+// entry of `shownPages` (how it is made) and one of `pictures` for each picture of it (docs/reports.md shows them).
+
+/** A page of another command than `sim run`; the folder it writes to is given to it by --out. */
+export type ShownPage = {
+  /** In out/gallery. */
+  readonly folder: string;
+  /** The page in that folder. */
+  readonly page: string;
+  readonly question: string;
+  /** Of `sim`, without --out. */
+  readonly words: readonly string[];
+};
+
+export const shownPages: readonly ShownPage[] = [
+  {
+    folder: 'comparison',
+    page: 'compare.html',
+    question: 'Is a branch office worse off when its node gets 80 Mbit/s of the WAN?',
+    words: ['gate', 'scenarios/branch-office.yaml', '--world', 'virtual', '--set-candidate', 'nodes.0.wan=80 Mbit/s'],
+  },
+];
+
+/** One picture in docs/pictures. */
+export type Picture = {
+  readonly file: string;
+  /** The page, in out/gallery; of a run `console` stands for what its summary says on a terminal. */
+  readonly page: string;
+  readonly theme?: 'dark';
+  readonly widthPx?: number;
+  readonly heightPx?: number;
+  /** CSS selector of what stands on top; absent: the top of the page. */
+  readonly from?: string;
+};
+
+export const pictures: readonly Picture[] = [
+  { file: 'report.webp', page: 'failover/report.html' },
+  { file: 'report-charts.webp', page: 'failover/report.html', from: '#claim', heightPx: 1180 },
+  { file: 'report-dark.webp', page: 'enterprise/report.html', theme: 'dark' },
+  { file: 'report-phone.webp', page: 'failover/report.html', widthPx: 390, heightPx: 844 },
+  { file: 'comparison.webp', page: 'comparison/compare.html', heightPx: 980 },
+  { file: 'console.webp', page: 'smoke/console' },
+  { file: 'gallery.webp', page: 'index.html' },
+];
+
+export const pictureDefaults = { widthPx: 1180, heightPx: 800 } as const;
