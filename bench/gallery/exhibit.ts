@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { programPath, repositoryRoot } from '../../common/child-program.ts';
+import { type Ground, groundOf } from '../../reports/html/first-screen.ts';
 import { readResult } from '../../simulator/result/read-result.ts';
 import type { Result } from '../../simulator/result/result.ts';
 import { loadScenario } from '../../simulator/scenario/load.ts';
@@ -18,7 +19,9 @@ export type Exhibit = {
   readonly name: string;
   /** The page, in its folder; absent where there is none. */
   readonly page?: string;
+  /** Of a run: its verdict, and how that is shown. */
   readonly verdict?: Result['verdict'];
+  readonly ground?: Ground;
   /** What the verdict rests on, or why there is no page. */
   readonly reason: string;
   /** Why it was not run live, where it could be. */
@@ -58,7 +61,14 @@ export async function scenarioExhibit(path: string, options: ExhibitOptions): Pr
   const what = { folder, question, name: scenario.question === undefined ? '' : scenario.name };
   const noted = note === undefined ? {} : { note };
   if (result === undefined) return { ...what, reason: said.at(-1) ?? note ?? 'it was not run', ...noted };
-  return { ...what, page: 'report.html', verdict: result.verdict, reason: result.reason, ...noted };
+  return {
+    ...what,
+    page: 'report.html',
+    verdict: result.verdict,
+    ground: groundOf(result),
+    reason: result.reason,
+    ...noted,
+  };
 }
 
 /** Why a run of it would be too much for any machine, or for now. */

@@ -1,6 +1,6 @@
 // out/gallery/index.html: each exhibit with its question, its verdict and a small picture, which lead to its page.
 
-import { resultGrounds, signs } from '../../reports/html/first-screen.ts';
+import { signs } from '../../reports/html/first-screen.ts';
 import { type Html, type HtmlValue, html } from '../../reports/html/html.ts';
 import { pageOf } from '../../reports/html/page-frame.ts';
 import { resultWords } from '../../reports/words.ts';
@@ -26,20 +26,19 @@ ${others.length === 0 ? undefined : html`<section id="others" aria-labelledby="o
   });
 }
 
-function cardHtml({ folder, question, name, page, verdict, reason, note, thumbnail }: Shown): Html {
+function cardHtml({ folder, question, name, page, note, thumbnail, ...outcome }: Shown): Html {
   const picture =
     thumbnail === undefined
       ? undefined
       : html`<img src="data:image/webp;base64,${thumbnail}" width="600" height="400" alt="" loading="lazy">`;
   const title = page === undefined ? question : html`<a href="${folder}/${page}">${question}</a>`;
   return html`<li class="card">${picture}<h3>${title}</h3>
-${verdictHtml(verdict, reason)}
+${verdictHtml(outcome)}
 <p class="hint">${[name, note].filter((text) => text !== undefined && text !== '').join(' – ')}</p></li>
 `;
 }
 
-function verdictHtml(verdict: Shown['verdict'], reason: string): HtmlValue {
-  if (verdict === undefined) return reason === '' ? undefined : html`<p>${reason}</p>`;
-  const ground = resultGrounds[verdict];
+function verdictHtml({ verdict, ground, reason }: Pick<Shown, 'verdict' | 'ground' | 'reason'>): HtmlValue {
+  if (verdict === undefined || ground === undefined) return reason === '' ? undefined : html`<p>${reason}</p>`;
   return html`<p><strong class="${ground}"><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> ${reason}</p>`;
 }
