@@ -51,6 +51,7 @@ function plotHeight({ plot }: Chart): HtmlValue {
   const rows = plot.y.names.length;
   if (plot.intervals !== undefined) return new Html(` style="height:${44 + 34 * rows}px"`);
   const isBars = plot.lines[0]?.shape === 'bars';
+  if (plot.cells !== undefined) return new Html(` style="height:${100 + Math.max(120, 32 * rows)}px"`);
   return new Html(` style="height:${isBars ? 60 + 26 * rows : Math.max(150, 70 + 40 * rows)}px"`);
 }
 

@@ -8,6 +8,8 @@ export type Look = {
   readonly grid: string;
   readonly surface: string;
   readonly tone: (tone: Tone) => string;
+  /** From the lowest value to the highest. */
+  readonly heat: readonly string[];
   readonly verdict: (kind: IntervalKind) => string;
 };
 
@@ -21,6 +23,7 @@ export function currentLook(): Look {
     grid: value('line'),
     surface: value('surface'),
     tone: (tone) => value(`tone-${tone}`),
+    heat: ['low', 'middle', 'high'].map((place) => value(`heat-${place}`)),
     verdict: (kind) => value(kind),
   };
 }

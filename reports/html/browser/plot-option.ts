@@ -24,17 +24,13 @@ export function plotOption(plot: Plot, look: Look, widthPx: number): EChartsCore
       top: plot.events.length > 0 ? 24 : 12,
       bottom: 4,
       outerBoundsMode: 'same',
-      outerBoundsContain: 'axisLabel',
+      outerBoundsContain: plot.x.title === undefined && plot.y.title === undefined ? 'axisLabel' : 'all',
     },
     xAxis: hasBars ? lnAxis(plot, look) : axisOption(plot.x, look, true, isNarrow),
     yAxis: [{ ...axisOption(plot.y, look, false, isNarrow), position: 'left' }, ...right],
     tooltip: {
+      ...tooltipOption(look),
       trigger: hasBars ? 'item' : 'axis',
-      confine: true,
-      transitionDuration: 0,
-      backgroundColor: look.surface,
-      borderColor: look.grid,
-      textStyle: { color: look.text, fontSize: 13, fontFamily },
       axisPointer: { type: 'line', lineStyle: { color: look.muted, type: 'solid' } },
       formatter: (given: unknown) => tooltip(plot, look, given),
     },
@@ -42,9 +38,21 @@ export function plotOption(plot: Plot, look: Look, widthPx: number): EChartsCore
   };
 }
 
+/** How every tooltip looks. */
+export function tooltipOption(look: Look): Record<string, unknown> {
+  return {
+    confine: true,
+    transitionDuration: 0,
+    backgroundColor: look.surface,
+    borderColor: look.grid,
+    textStyle: { color: look.text, fontSize: 13, fontFamily },
+  };
+}
+
 function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boolean): Record<string, unknown> {
   const label = { color: look.muted, fontSize: 12, hideOverlap: true };
   const lines = {
+    ...titleOption(axis, look),
     axisLine: { show: isAcross, lineStyle: { color: look.grid } },
     axisTick: { show: isAcross, lineStyle: { color: look.grid } },
     splitLine: { show: !isAcross, lineStyle: { color: look.grid } },
@@ -62,7 +70,7 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
   }
   const { unit, min, max, isLog = false, isScaled = false } = axis;
   const count = isNarrow ? 4 : isAcross ? 8 : 5;
-  const isTime = unit === 'ms' && isAcross && max !== undefined;
+  const isTime = unit === 'ms' && max !== undefined;
   const marks = isTime ? { customValues: timeMarks(min ?? 0, max, count) } : {};
   return {
     type: isLog ? 'log' : 'value',
@@ -74,6 +82,12 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
     axisLabel: { ...label, ...marks, formatter: (value: number) => tickText(value, unit) },
     axisTick: { ...lines.axisTick, ...marks },
   };
+}
+
+/** What an axis is, beside it. */
+export function titleOption({ title }: PlotAxis, look: Look): Record<string, unknown> {
+  if (title === undefined) return {};
+  return { name: title, nameLocation: 'middle', nameGap: 24, nameTextStyle: { color: look.muted, fontSize: 12 } };
 }
 
 /** Bars to both sides of what is equal, with room for their values. */
