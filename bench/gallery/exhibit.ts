@@ -1,7 +1,7 @@
 // One exhibit of the gallery: a scenario that is run, or a command that is; by the `sim` of this checkout, in a process of its own.
 
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { programPath, repositoryRoot } from '../../common/child-program.ts';
 import { type Ground, groundOf } from '../../reports/html/first-screen.ts';
@@ -48,6 +48,7 @@ export async function scenarioExhibit(path: string, options: ExhibitOptions): Pr
   const folder = basename(path, '.yaml');
   const out = join(options.gallery, folder);
   const { scenario } = loadScenario(path);
+  if (options.isRun) rmSync(out, { recursive: true, force: true });
   let said: string[] = [];
   let note: string | undefined;
   const worlds = chooseWorlds(scenario, undefined);
@@ -93,6 +94,7 @@ function resultIn(folder: string): Result | undefined {
 export async function pageExhibit(shown: ShownPage, options: ExhibitOptions): Promise<Exhibit> {
   const { folder, page, question, words } = shown;
   const out = join(options.gallery, folder);
+  if (options.isRun) rmSync(out, { recursive: true, force: true });
   const said = options.isRun ? await sim([...words, '--out', out], options) : [];
   const command = `sim ${words.join(' ')}`;
   if (!existsSync(join(out, page))) return { folder, question, name: command, reason: said.at(-1) ?? 'it was not run' };

@@ -19,6 +19,21 @@ export const shownPages: readonly ShownPage[] = [
     question: 'Is a branch office worse off when its node gets 80 Mbit/s of the WAN?',
     words: ['gate', 'scenarios/branch-office.yaml', '--world', 'virtual', '--set-candidate', 'nodes.0.wan=80 Mbit/s'],
   },
+  {
+    folder: 'saturation',
+    page: 'saturation.html',
+    question: 'How many devices does the modelled node of a large enterprise bear?',
+    words: ['saturate', 'scenarios/enterprise.yaml', '--world', 'virtual'],
+  },
+  {
+    folder: 'sweep',
+    page: 'sweep.html',
+    question: 'How fast is a large enterprise done, by the number of its devices and the rate of its node?',
+    words: [
+      ...['sweep', 'scenarios/enterprise.yaml', '--metric', 'fleet.finishMs'],
+      ...['--vary', 'nodes.0.egress=4 Gbit/s..10 Gbit/s:7', '--vary', 'devices=10000..50000:5'],
+    ],
+  },
 ];
 
 /** One picture in docs/pictures. */
@@ -39,6 +54,8 @@ export const pictures: readonly Picture[] = [
   { file: 'report-dark.webp', page: 'enterprise/report.html', theme: 'dark' },
   { file: 'report-phone.webp', page: 'failover/report.html', widthPx: 390, heightPx: 844 },
   { file: 'comparison.webp', page: 'comparison/compare.html', heightPx: 980 },
+  { file: 'saturation.webp', page: 'saturation/saturation.html', heightPx: 900 },
+  { file: 'sweep.webp', page: 'sweep/sweep.html', heightPx: 900 },
   { file: 'console.webp', page: 'smoke/console' },
   { file: 'gallery.webp', page: 'index.html' },
 ];
