@@ -48,6 +48,8 @@ function curve(sweep: Sweep, cells: readonly SweepCell[], metric: string): Chart
   const [axis] = sweep.axes as readonly [SweepAxis];
   const title = axisHeads(sweep.axes)[0] ?? '';
   const isNumeric = axis.unit !== undefined;
+  // Between words there is nothing.
+  const shape = isNumeric ? 'line' : 'dots';
   const pointsBy = (value: (cell: SweepCell) => number | undefined): PlotPoint[] =>
     cells.flatMap((cell) => {
       const y = value(cell);
@@ -58,7 +60,7 @@ function curve(sweep: Sweep, cells: readonly SweepCell[], metric: string): Chart
     name: sweep.seeds.length === 1 ? metric : `${metric}, median`,
     tone: 'blue',
     dash: 'solid',
-    shape: 'line',
+    shape,
     points: sorted(pointsBy((cell) => cellValue(cell, metric))),
   };
   const spread =
@@ -72,7 +74,7 @@ function curve(sweep: Sweep, cells: readonly SweepCell[], metric: string): Chart
             const values = runs.flatMap(({ metrics }) => metrics[metric] ?? []);
             return values.length === 0 ? undefined : pick(...values);
           });
-          return { name, tone: 'grey', dash, shape: 'line', points: sorted(points) };
+          return { name, tone: 'grey', dash, shape, points: sorted(points) };
         });
   const plot: Plot = {
     x: isNumeric
@@ -109,15 +111,24 @@ function ends(points: readonly PlotPoint[]): { readonly min?: number; readonly m
   return first === undefined || last === undefined ? {} : { min: first[0], max: last[0] };
 }
 
-/** What is expected of a metric, as far as that is one and the same for all. */
+/** What is expected of a metric, as far as that is one and the same for all; what is near each other has one label. */
 function limitsOf({ points }: Sweep, metric: string, shown: readonly PlotPoint[]): PlotMark[] {
   const peak = Math.max(0, ...shown.map(([, y]) => y));
   const verdicts = points.flatMap(({ expectations }) => expectations.filter((each) => each.metric === metric));
-  const limits = new Map(verdicts.map((verdict) => [verdict.text, verdict]));
   // One far above would make a flat line of the curve.
-  return [...limits.values()].flatMap((verdict) =>
-    verdict.limit > 2.5 * peak ? [] : [{ at: verdict.limit, label: `expected ${limitText(verdict)}` }],
-  );
+  const limits = [...new Map(verdicts.map((verdict) => [verdict.text, verdict])).values()]
+    .filter(({ limit }) => limit <= 2.5 * peak)
+    .sort((a, b) => a.limit - b.limit);
+  const groups: (typeof limits)[] = [];
+  for (const verdict of limits) {
+    const last = groups.at(-1);
+    if (last !== undefined && verdict.limit - (last.at(-1)?.limit ?? 0) < peak / 12) last.push(verdict);
+    else groups.push([verdict]);
+  }
+  return groups.flatMap((group) => {
+    const label = `expected ${group.map(limitText).join(' and ')}`;
+    return group.map(({ limit }, index) => ({ at: limit, label: index === 0 ? label : '' }));
+  });
 }
 
 const namesAxis = ({ values }: SweepAxis, title: string): PlotAxis => ({

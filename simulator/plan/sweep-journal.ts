@@ -134,12 +134,18 @@ function checkIdentity(path: string, found: Readonly<Record<string, unknown>>, w
   const same = (key: string): boolean => JSON.stringify(found[key]) === JSON.stringify(wanted[key]);
   const differ = Object.keys(wanted).filter((key) => !same(key));
   if (differ.length === 0 && found['journal'] === 1) return;
-  const lines = differ.map((key) => `  ${key}: ${shown(found[key])} there, ${shown(wanted[key])} asked for`);
+  const lines = differ.map((key) => `  ${key}: ${difference(found[key], wanted[key])}`);
   throw new OperatorError(
     'OTHER_SWEEP',
     `${path}: expected the journal of this sweep, to go on with it; found that of another one:\n${lines.join('\n')}\n` +
       'Choose another folder by --out.',
   );
+}
+
+/** Digests say nothing to anybody. */
+function difference(found: unknown, wanted: unknown): string {
+  const isDigest = typeof wanted === 'string' && /^[0-9a-f]{64}$/.test(wanted);
+  return isDigest ? 'not the same' : `${shown(found)} there, ${shown(wanted)} asked for`;
 }
 
 function shown(value: unknown): string {

@@ -200,7 +200,7 @@ describe('the journal of a sweep', () => {
       /^OTHER_SWEEP 2 .*sweep\.jsonl: expected the journal of this sweep.*\n {2}axes: \["fleet\.0\.devices=5,10,15".* there, \["fleet\.0\.devices=5,15,25".* asked for\nChoose another folder by --out\.$/,
     );
     const changed = { ...termsOf(), loaded: { ...loaded, sha256: '0'.repeat(64) } };
-    expect(await errorOf(swept(folder, changed))).toMatch(/^OTHER_SWEEP 2 .*\n {2}scenario file: /);
+    expect(await errorOf(swept(folder, changed))).toMatch(/^OTHER_SWEEP 2 .*\n {2}scenario file: not the same\n/);
   });
 
   it.each([

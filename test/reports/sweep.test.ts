@@ -164,6 +164,17 @@ describe('charts of a sweep', () => {
     );
   });
 
+  it('of words are points, and limits that are near each other share a label', async () => {
+    const words = await sweepOf('vm', ['nodes.0.profile=vm,vm-sr-iov']);
+    const chart = sweepCharts(words).find(({ title }) => title === 'fleet.finishMs');
+    expect(chart?.plot.lines[0]?.shape).toBe('dots');
+    expect(chart?.plot.limits.map(({ label }) => label)).toEqual([
+      'expected ≤ 8 h 0 min',
+      'expected ≥ 12 h 6 min and ≤ 12 h 18 min',
+      '',
+    ]);
+  });
+
   it('of two are heat maps, with a table of the same', () => {
     const [chart] = sweepCharts(two);
     expect(chart?.plot.x).toMatchObject({ kind: 'names', names: ['10000', '20000', '40000'], title: 'devices' });
