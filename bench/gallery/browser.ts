@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { pictureDefaults } from './shown-pages.ts';
+import { pictureDefaults, type View } from './shown-pages.ts';
 
 const places = [
   ...['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
@@ -24,28 +24,21 @@ export async function openBrowser(): Promise<Browser | undefined> {
   });
 }
 
-export type View = {
-  readonly theme?: 'dark';
-  readonly widthPx?: number;
-  readonly heightPx?: number;
-  readonly from?: string;
-};
-
-/** A page in a window, drawn to its end; `shoot` takes the picture. `file`: HTML. */
+/** A page in a window, drawn to its end; `shoot` takes the picture. `address`: of a file, which then asks nobody for anything, or of a server. */
 export async function inWindow<T>(
   browser: Browser,
-  file: string,
+  address: string,
   { theme, widthPx = pictureDefaults.widthPx, heightPx = pictureDefaults.heightPx, from }: View,
   shoot: (page: Page) => Promise<T>,
 ): Promise<T> {
   const context = await browser.newContext({
-    offline: true,
+    offline: address.startsWith('file:'),
     viewport: { width: widthPx, height: heightPx },
     colorScheme: theme ?? 'light',
   });
   try {
     const page = await context.newPage();
-    await page.goto(pathToFileURL(file).href);
+    await page.goto(address);
     // The last thing that the page's script does.
     await page.waitForFunction(`document.getElementById('not-drawn') === null`);
     if (from !== undefined) await page.evaluate(`document.querySelector(${JSON.stringify(from)})?.scrollIntoView()`);
@@ -60,7 +53,7 @@ export async function inWindow<T>(
 /** The top of a page, small: WebP in base64. */
 export async function thumbnailOf(browser: Browser, file: string): Promise<string> {
   const view = { widthPx: 1080, heightPx: 720 };
-  const image = await inWindow(browser, file, view, (page) => page.screenshot());
+  const image = await inWindow(browser, pathToFileURL(file).href, view, (page) => page.screenshot());
   return (await asWebp(browser, image, { scale: 600 / view.widthPx, quality: 0.7 })).toString('base64');
 }
 

@@ -37,10 +37,26 @@ export const shownPages: readonly ShownPage[] = [
 ];
 
 /** One picture in docs/pictures. */
-export type Picture = {
+export type Picture = View & {
   readonly file: string;
-  /** The page, in out/gallery; of a run `console` stands for what its summary says on a terminal. */
-  readonly page: string;
+} & (
+    | {
+        /** The page, in out/gallery; of a run `console` stands for what its summary says on a terminal. */
+        readonly page: string;
+      }
+    | { readonly served: Served }
+  );
+
+/** A page that a command serves while it runs: its address is the first that it says on standard error. */
+export type Served = {
+  /** Of `sim`, e.g. `run scenarios/failover.yaml --world live --ui 0 --out out/gallery/dashboard`. */
+  readonly words: readonly string[];
+  /** The picture is taken when the page has this text. */
+  readonly until: string;
+};
+
+/** How a page is looked at. */
+export type View = {
   readonly theme?: 'dark';
   readonly widthPx?: number;
   readonly heightPx?: number;
