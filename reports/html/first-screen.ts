@@ -28,10 +28,14 @@ export const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
 /** Beside the word, so that nothing depends on a colour. */
 export const signs: Readonly<Record<Ground, string>> = { pass: '✓', fail: '✕', doubt: '?', note: 'i' };
 
+/** One that fails as its scenario says is nothing to be alarmed by. */
+export function groundOf({ verdict, scenario }: Pick<Result, 'verdict' | 'scenario'>): Ground {
+  return verdict === 'fail' && scenario.expected === 'fail' ? 'note' : resultGrounds[verdict];
+}
+
 export function firstScreen(result: Result): Html {
-  const { verdict, reason, scenario } = result;
-  const isExpected = verdict === 'fail' && scenario.expected === 'fail';
-  const ground = isExpected ? 'note' : resultGrounds[verdict];
+  const { verdict, reason } = result;
+  const ground = groundOf(result);
   return html`<section id="answer" aria-labelledby="question">
 ${questionHtml(result)}
 <p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> <span class="reason">${reason}</span></p>

@@ -79,7 +79,17 @@ const intervalSigns: Readonly<Record<IntervalKind, Html>> = {
 
 const dashSamples: Readonly<Record<PlotLine['dash'], string>> = { solid: '', dashed: '7 4', dotted: '2 3' };
 
+/** As ECharts draws them, by the dash of their line. */
+const dotSigns: Readonly<Record<PlotLine['dash'], Html>> = {
+  solid: html`<circle cx="13" cy="6" r="4.5" fill="currentColor"/>`,
+  dashed: html`<path d="M9 2h8v8H9z" fill="currentColor"/>`,
+  dotted: html`<path d="M13 1l5 9H8z" fill="currentColor"/>`,
+};
+
 function legendHtml({ name, tone, dash, shape }: PlotLine): Html {
+  if (shape === 'dots') {
+    return html`<li><svg width="26" height="12" aria-hidden="true" style="color:var(--tone-${tone})">${dotSigns[dash]}</svg>${name}</li>`;
+  }
   const ground =
     shape === 'stack' || shape === 'area'
       ? html`<rect width="26" height="12" fill="var(--tone-${tone})" opacity="0.3"/>`

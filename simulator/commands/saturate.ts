@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { shellWord } from '../../common/shell-word.ts';
 import { formatDuration } from '../../common/units.ts';
+import { saturationPage } from '../../reports/html/saturation-page.ts';
 import { printSaturation } from '../../reports/saturation-console.ts';
 import { saturationMarkdown } from '../../reports/saturation-markdown.ts';
 import { outcomeWords, reasonOf } from '../../reports/saturation-words.ts';
@@ -168,6 +169,7 @@ async function run(path: string, options: SaturateOptions): Promise<void> {
     // Nobody waits for a drawing library before the search.
     const { saturationChart } = await import('../../reports/saturation-chart.ts');
     writeWhole(join(out, 'saturation.svg'), saturationChart(saturation));
+    writeWhole(join(out, 'saturation.html'), saturationPage(saturation));
     if (options.json) process.stdout.write(json);
     else if (!options.quiet) printSaturation(saturation, process.stdout, out);
     process.exitCode = exitCodeOf(answer, searched.steps);

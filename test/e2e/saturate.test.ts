@@ -45,6 +45,7 @@ describe.concurrent('sim saturate', () => {
     expect(run.file('saturation.md')).toContain(
       '![What devices received, and the 99th percentile of a range](saturation.svg)',
     );
+    expect(run.file('saturation.html')).toContain('The knee is at 110 Mbit/s: that held, and 220 Mbit/s did not');
     expect(run.file('saturation.svg')).toMatch(/^<svg .*110 Mbit\/s/s);
   });
 

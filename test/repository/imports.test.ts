@@ -41,6 +41,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Histograms are decoded by what has encoded them.
   reports: ['common', 'simulator/result', 'simulator/judge', 'simulator/compare', 'simulator/world/histogram'],
   bench: ['common', 'cache', 'simulator'],
+  // It shows what people see.
+  'bench/gallery': ['common', 'simulator', 'reports'],
 };
 /** Shared by the two worlds: knows neither. */
 const sharedWorldFiles = ['simulator/world/fleet-plan.ts', 'simulator/world/world.ts'];

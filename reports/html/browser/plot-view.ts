@@ -4,7 +4,7 @@ import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent } from 'echarts/components';
 import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import type { Plot, PlotCells } from '../plot.ts';
+import type { Plot, PlotCells, PlotPoint } from '../plot.ts';
 import { cellsOption, cellWords } from './cells-option.ts';
 import { intervalsOption } from './intervals-option.ts';
 import { currentLook } from './look.ts';
@@ -136,7 +136,8 @@ export class PlotView {
     const at = lines[0]?.points[place];
     if (at === undefined) return '';
     const values = lines.flatMap((line) => {
-      const point = line.points[place];
+      // Dots are some of the points of the first line.
+      const point = line.shape === 'dots' ? line.points.find((dot) => isSame(dot, at)) : line.points[place];
       return point === undefined ? [] : [`${line.name} ${pointText(this.#plot, line, point)}`];
     });
     return `${lines[0]?.shape === 'bars' ? axisText(y, at[1]) : axisText(x, at[0])}: ${values.join(', ')}`;
@@ -154,6 +155,8 @@ function samePlace(before: Plot, after: Plot, place: number): number {
   const distance = (index: number): number => Math.abs((line.points[index]?.[0] ?? Number.POSITIVE_INFINITY) - at);
   return line.points.reduce((nearest, _, index) => (distance(index) < distance(nearest) ? index : nearest), 0);
 }
+
+const isSame = (a: PlotPoint, b: PlotPoint): boolean => a[0] === b[0] && a[1] === b[1];
 
 function optionOf(plot: Plot, widthPx: number, heightPx: number): EChartsCoreOption {
   const { cells, intervals } = plot;
