@@ -1,0 +1,262 @@
+// How a capacity plan is said: the answer in sentences, its figures as rows, each with what binds it. The same words in the console, in
+// Markdown and in the page.
+
+import { formatBitsPerSecond, formatBytes, formatCount, formatDuration } from '../common/units.ts';
+import type {
+  Binding,
+  Candidate,
+  CapacityPlan,
+  Figures,
+  NodeFailure,
+  Remedy,
+  SitePlan,
+} from '../simulator/result/capacity-plan.ts';
+import { valueText } from './value-text.ts';
+
+/** Cells are text, the first one of a row names it. */
+export type Rows = { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
+
+export const planVerdictWords: Readonly<Record<CapacityPlan['verdict'], string>> = {
+  found: 'A PLAN',
+  none: 'NO PLAN',
+  interrupted: 'INTERRUPTED',
+};
+
+const kindWords: Readonly<Record<string, string>> = {
+  nic: 'network card of the nodes',
+  egress: 'egress of the nodes',
+  limit: 'egress limit of the nodes',
+  cpu: 'processor of the nodes',
+  diskRead: 'drives of the nodes, reading',
+  diskWrite: 'drives of the nodes, writing',
+  wan: 'card of the nodes, fetching',
+  link: 'WAN link',
+  cdn: 'egress of the CDN',
+  downlink: 'links of the devices',
+  requests: 'round trips of the devices',
+  arrivals: 'arrivals',
+};
+
+/** `network card of the nodes, 9.41 Gbit/s, given (99.9 %)`. */
+export function bindingText({ kind, capacity, unit, basis, boundRatio }: Binding): string {
+  const share = `${(boundRatio * 100).toFixed(boundRatio >= 0.9995 ? 0 : 1)} %`;
+  if (kind === 'arrivals') return `the arrivals: they last ${share} of it`;
+  const size = capacity === undefined ? '' : `, ${valueText(capacity, unit)}, ${basis}`;
+  return `${kindWords[kind] ?? kind}${size} (${share})`;
+}
+
+/** What bound most. */
+export function boundBy({ binds }: Figures): string {
+  const [most] = binds;
+  return most === undefined ? 'nothing' : bindingText(most);
+}
+
+export function finishText({ finishMs, completedCount, devices }: Figures): string {
+  if (finishMs !== undefined) return formatDuration(finishMs);
+  return `never: ${formatCount(completedCount)} of ${formatCount(devices)} finish`;
+}
+
+export function nodesText(plan: CapacityPlan, { nodes, classId }: Pick<Candidate, 'nodes' | 'classId'>): string {
+  return `${nodes} × ${plan.asked.classes.find(({ id }) => id === classId)?.name ?? classId}`;
+}
+
+/** What was asked, in a line. */
+export function askedText({ asked, sites }: CapacityPlan): string {
+  const { payloadBytes, deadlineMs, arriveOverMs } = asked;
+  const devices = sites.reduce((sum, site) => sum + site.devices * site.count, 0);
+  const bytes = payloadBytes.reduce((sum, size) => sum + size, 0);
+  const arrive = arriveOverMs === 0 ? 'all at once' : `arriving over ${formatDuration(arriveOverMs)}`;
+  return `${formatCount(devices)} devices, ${formatBytes(bytes)} each, ${arrive}, within ${formatDuration(deadlineMs)}`;
+}
+
+export function siteTitle({ id, count, devices, linkBitsPerSecond }: SitePlan): string {
+  const many = count === 1 ? id : `${id} (each of ${formatCount(count)})`;
+  const link = linkBitsPerSecond === undefined ? '' : `, WAN of ${formatBitsPerSecond(linkBitsPerSecond)}`;
+  return `${many}: ${formatCount(devices)} devices${link}`;
+}
+
+/** The answer, a sentence a site; where there is none, what binds and what would help. */
+export function answerLines(plan: CapacityPlan): string[] {
+  const lines = plan.sites.flatMap((site) => siteAnswer(plan, site));
+  if (plan.interruptedAt !== undefined) {
+    lines.push(`Interrupted at “${plan.interruptedAt}”: what is not said here was not found yet.`);
+  }
+  if (plan.whole !== undefined && !plan.whole.holds) {
+    lines.push(`All sites at once: ${finishText(plan.whole)}, later than asked; bound by ${boundBy(plan.whole)}.`);
+  }
+  return lines;
+}
+
+function siteAnswer(plan: CapacityPlan, site: SitePlan): string[] {
+  const { chosen, failure } = site;
+  const where = site.count === 1 ? site.id : `each of the ${formatCount(site.count)} ${site.id}`;
+  if (chosen !== undefined) {
+    const answer = `${where}: ${nodesText(plan, chosen)}, done after ${finishText(chosen.figures)}.`;
+    return [failure === undefined ? answer : `${answer} ${failureText(failure, chosen)}`];
+  }
+  const nearest = nearestOf(site);
+  if (nearest === undefined) return [`${where}: nothing is known yet.`];
+  const { figures } = nearest;
+  return [
+    `${where}: nothing that was tried meets the deadline. Nearest: ${nodesText(plan, nearest)}, done after ${finishText(figures)}; bound by ${boundBy(figures)}.`,
+    ...(site.remedies.length === 0
+      ? []
+      : [
+          `With ${nearest.nodes === 1 ? 'that node' : 'those nodes'} it would do: ${site.remedies.map(remedyText).join('; or ')}.`,
+        ]),
+  ];
+}
+
+/** What comes nearest to the deadline. */
+function nearestOf({ candidates }: SitePlan): Candidate | undefined {
+  const endOf = ({ figures }: Candidate): number => figures.finishMs ?? Number.POSITIVE_INFINITY;
+  return [...candidates].sort((a, b) => endOf(a) - endOf(b) || b.figures.completedCount - a.figures.completedCount)[0];
+}
+
+function failureText({ nodes, holds, figures, worstAtMs }: NodeFailure, { nodes: chosen }: Candidate): string {
+  const at = `a node that fails after ${formatDuration(worstAtMs)}, the worst moment`;
+  if (!holds) return `No number of nodes stands ${at}.`;
+  const end = `done after ${finishText(figures)}`;
+  return nodes === chosen ? `It stands ${at}: ${end}.` : `N+1 takes ${nodes} nodes: with ${at}, ${end}.`;
+}
+
+export function remedyText({ key, value }: Remedy): string {
+  switch (key) {
+    case 'deadline':
+      return `a deadline of ${formatDuration(value)}`;
+    case 'devices':
+      return `at most ${formatCount(value)} devices at the site`;
+    case 'link':
+      return `a WAN link of ${formatBitsPerSecond(value)}`;
+    case 'downlink':
+      return `devices with ${formatBitsPerSecond(value)}`;
+    case 'cdn':
+      return `${formatBitsPerSecond(value)} from the CDN`;
+  }
+}
+
+/** The figures of a site with its nodes, each with what binds it. */
+export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
+  const { chosen, rate, failure, withoutNodes, oneFewer } = site;
+  const rows: string[][] = [];
+  if (chosen !== undefined) {
+    const { figures } = chosen;
+    const bound = boundBy(figures);
+    rows.push([
+      'nodes',
+      nodesText(plan, chosen),
+      oneFewer === undefined ? bound : `one fewer: ${finishText(oneFewer)}`,
+    ]);
+    rows.push(['finish', `${finishText(figures)} of ${formatDuration(plan.asked.deadlineMs)}`, bound]);
+    if (rate !== undefined) {
+      const card =
+        rate.cardBitsPerSecond === undefined ? 'more than one card' : formatBitsPerSecond(rate.cardBitsPerSecond);
+      const least = `${formatBitsPerSecond(rate.egressBitsPerSecond)} of content, the least`;
+      rows.push(['network card, each', card, least]);
+    }
+    if (figures.storedBytes !== undefined) {
+      rows.push(['disk, each', formatBytes(figures.storedBytes), 'the payload, and what else is kept']);
+    }
+    rows.push(...wanRows(figures));
+    rows.push(['CDN, saved', savedText(figures), `${formatBytes(figures.cdnBytes)} sent`]);
+  }
+  if (failure !== undefined) {
+    const nodes = failure.holds ? `${failure.nodes} nodes, ${finishText(failure.figures)}` : 'no number is enough';
+    rows.push(['N+1, one fails', nodes, boundBy(failure.figures)]);
+    rows.push([
+      '  worst moment',
+      formatDuration(failure.worstAtMs),
+      `${failure.worstMoment}; ${failure.moments.length} tried`,
+    ]);
+    rows.push([
+      '  WAN then, peak',
+      formatBitsPerSecond(failure.figures.wanPeakBitsPerSecond),
+      `${formatBytes(failure.figures.cdnBytes)} in all`,
+    ]);
+  }
+  if (withoutNodes !== undefined) {
+    const held = withoutNodes.holds ? `${finishText(withoutNodes)}: in time, too` : finishText(withoutNodes);
+    rows.push(['without nodes', held, boundBy(withoutNodes)]);
+    rows.push([
+      '  WAN then, 95 %',
+      rateText(withoutNodes.wanP95BitsPerSecond),
+      `${formatBytes(withoutNodes.cdnBytes)} in all`,
+    ]);
+  }
+  return { head: ['', 'figure', 'what binds it'], rows };
+}
+
+function wanRows(figures: Figures): string[][] {
+  const { wanPeakBitsPerSecond: peak, wanP95BitsPerSecond: p95, stepSeconds = 1, binds } = figures;
+  const upstream = binds.find(({ kind }) => ['link', 'cdn', 'wan', 'diskWrite'].includes(kind));
+  return [
+    ['WAN, peak', formatBitsPerSecond(peak), upstream === undefined ? 'what devices ask for' : bindingText(upstream)],
+    ['WAN, 95 %', rateText(p95), `of steps of ${formatDuration(stepSeconds * 1000)}, until the end`],
+  ];
+}
+
+const rateText = (bits: number | undefined): string => (bits === undefined ? '–' : formatBitsPerSecond(bits));
+
+function savedText({ wantedBytes, cdnBytes }: Figures): string {
+  const saved = wantedBytes - cdnBytes;
+  return `${formatBytes(saved)}, ${valueText(saved / wantedBytes, 'ratio')}`;
+}
+
+/** Every class, with as many nodes as it takes. */
+export function candidateRows(plan: CapacityPlan, { candidates, chosen }: SitePlan): Rows {
+  return {
+    head: ['class', 'nodes', 'finish', 'what binds it'],
+    rows: candidates.map((each) => [
+      `${plan.asked.classes.find(({ id }) => id === each.classId)?.name ?? each.classId}${each.classId === chosen?.classId ? ' ✓' : ''}`,
+      each.figures.holds ? String(each.nodes) : `${each.nodes}: too late`,
+      finishText(each.figures),
+      boundBy(each.figures),
+    ]),
+  };
+}
+
+/** What if: with the chosen nodes, and how many it takes. */
+export function sensitivityRows({ asked }: CapacityPlan, { sensitivity }: SitePlan): Rows {
+  return {
+    head: ['what if', 'finish', 'nodes', 'WAN 95 %', 'what binds it'],
+    rows: sensitivity.map(({ what, figures, nodesNeeded }) => [
+      what,
+      figures.holds ? finishText(figures) : `${finishText(figures)}, too late`,
+      nodesNeeded === undefined ? `over ${asked.nodesMax}` : String(nodesNeeded),
+      rateText(figures.wanP95BitsPerSecond),
+      boundBy(figures),
+    ]),
+  };
+}
+
+/** The documents beside the plan. */
+export function documentedRows({ documented }: SitePlan): Rows {
+  return {
+    head: ['document', 'it says', 'computed', 'agrees', 'why'],
+    rows: documented.map(({ source, says, computed, agrees, why }) => [
+      source,
+      says,
+      computed,
+      agrees ? 'yes' : 'NO',
+      why,
+    ]),
+  };
+}
+
+/** The moments at which a node failed. */
+export function momentRows({ failure }: SitePlan): Rows {
+  return {
+    head: ['a node fails after', 'finish', 'WAN, peak', 'from the CDN'],
+    rows: (failure?.moments ?? []).map(({ atMs, figures }) => [
+      `${formatDuration(atMs)}${atMs === failure?.worstAtMs ? ', the worst' : ''}`,
+      finishText(figures),
+      formatBitsPerSecond(figures.wanPeakBitsPerSecond),
+      formatBytes(figures.cdnBytes),
+    ]),
+  };
+}
+
+/** Where it comes from. */
+export function planRunsText({ runCount, elapsedMs }: CapacityPlan): string {
+  return `${formatCount(runCount)} virtual runs in ${formatDuration(elapsedMs)}`;
+}
