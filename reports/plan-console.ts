@@ -6,6 +6,7 @@ import {
   answerLines,
   askedText,
   candidateRows,
+  disagreementText,
   figureRows,
   planRunsText,
   planVerdictWords,
@@ -28,19 +29,8 @@ export function printPlan(plan: CapacityPlan, stream: NodeJS.WriteStream, out: s
       siteLines(plan, site).map((line) => (line === siteTitle(site) ? colours.bold(line) : line)),
     ),
   ];
-  const disagreements = plan.sites.reduce(
-    (sum, { documented }) => sum + documented.filter(({ agrees }) => !agrees).length,
-    0,
-  );
-  if (disagreements > 0) {
-    lines.push(
-      '',
-      ...wrapped(
-        [`${disagreements} figures of Microsoft's sizing tables differ from these: plan.html has them, and why.`],
-        '',
-      ),
-    );
-  }
+  const disagreement = disagreementText(plan);
+  if (disagreement !== undefined) lines.push('', ...wrapped([disagreement], ''));
   lines.push('', `${planRunsText(plan)}. Results in ${out}`, ...commandLines(plan.command));
   if (plan.verdict === 'found') lines.push(...wrapped([`Confirm: sim run ${out}/scenario.yaml --world virtual`], ''));
   stream.write(`${lines.join('\n')}\n\n`);

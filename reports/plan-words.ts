@@ -17,19 +17,19 @@ import { valueText } from './value-text.ts';
 export type Rows = { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
 
 export const planVerdictWords: Readonly<Record<CapacityPlan['verdict'], string>> = {
-  found: 'A PLAN',
+  found: 'PLAN FOUND',
   none: 'NO PLAN',
   interrupted: 'INTERRUPTED',
 };
 
 const kindWords: Readonly<Record<string, string>> = {
-  nic: 'network card of the nodes',
+  nic: 'cards of the nodes',
   egress: 'egress of the nodes',
   limit: 'egress limit of the nodes',
   cpu: 'processor of the nodes',
   diskRead: 'drives of the nodes, reading',
   diskWrite: 'drives of the nodes, writing',
-  wan: 'card of the nodes, fetching',
+  wan: 'cards of the nodes, fetching',
   link: 'WAN link',
   cdn: 'egress of the CDN',
   downlink: 'links of the devices',
@@ -37,12 +37,17 @@ const kindWords: Readonly<Record<string, string>> = {
   arrivals: 'arrivals',
 };
 
-/** `network card of the nodes, 9.41 Gbit/s, given (99.9 %)`. */
-export function bindingText({ kind, capacity, unit, basis, boundRatio }: Binding): string {
+/** `cards of the nodes, 9.41 Gbit/s, given (99.9 %)`: in that share of the time. */
+export function bindingText(binding: Binding): string {
+  const { kind, boundRatio } = binding;
   const share = `${(boundRatio * 100).toFixed(boundRatio >= 0.9995 ? 0 : 1)} %`;
-  if (kind === 'arrivals') return `the arrivals: they last ${share} of it`;
-  const size = capacity === undefined ? '' : `, ${valueText(capacity, unit)}, ${basis}`;
-  return `${kindWords[kind] ?? kind}${size} (${share})`;
+  if (kind === 'arrivals') return `arrivals: they last ${share} of it`;
+  return `${limitText(binding)} (${share})`;
+}
+
+function limitText({ kind, capacity, unit, basis }: Binding): string {
+  const words = kindWords[kind] ?? kind;
+  return capacity === undefined ? words : `${words}, ${valueText(capacity, unit)}, ${basis}`;
 }
 
 /** What bound most. */
@@ -61,9 +66,8 @@ export function nodesText(plan: CapacityPlan, { nodes, classId }: Pick<Candidate
 }
 
 /** What was asked, in a line. */
-export function askedText({ asked, sites }: CapacityPlan): string {
-  const { payloadBytes, deadlineMs, arriveOverMs } = asked;
-  const devices = sites.reduce((sum, site) => sum + site.devices * site.count, 0);
+export function askedText({ asked }: CapacityPlan): string {
+  const { payloadBytes, deadlineMs, arriveOverMs, devices } = asked;
   const bytes = payloadBytes.reduce((sum, size) => sum + size, 0);
   const arrive = arriveOverMs === 0 ? 'all at once' : `arriving over ${formatDuration(arriveOverMs)}`;
   return `${formatCount(devices)} devices, ${formatBytes(bytes)} each, ${arrive}, within ${formatDuration(deadlineMs)}`;
@@ -89,7 +93,7 @@ export function answerLines(plan: CapacityPlan): string[] {
 
 function siteAnswer(plan: CapacityPlan, site: SitePlan): string[] {
   const { chosen, failure } = site;
-  const where = site.count === 1 ? site.id : `each of the ${formatCount(site.count)} ${site.id}`;
+  const where = site.count === 1 ? site.id : `${site.id} (each of ${formatCount(site.count)})`;
   if (chosen !== undefined) {
     const answer = `${where}: ${nodesText(plan, chosen)}, done after ${finishText(chosen.figures)}.`;
     return [failure === undefined ? answer : `${answer} ${failureText(failure, chosen)}`];
@@ -114,10 +118,10 @@ function nearestOf({ candidates }: SitePlan): Candidate | undefined {
 }
 
 function failureText({ nodes, holds, figures, worstAtMs }: NodeFailure, { nodes: chosen }: Candidate): string {
-  const at = `a node that fails after ${formatDuration(worstAtMs)}, the worst moment`;
-  if (!holds) return `No number of nodes stands ${at}.`;
-  const end = `done after ${finishText(figures)}`;
-  return nodes === chosen ? `It stands ${at}: ${end}.` : `N+1 takes ${nodes} nodes: with ${at}, ${end}.`;
+  const end = `after ${formatDuration(worstAtMs)}, the worst moment, the end is after ${finishText(figures)}`;
+  const which = nodes === 1 ? 'its node fails' : 'one of them fails';
+  if (!holds) return `N+1: up to ${nodes} nodes are not enough. If ${which} ${end}.`;
+  return nodes === chosen ? `If ${which} ${end}: in time.` : `N+1 takes ${nodes} nodes: if ${which} ${end}.`;
 }
 
 export function remedyText({ key, value }: Remedy): string {
@@ -183,14 +187,14 @@ export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
       `${formatBytes(withoutNodes.cdnBytes)} in all`,
     ]);
   }
-  return { head: ['', 'figure', 'what binds it'], rows };
+  return { head: ['', 'figure', 'bound by'], rows };
 }
 
 function wanRows(figures: Figures): string[][] {
   const { wanPeakBitsPerSecond: peak, wanP95BitsPerSecond: p95, stepSeconds = 1, binds } = figures;
   const upstream = binds.find(({ kind }) => ['link', 'cdn', 'wan', 'diskWrite'].includes(kind));
   return [
-    ['WAN, peak', formatBitsPerSecond(peak), upstream === undefined ? 'what devices ask for' : bindingText(upstream)],
+    ['WAN, peak', formatBitsPerSecond(peak), upstream === undefined ? 'what is asked for' : limitText(upstream)],
     ['WAN, 95 %', rateText(p95), `of steps of ${formatDuration(stepSeconds * 1000)}, until the end`],
   ];
 }
@@ -205,7 +209,7 @@ function savedText({ wantedBytes, cdnBytes }: Figures): string {
 /** Every class, with as many nodes as it takes. */
 export function candidateRows(plan: CapacityPlan, { candidates, chosen }: SitePlan): Rows {
   return {
-    head: ['class', 'nodes', 'finish', 'what binds it'],
+    head: ['class', 'nodes', 'finish', 'bound by, of the time'],
     rows: candidates.map((each) => [
       `${plan.asked.classes.find(({ id }) => id === each.classId)?.name ?? each.classId}${each.classId === chosen?.classId ? ' ✓' : ''}`,
       each.figures.holds ? String(each.nodes) : `${each.nodes}: too late`,
@@ -218,7 +222,7 @@ export function candidateRows(plan: CapacityPlan, { candidates, chosen }: SitePl
 /** What if: with the chosen nodes, and how many it takes. */
 export function sensitivityRows({ asked }: CapacityPlan, { sensitivity }: SitePlan): Rows {
   return {
-    head: ['what if', 'finish', 'nodes', 'WAN 95 %', 'what binds it'],
+    head: ['what if', 'finish', 'nodes', 'WAN 95 %', 'bound by, of the time'],
     rows: sensitivity.map(({ what, figures, nodesNeeded }) => [
       what,
       figures.holds ? finishText(figures) : `${finishText(figures)}, too late`,
@@ -259,4 +263,15 @@ export function momentRows({ failure }: SitePlan): Rows {
 /** Where it comes from. */
 export function planRunsText({ runCount, elapsedMs }: CapacityPlan): string {
   return `${formatCount(runCount)} virtual runs in ${formatDuration(elapsedMs)}`;
+}
+
+/** How many figures of the documents differ; undefined: none. */
+export function disagreementText({ sites }: CapacityPlan): string | undefined {
+  const count = sites.flatMap(({ documented }) => documented).filter(({ agrees }) => !agrees).length;
+  if (count === 0) return undefined;
+  const figures =
+    count === 1
+      ? '1 figure of Microsoft’s sizing tables differs'
+      : `${count} figures of Microsoft’s sizing tables differ`;
+  return `${figures} from these: plan.html says why.`;
 }

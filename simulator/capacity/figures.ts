@@ -39,7 +39,7 @@ export function figuresOf({ metrics, limits = [], series }: SmallRun, { holds, a
       : { wanP95BitsPerSecond: percentile95(untilEnd(wan, series, finishMs)), stepSeconds: series.stepSeconds ?? 1 }),
     ...(nodePeaks.length === 0 ? {} : { nodePeakBitsPerSecond: maxOf(nodePeaks) }),
     ...(stored.length === 0 ? {} : { storedBytes: maxOf(stored) }),
-    binds: [...arrivals, ...bindings(limits)],
+    binds: series === undefined ? [] : [...arrivals, ...bindings(limits, series, finishMs)],
   };
 }
 
@@ -58,15 +58,22 @@ export function percentile95(values: readonly number[]): number {
   return sorted[Math.ceil(0.95 * sorted.length) - 1] ?? 0;
 }
 
-/** Limits of all nodes, and of all groups, that are of a kind count as one; those that bound nothing are left out. */
-function bindings(limits: readonly LimitReport[]): Binding[] {
+/**
+ * Limits of all nodes, and of all groups, that are of a kind count as one. In each step that limit counts that bound most of what moved:
+ * a fill over a narrow link takes long and moves little.
+ */
+function bindings(limits: readonly LimitReport[], series: Series, finishMs: number | undefined): Binding[] {
   const byKind = new Map<string, Binding>();
-  for (const { name, boundRatio, ...rest } of limits) {
+  const steps = untilEnd(series.columns['limitIndex'] ?? [], series, finishMs);
+  for (const index of steps) {
+    const limit = limits[index];
+    if (limit === undefined) continue; // nothing moved
+    const { name, boundRatio: _, ...rest } = limit;
     const kind = name === 'cdn.egress' ? 'cdn' : (name.split('.').at(-1) ?? name);
     const known = byKind.get(kind);
-    byKind.set(kind, { kind, ...rest, boundRatio: (known?.boundRatio ?? 0) + boundRatio });
+    byKind.set(kind, { kind, ...rest, boundRatio: (known?.boundRatio ?? 0) + 1 / steps.length });
   }
-  return [...byKind.values()].filter(({ boundRatio }) => boundRatio > 0).sort((a, b) => b.boundRatio - a.boundRatio);
+  return [...byKind.values()].sort((a, b) => b.boundRatio - a.boundRatio);
 }
 
 /** The course of a run, for pictures. */

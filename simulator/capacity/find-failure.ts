@@ -88,7 +88,7 @@ function momentsOf({ arriveOverMs }: PlanSpec, { figures, run }: Trial): Moment[
 
 function shareOf(share: number, lengthMs: number): Moment {
   const atMs = Math.floor(share * lengthMs);
-  return { atMs, what: share === 0 ? 'at the start' : `at ${Math.round(share * 100)} % of the course` };
+  return { atMs, what: share === 0 ? 'at the start' : `at ${Number((share * 100).toPrecision(2))} % of the course` };
 }
 
 async function scanMoments(

@@ -18,7 +18,9 @@ export async function findNodes(spec: PlanSpec, site: SiteSpec, trials: Trials):
     spec.classes.map(async (hardware) => {
       const from = Math.min(spec.nodesMax, fewestNodes(spec, site, hardware));
       const found = await fewestThatHold(spec, { site, classId: hardware.id, nodes: from }, trials);
-      return { classId: hardware.id, nodes: found.nodes, figures: found.figures };
+      // Once more with its course, which says what bound.
+      const { figures } = await trials.ofSite(spec, { site, classId: hardware.id, nodes: found.nodes }, true);
+      return { classId: hardware.id, nodes: found.nodes, figures };
     }),
   );
 }

@@ -155,6 +155,7 @@ function askedOf(spec: PlanSpec): Asked {
   const { payloadBytes, deadlineMs, arriveOverMs, nodesMax, cdnEgressBytesPerMs, seed } = spec;
   return {
     ...{ payloadBytes, deadlineMs, arriveOverMs, nodesMax, seed },
+    devices: spec.sites.reduce((sum, { devices, count }) => sum + devices * count, 0),
     classes: spec.classes.map(classOf),
     ...(cdnEgressBytesPerMs === undefined ? {} : { cdnEgressBitsPerSecond: cdnEgressBytesPerMs * 8000 }),
   };

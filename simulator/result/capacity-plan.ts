@@ -35,6 +35,8 @@ export type CapacityPlan = {
 };
 
 export type Asked = {
+  /** At all sites. */
+  readonly devices: number;
   /** One size a file that each device wants. */
   readonly payloadBytes: readonly number[];
   readonly deadlineMs: number;
@@ -108,7 +110,7 @@ export type Figures = {
   readonly nodePeakBitsPerSecond?: number;
   /** The most that a node stores; absent where the run's course was not kept. */
   readonly storedBytes?: number;
-  /** What bound the bytes that moved, most first. */
+  /** What bound for how long, most first; empty where the run's course was not kept. */
   readonly binds: readonly Binding[];
 };
 
@@ -116,7 +118,7 @@ export type Figures = {
 export type Binding = Omit<LimitReport, 'boundRatio' | 'name'> & {
   /** `nic`, `egress`, `cpu`, `diskRead`, `diskWrite`, `wan`, `limit`, `link`, `cdn`, `downlink`, `requests`, `arrivals`. */
   readonly kind: string;
-  /** Share of all bytes; of `arrivals`: of the time until the end. */
+  /** Share of the time until the end in which it bound most of what moved; of `arrivals`: which they last. */
   readonly boundRatio: number;
 };
 
