@@ -102,7 +102,10 @@ function checkPlan(
 ): PlanSpec {
   const document = withPayloadList(written);
   const checked = planSchema.safeParse(document);
-  const problems = checked.success ? [] : problemsOfIssues(checked.error.issues, document);
+  const isOneSize = document !== written;
+  const problems = (checked.success ? [] : problemsOfIssues(checked.error.issues, document)).map((each) =>
+    isOneSize && each.path[0] === 'payload' ? { ...each, path: ['payload'] } : each,
+  );
   const named = isObject(document) && Array.isArray(document['classes']) ? document['classes'] : defaultClasses;
   const entries = named.map((profile: unknown, index) => ({ path: ['classes', index], keys: { profile } }));
   const hardware = readProfiles(entries, file);
