@@ -16,6 +16,7 @@ import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
 import { benchServing } from './serving.ts';
 import { benchGrowth } from './virtual/growth.ts';
+import { benchPool } from './virtual/pool.ts';
 import { benchSimGrid } from './virtual/simgrid.ts';
 import { benchSpeed } from './virtual/speed.ts';
 import { benchTimerHeap } from './virtual/timer-heap.ts';
@@ -35,6 +36,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'gate-errors': benchGateErrors,
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
+  'virtual-pool': benchPool,
   'virtual-simgrid': benchSimGrid,
   'virtual-growth': benchGrowth,
 };

@@ -10,6 +10,7 @@ import {
   sameText,
   sideText,
   tellingMetrics,
+  untoldLines,
   valuesText,
 } from './comparison-words.ts';
 import {
@@ -52,12 +53,8 @@ function candidateLines(base: Comparison['base'], candidate: CandidateComparison
   const telling = tellingMetrics(metrics);
   if (telling.length > 0) lines.push('', metricTable(telling, paint));
   lines.push(...wrapped([sameText(metrics)], '', ''));
-  const untold = new Map<string, string[]>();
-  for (const { name, reason, verdict } of telling) {
-    if (verdict === 'inconclusive') untold.set(reason, [...(untold.get(reason) ?? []), name]);
-  }
-  if (untold.size > 0) lines.push('', 'Not told');
-  for (const [reason, names] of untold) lines.push(...wrapped([`${names.join(', ')}: ${reason}`]));
+  const untold = untoldLines(metrics);
+  if (untold.length > 0) lines.push('', 'Not told', ...wrapped(untold));
   const changed = changedExpectations(expectations);
   if (changed.length > 0) lines.push('', 'Expectations');
   for (const { text, verdict, reason } of changed) {

@@ -58,6 +58,15 @@ export function otherMetrics(metrics: readonly MetricComparison[]): MetricCompar
   return metrics.filter((metric) => metric.role === 'shown' && !isSame(metric));
 }
 
+/** What is inconclusive, by its reason: `devices.count, fleet.finishMs: the load generator was the limit`. */
+export function untoldLines(metrics: readonly MetricComparison[]): string[] {
+  const untold = new Map<string, string[]>();
+  for (const { name, reason, verdict } of tellingMetrics(metrics)) {
+    if (verdict === 'inconclusive') untold.set(reason, [...(untold.get(reason) ?? []), name]);
+  }
+  return [...untold].map(([reason, names]) => `${names.join(', ')}: ${reason}`);
+}
+
 /** Those of which there is something to say. */
 export function changedExpectations(expectations: readonly ExpectationComparison[]): ExpectationComparison[] {
   return expectations.filter(({ reason }) => reason !== unchangedReason);

@@ -161,7 +161,7 @@ export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
     if (figures.storedBytes !== undefined) {
       rows.push(['disk, each', formatBytes(figures.storedBytes), 'the payload, and what else is kept']);
     }
-    rows.push(...wanRows(figures));
+    rows.push(...wanRows(plan, site, figures));
     rows.push(['CDN, saved', savedText(figures), `${formatBytes(figures.cdnBytes)} sent`]);
   }
   if (failure !== undefined) {
@@ -190,14 +190,22 @@ export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
   return { head: ['', 'figure', 'bound by'], rows };
 }
 
-function wanRows(figures: Figures): string[][] {
-  const { wanPeakBitsPerSecond: peak, wanP95BitsPerSecond: p95, stepSeconds = 1, binds } = figures;
-  const upstream = binds.find(({ kind }) => ['link', 'cdn', 'wan', 'diskWrite'].includes(kind));
+function wanRows({ asked }: CapacityPlan, { linkBitsPerSecond }: SitePlan, figures: Figures): string[][] {
+  const { wanPeakBitsPerSecond: peak, wanP95BitsPerSecond: p95, stepSeconds = 1 } = figures;
+  const isAt = (limit: number | undefined): boolean => limit !== undefined && peak >= fullRatio * limit;
+  const bound = isAt(linkBitsPerSecond)
+    ? 'the WAN link, given'
+    : isAt(asked.cdnEgressBitsPerSecond)
+      ? 'egress of the CDN, given'
+      : 'what the nodes ask for';
   return [
-    ['WAN, peak', formatBitsPerSecond(peak), upstream === undefined ? 'what is asked for' : limitText(upstream)],
+    ['WAN, peak', formatBitsPerSecond(peak), bound],
     ['WAN, 95 %', rateText(p95), `of steps of ${formatDuration(stepSeconds * 1000)}, until the end`],
   ];
 }
+
+/** From this share on a link is full. */
+const fullRatio = 0.98;
 
 const rateText = (bits: number | undefined): string => (bits === undefined ? '–' : formatBitsPerSecond(bits));
 

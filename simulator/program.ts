@@ -15,6 +15,7 @@ import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSaturateCommand } from './commands/saturate.ts';
 import { addSchemaCommand } from './commands/schema.ts';
+import { addSweepCommand } from './commands/sweep.ts';
 import { addValidateCommand } from './commands/validate.ts';
 import { addValidateModelCommand } from './commands/validate-model.ts';
 import { toolVersion } from './result/tool-version.ts';
@@ -28,7 +29,7 @@ export function buildProgram(): Command {
     .showHelpAfterError('(add --help for usage and examples)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim saturate scenarios/saturate.yaml\n  sim plan --devices 35000 --payload "2 GB" --deadline 24h\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim saturate scenarios/saturate.yaml\n  sim sweep scenarios/enterprise.yaml --vary "nodes.0.egress=4 Gbit/s..10 Gbit/s:7"\n  sim plan --devices 35000 --payload "2 GB" --deadline 24h\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
     );
   addRunCommand(program);
   addReportCommand(program);
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   addGateCommand(program);
   addPlanCommand(program);
   addSaturateCommand(program);
+  addSweepCommand(program);
   addCalibrateCommand(program);
   addValidateCommand(program);
   addValidateModelCommand(program);

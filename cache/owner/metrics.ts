@@ -1,13 +1,11 @@
-// The node's numbers in Prometheus' text format (version 0.0.4), from one table: what stands there is what is served,
-// and what docs/node-numbers.md lists. Times are in seconds and sizes in bytes, as Prometheus wants.
+// The node's numbers for Prometheus, from one table: what stands there is what is served, and what docs/node-numbers.md lists.
 //
 // Without a client library: the counters live in the workers' books, added up here; a library's registry would be a
 // second set of them.
 
+import { type MetricSample, prometheusText } from '../../common/prometheus-text.ts';
 import type { Tally } from '../books.ts';
 import type { Figures } from './numbers.ts';
-
-export type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number };
 
 export type Metric = {
   /** Ends in `_total` when it is a counter. */
@@ -16,12 +14,10 @@ export type Metric = {
   readonly help: string;
   /** Names of labels, for the documentation. */
   readonly labels: readonly string[];
-  samples(figures: Figures, build: Build): readonly Sample[];
+  samples(figures: Figures, build: Build): readonly MetricSample[];
 };
 
 export type Build = { readonly version: string; readonly node: string };
-
-export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 type Read = (figures: Figures) => number;
 
@@ -103,12 +99,12 @@ export const metrics: readonly Metric[] = [
     (f) => f.books.accessLogDroppedCount,
   ),
   {
-    ...{ name: 'do_node_owner_loop_delay_seconds', type: 'gauge', labels: ['quantile'] },
+    ...{ name: 'do_node_owner_loop_delay_seconds', type: 'gauge', labels: ['statistic'] },
     help: "Delay of the owner's event loop in the last full 15 s.",
     samples: ({ loopDelay }) => [
-      { labels: { quantile: '0.5' }, value: loopDelay.medianMs / 1000 },
-      { labels: { quantile: '0.99' }, value: loopDelay.p99Ms / 1000 },
-      { labels: { quantile: '1' }, value: loopDelay.maxMs / 1000 },
+      { labels: { statistic: 'median' }, value: loopDelay.medianMs / 1000 },
+      { labels: { statistic: 'p99' }, value: loopDelay.p99Ms / 1000 },
+      { labels: { statistic: 'max' }, value: loopDelay.maxMs / 1000 },
     ],
   },
   {
@@ -128,20 +124,11 @@ export const metrics: readonly Metric[] = [
 
 /** The whole answer to a scrape. */
 export function exposition(figures: Figures, build: Build): string {
-  let text = '';
-  for (const metric of metrics) {
-    text += `# HELP ${metric.name} ${escapeHelp(metric.help)}\n# TYPE ${metric.name} ${metric.type}\n`;
-    for (const { labels = {}, value } of metric.samples(figures, build)) {
-      const pairs = Object.entries(labels).map(([name, label]) => `${name}="${escapeLabel(label)}"`);
-      text += `${metric.name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}\n`;
-    }
-  }
-  return text;
+  return prometheusText(
+    metrics.map(({ name, type, help, samples }) => ({ name, type, help, samples: samples(figures, build) })),
+  );
 }
 
-function byName(tally: Tally, label: string): Sample[] {
+function byName(tally: Tally, label: string): MetricSample[] {
   return Object.entries(tally).map(([name, value]) => ({ labels: { [label]: name }, value }));
 }
-
-const escapeHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-const escapeLabel = (text: string): string => escapeHelp(text).replaceAll('"', '\\"');

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Address } from '../../common/address.ts';
 import { formatAddress } from '../../common/address.ts';
 import type { LedgerEntry } from '../../common/ledger.ts';
+import { prometheusContentType } from '../../common/prometheus-text.ts';
 import type { OriginTable } from '../http/origin-table.ts';
 import type { KeyQuery } from '../settings.ts';
 import type { AdminAnswer, AdminRoutes } from './admin.ts';
@@ -11,7 +12,7 @@ import { refusal } from './admin-guard.ts';
 import type { Fills } from './fills.ts';
 import { type Condition, checkContent, documentedTestUrl, healthOf } from './health.ts';
 import { argument, asUrl, inspect, keyOf } from './inspect.ts';
-import { type Build, exposition, metricsType } from './metrics.ts';
+import { type Build, exposition } from './metrics.ts';
 import type { Figures } from './numbers.ts';
 import type { Answers } from './roll-call.ts';
 import type { SummaryReport } from './summary.ts';
@@ -41,7 +42,7 @@ export function adminRoutes(subject: AdminSubject): AdminRoutes {
     },
     ...summaryRoutes(subject),
     'GET /metrics': async () => ({
-      ...{ status: 200, type: metricsType, text: exposition(await subject.figures(), subject.build) },
+      ...{ status: 200, type: prometheusContentType, text: exposition(await subject.figures(), subject.build) },
     }),
     'GET /books': async () => {
       const { books, drives, index } = await subject.figures();

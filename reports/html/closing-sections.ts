@@ -61,7 +61,11 @@ function profilesHtml({ profiles = {} }: Result): HtmlValue {
   );
 }
 
-export function scenarioSection({ scenario, command, overrides }: Result): Html {
+export function scenarioSection({
+  scenario,
+  command,
+  overrides,
+}: Pick<Result, 'scenario' | 'command' | 'overrides'>): Html {
   const changed = Object.entries(overrides).map(([path, value]) => `${path} = ${value}`);
   return html`<section id="scenario" aria-labelledby="scenario-heading"><h2 id="scenario-heading">The scenario, and how to run it again</h2>
 <div class="card"><pre class="command" tabindex="0" aria-label="The command that repeats the run">${command}</pre>

@@ -16,9 +16,9 @@ import {
 import { type Html, html } from './html.ts';
 import { breakable } from './parts.ts';
 
-type Ground = 'pass' | 'fail' | 'doubt' | 'note';
+export type Ground = 'pass' | 'fail' | 'doubt' | 'note';
 
-const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
+export const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
   pass: 'pass',
   fail: 'fail',
   inconclusive: 'doubt',
@@ -26,7 +26,7 @@ const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
 };
 
 /** Beside the word, so that nothing depends on a colour. */
-const signs: Readonly<Record<Ground, string>> = { pass: '✓', fail: '✕', doubt: '?', note: 'i' };
+export const signs: Readonly<Record<Ground, string>> = { pass: '✓', fail: '✕', doubt: '?', note: 'i' };
 
 export function firstScreen(result: Result): Html {
   const { scenario, verdict, reason } = result;

@@ -2,7 +2,7 @@
 
 import type { Chart, Table } from './chart.ts';
 import { Html, type HtmlValue, html } from './html.ts';
-import type { PlotLine } from './plot.ts';
+import type { IntervalKind, Plot, PlotLine } from './plot.ts';
 
 /** Where a long name may be broken. */
 export function breakable(name: string): Html {
@@ -35,10 +35,9 @@ export function linesHtml(title: string, lines: readonly string[]): HtmlValue {
 
 export function chartHtml(chart: Chart, isWide: boolean): Html {
   const { id, title, summary, notes, plot, table } = chart;
-  const isNamed = plot.lines.length > 1 || plot.lines[0]?.shape !== 'bars';
   return html`<figure class="card chart${isWide ? ' wide' : ''}" aria-labelledby="${id}-title">
 <div><h3 id="${id}-title">${title}</h3><p class="hint" id="${id}-says">${summary}</p></div>
-<ul class="legend">${isNamed ? plot.lines.map(legendHtml) : undefined}</ul>
+<ul class="legend">${legendOf(plot)}</ul>
 <div class="plot" data-plot="${id}" tabindex="0" role="img" aria-labelledby="${id}-title" aria-describedby="${id}-says keys"${plotHeight(chart)}></div>
 <div>${notes.map((note) => html`<p class="hint">${note}</p>`)}
 <details><summary>Table<span class="unseen">: ${title}</span></summary>${tableHtml(table, `Table: ${title}`, { isTall: true })}</details></div>
@@ -50,9 +49,33 @@ export function chartHtml(chart: Chart, isWide: boolean): Html {
 function plotHeight({ plot }: Chart): HtmlValue {
   if (plot.y.kind !== 'names') return undefined;
   const rows = plot.y.names.length;
+  if (plot.intervals !== undefined) return new Html(` style="height:${44 + 34 * rows}px"`);
   const isBars = plot.lines[0]?.shape === 'bars';
+  if (plot.cells !== undefined) return new Html(` style="height:${100 + Math.max(120, 32 * rows)}px"`);
   return new Html(` style="height:${isBars ? 60 + 26 * rows : Math.max(150, 70 + 40 * rows)}px"`);
 }
+
+function legendOf({ lines, intervals }: Plot): HtmlValue {
+  if (intervals !== undefined) {
+    const kinds = (['fail', 'doubt', 'pass'] as const).filter((kind) => intervals.some((each) => each.kind === kind));
+    return kinds.map(
+      (kind) =>
+        html`<li class="${kind}"><svg width="26" height="14" aria-hidden="true"><path d="M0 7H26" stroke="currentColor" stroke-width="2"/>${intervalSigns[kind]}</svg>${intervalWords[kind]}</li>`,
+    );
+  }
+  return lines.length > 1 || lines[0]?.shape !== 'bars' ? lines.map(legendHtml) : undefined;
+}
+
+const intervalWords: Readonly<Record<IntervalKind, string>> = {
+  fail: 'worse',
+  doubt: 'the runs do not tell',
+  pass: 'not worse',
+};
+const intervalSigns: Readonly<Record<IntervalKind, Html>> = {
+  fail: html`<path d="M13 0l7 7-7 7-7-7z" fill="currentColor"/>`,
+  doubt: html`<path d="M13 0l7 13H6z" fill="currentColor"/>`,
+  pass: html`<circle cx="13" cy="7" r="5" fill="currentColor"/>`,
+};
 
 const dashSamples: Readonly<Record<PlotLine['dash'], string>> = { solid: '', dashed: '7 4', dotted: '2 3' };
 

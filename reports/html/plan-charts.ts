@@ -25,8 +25,21 @@ const lineLooks: Readonly<Record<CourseLine['name'], Pick<PlotLine, 'tone' | 'da
 };
 
 export function planCharts(site: SitePlan, deadlineMs: number): Chart[] {
-  const all = [wanChart(site), nodesChart(site), completedChart(site, deadlineMs), momentsChart(site, deadlineMs)];
+  const shownMs = shownSpanMs(site, deadlineMs);
+  const all = [
+    completedChart(site, shownMs, deadlineMs),
+    wanChart(site, shownMs),
+    nodesChart(site, shownMs),
+    momentsChart(site, deadlineMs),
+  ];
   return all.filter((chart) => chart !== undefined);
+}
+
+/** Without nodes it may take a week: what is drawn ends soon after the plan, and with the deadline where that is near. */
+function shownSpanMs({ chosen, failure }: SitePlan, deadlineMs: number): number {
+  const ends = [chosen?.figures.finishMs, failure?.holds === true ? failure.figures.finishMs : undefined];
+  const endMs = 1.1 * Math.max(...ends.map((each) => each ?? 0));
+  return deadlineMs < 3 * endMs ? Math.max(endMs, 1.05 * deadlineMs) : endMs;
 }
 
 type ColumnName = 'wanBitsPerSecond' | 'nodesBitsPerSecond' | 'completedCount';
@@ -39,13 +52,13 @@ type CourseChart = Pick<Chart, 'id' | 'title' | 'summary'> & {
   readonly limits?: readonly PlotMark[];
 };
 
-function courseChart(site: SitePlan, chart: CourseChart): Chart | undefined {
+function courseChart(site: SitePlan, shownMs: number, chart: CourseChart): Chart | undefined {
   const { column, unit, counts, events = [], limits = [], ...rest } = chart;
   const courses = (site.course?.lines ?? []).filter((line) => line[column].some((value) => value > 0));
   if (courses.length === 0) return undefined;
   const lines = courses.map((course): PlotLine => {
     const stepMs = course.stepSeconds * 1000;
-    const values = course[column];
+    const values = course[column].slice(0, Math.ceil(shownMs / stepMs));
     const points = shownSteps([values], stepsMax).map(
       (step): PlotPoint => [
         (step + (counts === 'mean' ? 0.5 : 1)) * stepMs,
@@ -54,18 +67,19 @@ function courseChart(site: SitePlan, chart: CourseChart): Chart | undefined {
     );
     return { name: lineNames[course.name], shape: 'line', points, ...lineLooks[course.name] };
   });
-  const endMs = Math.max(...courses.map((course) => course[column].length * course.stepSeconds * 1000));
+  const isCut = courses.some((course) => course[column].length * course.stepSeconds * 1000 > 1.01 * shownMs);
   return {
     ...rest,
-    notes: [],
+    notes: isCut ? [`Drawn until ${formatDuration(shownMs)}: without nodes it goes on.`] : [],
     plot: {
-      x: { kind: 'value', unit: 'ms', min: 0, max: endMs },
+      x: { kind: 'value', unit: 'ms', min: 0, max: shownMs },
       y: { kind: 'value', unit, min: 0 },
       lines,
-      events: events.filter(({ at }) => at <= endMs),
+      // Beside the axis there is no room for a word.
+      events: events.filter(({ at }) => at <= shownMs && at > shownMs / 20),
       limits,
     },
-    table: courseTable(courses, column, unit, endMs),
+    table: courseTable(courses, column, unit, shownMs),
   };
 }
 
@@ -90,10 +104,10 @@ function courseTable(courses: readonly CourseLine[], column: ColumnName, unit: S
 const failureMark = ({ failure }: SitePlan): readonly PlotMark[] =>
   failure === undefined ? [] : [{ at: failure.worstAtMs, label: 'a node fails' }];
 
-function wanChart(site: SitePlan): Chart | undefined {
+function wanChart(site: SitePlan, shownMs: number): Chart | undefined {
   const { chosen, withoutNodes, linkBitsPerSecond } = site;
   const isNear = (withoutNodes?.wanPeakBitsPerSecond ?? 0) > (linkBitsPerSecond ?? Number.POSITIVE_INFINITY) / 4;
-  return courseChart(site, {
+  return courseChart(site, shownMs, {
     id: `${site.id}-wan`,
     title: 'What comes over the WAN',
     summary: sentence(
@@ -106,9 +120,9 @@ function wanChart(site: SitePlan): Chart | undefined {
   });
 }
 
-function nodesChart(site: SitePlan): Chart | undefined {
+function nodesChart(site: SitePlan, shownMs: number): Chart | undefined {
   const peak = site.chosen?.figures.nodePeakBitsPerSecond;
-  return courseChart(site, {
+  return courseChart(site, shownMs, {
     id: `${site.id}-nodes`,
     title: 'What its nodes send',
     summary: sentence(
@@ -119,9 +133,9 @@ function nodesChart(site: SitePlan): Chart | undefined {
   });
 }
 
-function completedChart(site: SitePlan, deadlineMs: number): Chart | undefined {
+function completedChart(site: SitePlan, shownMs: number, deadlineMs: number): Chart | undefined {
   const { chosen, withoutNodes, failure } = site;
-  return courseChart(site, {
+  return courseChart(site, shownMs, {
     id: `${site.id}-done`,
     title: 'Devices that have everything',
     summary: sentence(

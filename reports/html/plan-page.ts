@@ -61,7 +61,7 @@ function siteHtml(plan: CapacityPlan, site: SitePlan, charts: readonly Chart[]):
   return html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${siteTitle(site)}</h2>
 ${cardHtml('What it takes', figureRows(plan, site), site)}
 ${cardHtml('Each class', candidateRows(plan, site), site)}
-${charts.length === 0 ? undefined : html`<div class="charts">${charts.map((chart) => chartHtml(chart, false))}</div>`}
+${charts.length === 0 ? undefined : html`<div class="charts">${charts.map((chart, index) => chartHtml(chart, index === 0))}</div>`}
 ${cardHtml('What if', sensitivityRows(plan, site), site)}
 ${cardHtml('Beside Microsoft’s tables', documentedRows(site), site)}
 </section>

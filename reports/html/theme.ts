@@ -11,7 +11,9 @@ type Token =
   | 'line'
   | 'link'
   | `${'pass' | 'fail' | 'doubt' | 'note'}${'' | '-ground'}`
-  | `tone-${Tone}`;
+  | `tone-${Tone}`
+  /** Of heat maps, from the lowest value to the highest: one hue, so that lightness alone tells them apart. */
+  | `heat-${'low' | 'middle' | 'high'}`;
 
 export type Theme = Readonly<Record<Token, string>>;
 
@@ -38,6 +40,9 @@ export const lightTheme: Theme = {
   'tone-pink': '#bf2567',
   'tone-brown': '#7a5230',
   'tone-grey': '#65707d',
+  'heat-low': '#e3eefb',
+  'heat-middle': '#6ba3e3',
+  'heat-high': '#0b3a75',
 };
 
 export const darkTheme: Theme = {
@@ -63,6 +68,9 @@ export const darkTheme: Theme = {
   'tone-pink': '#ff8ab8',
   'tone-brown': '#cfa07a',
   'tone-grey': '#9aa6b4',
+  'heat-low': '#1d3049',
+  'heat-middle': '#3d78bd',
+  'heat-high': '#bfdcff',
 };
 
 const properties = (theme: Theme): string =>

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { printComparison } from '../../reports/comparison-console.ts';
 import { comparisonMarkdown } from '../../reports/comparison-markdown.ts';
+import { comparisonPage } from '../../reports/html/comparison-page.ts';
 import { compareSides, comparisonExitCode } from '../compare/compare.ts';
 import type { Comparison, Rules } from '../compare/comparison.ts';
 import { readSide } from '../compare/side.ts';
@@ -37,7 +38,7 @@ export function addCompareCommand(program: Command): void {
     )
     .argument('<base>', 'result.json, or a folder')
     .argument('<candidate...>', 'the same, of one candidate or several')
-    .option('--out <folder>', 'also write compare.md and compare.json there');
+    .option('--out <folder>', 'also write compare.html, compare.md and compare.json there');
   addRuleOptions(command)
     .addHelpText(
       'after',
@@ -111,8 +112,11 @@ export function concludeComparison(
 ): void {
   const text = `${JSON.stringify(comparison, null, 1)}\n`;
   if (out !== undefined) {
+    // All are made before the first is written.
+    const [page, markdown] = [comparisonPage(comparison), comparisonMarkdown(comparison)];
     writeWhole(join(out, 'compare.json'), text);
-    writeWhole(join(out, 'compare.md'), comparisonMarkdown(comparison));
+    writeWhole(join(out, 'compare.md'), markdown);
+    writeWhole(join(out, 'compare.html'), page);
   }
   if (json) process.stdout.write(text);
   else if (!quiet) printComparison(comparison, process.stdout, out);

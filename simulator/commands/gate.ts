@@ -78,7 +78,7 @@ export function addGateCommand(program: Command): void {
 Examples:
   $ sim gate scenarios/smoke.yaml --base main              this checkout, as it is built, against a branch
   $ sim gate scenarios/smoke.yaml --base ../other          against another checkout
-  $ sim gate scenarios/smoke.yaml --set-candidate nodes.0.workers=2       a setting against none
+  $ sim gate scenarios/smoke.yaml --set-candidate "nodes.0.limit.egress=4 Gbit/s"   a setting against none
   $ sim gate scenarios/branch-office.yaml --world virtual --set-candidate "cdn.egress=50 Mbit/s"
   $ sim gate scenarios/smoke.yaml --base .                 against itself: how much this machine varies
 

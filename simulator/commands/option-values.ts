@@ -8,10 +8,14 @@ export type ScenarioOptions = { readonly seed?: string; readonly set: readonly s
 
 export const seedOption = (): Option => new Option('--seed <n>', 'another seed than the file has');
 
-/** `--set`, or another one that takes the same. */
-export function setOption(what = 'changes a value of the file; may be repeated', flags = '--set <path=value>'): Option {
+/** `--set`, or another one that may be repeated; `none`: what it is without, in words. */
+export function setOption(
+  what = 'changes a value of the file; may be repeated',
+  flags = '--set <path=value>',
+  none = 'none',
+): Option {
   const gather = (text: string, all: readonly string[]): readonly string[] => [...all, text];
-  return new Option(flags, what).argParser(gather).default([], 'none');
+  return new Option(flags, what).argParser(gather).default([], none);
 }
 
 /** All that changes the scenario, as `path=value`. */

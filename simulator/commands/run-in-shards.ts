@@ -9,16 +9,19 @@ import { writeWhole } from '../result/write-whole.ts';
 import type { LoadedScenario } from '../scenario/load.ts';
 import type { FleetPart } from '../world/fleet-plan.ts';
 import type { LiveRun } from '../world/live/conclusion.ts';
+import type { LiveProgress } from '../world/live/live-progress.ts';
 import { shardName } from '../world/live/parts.ts';
 import { identityOf, type Part, partFileName, sealPart } from '../world/live/shards/part.ts';
 import type { RemoteFleet } from '../world/live/shards/remote-fleet.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude } from './conclude-run.ts';
+import { type MetricsOptions, ServedMetrics } from './metrics-options.ts';
 import { outFolder } from './out-folder.ts';
+import type { ProgressLine } from './progress-line.ts';
 import { defaultEnvironment, type ShardingOptions, startAt, waitMsOf } from './shard-options.ts';
 import { type OutputOptions, writeResults } from './write-results.ts';
 
-type Options = ShardingOptions & OutputOptions & { readonly out?: string };
+type Options = ShardingOptions & MetricsOptions & OutputOptions & { readonly out?: string };
 
 /** Runs one shard, and hands its part in. */
 export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, options: Options): Promise<void> {
@@ -65,7 +68,7 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
   const startAtEpochMs = startAt(options.startAt, scenario);
   const { runLive } = await import('../world/live/live-world.ts');
   const { RemoteFleet } = await import('../world/live/shards/remote-fleet.ts');
-  await carryOut(out, options, async (signal, progress) => {
+  const course = async (signal: AbortSignal, progress: ProgressLine, served?: ServedMetrics): Promise<void> => {
     const onListening = (address: typeof listen): void => {
       progress.end();
       if (!options.quiet) process.stderr.write(`Shards find this environment at ${formatAddress(address)}\n`);
@@ -80,10 +83,15 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
       },
     };
     try {
-      const onProgress = progress.show.bind(progress);
+      const onProgress = (state: LiveProgress): void => {
+        progress.show(state);
+        served?.enter(state.phase);
+      };
       const live = await runLive(scenario, {
         signal,
         onProgress,
+        onSnapshot: served && ((snapshot) => served.take(snapshot)),
+        onNodes: (adminOf) => served?.find(adminOf),
         deviceRows: options.devices,
         startAtEpochMs,
         elsewhere,
@@ -99,7 +107,11 @@ export async function runEnvironment(loaded: LoadedScenario, options: Options): 
     } finally {
       await fleet?.close();
     }
-  });
+    await served?.linger(signal, options);
+  };
+  await ServedMetrics.during(scenario, options, (served) =>
+    carryOut(out, options, (signal, progress) => course(signal, progress, served)),
+  );
 }
 
 /** All parts, so that the run can be merged again from them. */

@@ -11,6 +11,7 @@ import { refuseLateEvents, runVirtual, type VirtualRun } from '../world/virtual/
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
+import { checkMetricsOptions, type MetricsOptions, ServedMetrics, withMetricsOptions } from './metrics-options.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
@@ -19,7 +20,8 @@ import { checkShardingOptions, type ShardingOptions, startAt, withShardingOption
 import { writeResults } from './write-results.ts';
 
 type RunOptions = ScenarioOptions &
-  ShardingOptions & {
+  ShardingOptions &
+  MetricsOptions & {
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
     readonly devices: boolean;
@@ -49,7 +51,7 @@ export function addRunCommand(program: Command): void {
     .option('--devices', 'also write devices.csv, a row per device', false)
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
-  withShardingOptions(command)
+  withMetricsOptions(withShardingOptions(command))
     .addHelpText(
       'after',
       `
@@ -58,6 +60,7 @@ Examples:
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
+  $ sim run scenarios/failover.yaml --metrics 9464      watched by Prometheus and Grafana
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
 
 One run over five machines: nodes and CDN on the first (192.0.2.7), a quarter of the fleet on each of the others:
@@ -74,12 +77,14 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const loaded = loadScenario(path, setsOf(options));
   checkShardingOptions(options, loaded.scenario);
   if (options.shard !== undefined || options.role !== undefined) {
+    checkMetricsOptions(options, true);
     chooseWorlds(loaded.scenario, 'live');
     if (options.shard !== undefined) return await runOneShard(loaded, options.shard, options);
     return await runEnvironment(loaded, options);
   }
   const worlds = chooseWorlds(loaded.scenario, options.world);
   const startAtEpochMs = startAt(options.startAt, loaded.scenario);
+  checkMetricsOptions(options, worlds.live);
   const runsBoth = worlds.live && worlds.virtual;
   const machine = runsBoth || options.profile !== undefined ? machineProfile(options.profile) : undefined;
   const notes = [
@@ -89,12 +94,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
   ];
   const startedAt = new Date();
   const out = options.out ?? outFolder(loaded.path, startedAt);
-  await carryOut(out, options, async (signal, progress) => {
+  const course = async (signal: AbortSignal, progress: ProgressLine, served?: ServedMetrics): Promise<void> => {
     const { finished, rows, interrupted } = await runWorlds(
       loaded.scenario,
       worlds,
       machine,
-      { ...options, startAtEpochMs },
+      { ...options, startAtEpochMs, served },
       signal,
       progress,
     );
@@ -106,7 +111,11 @@ async function run(path: string, options: RunOptions): Promise<void> {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }
     process.exitCode = exitCode;
-  });
+    await served?.linger(signal, options);
+  };
+  await ServedMetrics.during(loaded.scenario, options, (served) =>
+    carryOut(out, options, (signal, progress) => course(signal, progress, served)),
+  );
 }
 
 type RunsOfWorlds = {
@@ -121,7 +130,7 @@ async function runWorlds(
   scenario: Scenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
-  options: RunOptions & { readonly startAtEpochMs: number | undefined },
+  options: RunOptions & { readonly startAtEpochMs: number | undefined; readonly served: ServedMetrics | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
@@ -148,7 +157,12 @@ async function runWorlds(
     const { runLive } = await import('../world/live/live-world.ts');
     const live = await runLive(scenario, {
       signal,
-      onProgress: (state) => progress.show(state),
+      onProgress: (state) => {
+        progress.show(state);
+        options.served?.enter(state.phase);
+      },
+      onSnapshot: options.served && ((snapshot) => options.served?.take(snapshot)),
+      onNodes: (adminOf) => options.served?.find(adminOf),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
     }).catch((error: unknown) => {

@@ -38,7 +38,7 @@ export function liveBottleneck(scenario: Scenario, run: Unjudged, load: StepLoad
 }
 
 /** The limit that bound most bytes in the model. */
-export function virtualBottleneck({ limits }: Unjudged): Bottleneck | undefined {
+export function virtualBottleneck({ limits }: Pick<Run, 'limits'>): Bottleneck | undefined {
   const [most] = [...(limits ?? [])].sort((a, b) => b.boundRatio - a.boundRatio);
   if (most === undefined || most.boundRatio === 0) return undefined;
   const { name, capacity, unit, basis, boundRatio } = most;

@@ -1,6 +1,7 @@
 // Times as histograms of a fixed relative error (three digits), which merge exactly over processes.
 
 import * as hdr from 'hdr-histogram-js';
+import { assert } from '../../common/errors.ts';
 
 export type Histogram = hdr.Histogram;
 
@@ -35,6 +36,27 @@ export function joinHistograms(histograms: readonly Histogram[]): Histogram {
 /** For reading only: counters are wide enough for what any world has recorded. */
 export const decodeHistogram = (encoded: string): Histogram =>
   hdr.decodeFromCompressedBase64(encoded, 64, false) as Histogram;
+
+/** How many of the recorded times are at most as long as each of these (ms), and their sum in ms; exact to a tenth of a percent. */
+export function countsUpTo(
+  histogram: Histogram,
+  boundsMs: readonly number[],
+): { readonly counts: readonly number[]; readonly sumMs: number } {
+  assert(histogram instanceof hdr.JsHistogram, 'histograms are kept in JavaScript');
+  const counts = boundsMs.map(() => 0);
+  let sumMs = 0;
+  const cells = histogram.recordedValuesIterator;
+  cells.reset();
+  while (cells.hasNext()) {
+    const { valueIteratedTo, countAtValueIteratedTo } = cells.next();
+    const ms = histogram.medianEquivalentValue(valueIteratedTo) / 1000;
+    sumMs += ms * countAtValueIteratedTo;
+    for (const [place, boundMs] of boundsMs.entries()) {
+      if (ms <= boundMs) counts[place] = (counts[place] ?? 0) + countAtValueIteratedTo;
+    }
+  }
+  return { counts, sumMs };
+}
 
 /** A percentile (0 to 100) in ms; undefined when nothing was recorded. */
 export function percentileMs(histogram: Histogram, percentile: number): number | undefined {

@@ -35,7 +35,7 @@ describe('the exposition', () => {
     const families = parsePrometheus(exposition(figures, build));
     expect(families.size).toBe(metrics.length);
     expect(families.get('do_node_drive_failed')?.samples).toEqual(new Map([['drive="/mnt/\\"a\\"\\\\b\\nc"', 1]]));
-    expect(families.get('do_node_owner_loop_delay_seconds')?.samples.get('quantile="1"')).toBe(0.012);
+    expect(families.get('do_node_owner_loop_delay_seconds')?.samples.get('statistic="max"')).toBe(0.012);
     expect(families.get('do_node_uptime_seconds')?.samples.get('')).toBe(1.5);
     expect(families.get('do_node_build_info')?.samples).toEqual(new Map([['version="1.2.3",node="v20"', 1]]));
   });

@@ -4,7 +4,7 @@
 export type Family = {
   readonly type: string;
   readonly help: string;
-  /** By the labels as they stand in the text, '' without. */
+  /** By the labels as they stand in the text, '' without; of a histogram, after `_bucket `, `_sum ` or `_count `. */
   readonly samples: Map<string, number>;
 };
 
@@ -37,12 +37,15 @@ function readSample(line: string, name: string, families: Map<string, Family>): 
   const form = new RegExp(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\\{(${label}(?:,${label})*)\\})? (\\S+)$`);
   const found = form.exec(line);
   if (found === null) throw new Error(`no sample: ${line}`);
-  if (found[1] !== name) throw new Error(`a sample of another family than ${name}: ${line}`);
   const family = families.get(name);
+  const suffix = family?.type === 'histogram' ? /_(?:bucket|sum|count)$/.exec(found[1] ?? '')?.[0] : '';
+  if (suffix === undefined || found[1] !== `${name}${suffix}`) {
+    throw new Error(`a sample of another family than ${name}: ${line}`);
+  }
   if (family === undefined) throw new Error(`a sample before its TYPE: ${line}`);
   const value = Number(found[3]);
   if (!Number.isFinite(value) || (family.type === 'counter' && value < 0)) throw new Error(`no value: ${line}`);
-  const labels = found[2] ?? '';
+  const labels = `${suffix} ${found[2] ?? ''}`.trim();
   if (family.samples.has(labels)) throw new Error(`the same sample twice: ${line}`);
   family.samples.set(labels, value);
 }

@@ -41,6 +41,7 @@ describe.concurrent('sim gate', () => {
     expect(stdout.split('\n').filter((line) => line.length > 80 && !line.includes(out))).toEqual([]);
     const comparison = JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as Comparison;
     expect(comparison.base).toMatchObject({ runCount: 10, seeds: [7, 8, 9, 10, 11, 12, 13, 14, 15, 16] });
+    expect(readFileSync(join(out, 'compare.html'), 'utf8')).toContain('Is the candidate worse than the base?');
     expect(readFileSync(join(out, 'compare.md'), 'utf8')).toMatch(/^\| `fleet\.finishMs` \| .* \| FAIL \(/m);
     const again = await sim('compare', join(out, 'base'), join(out, 'candidate'), '--json');
     expect(again.code).toBe(1);

@@ -1,5 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
-import { CounterSampler, growthPerSecond, growthSince } from '../../simulator/world/live/counter-samples.ts';
+import {
+  CounterSampler,
+  growthPerSecond,
+  growthSince,
+  samplesUntil,
+} from '../../simulator/world/live/counter-samples.ts';
 
 describe('the growth of a counter, second by second', () => {
   test.each([
@@ -44,6 +49,33 @@ describe('the growth of a counter, second by second', () => {
     );
   });
 
+  test('in all lives of a program is its total, whatever else it tells', async () => {
+    const answers = [
+      { bytes: 10, answers: { 200: 1 } },
+      { bytes: 25, answers: { 200: 2 } },
+      { bytes: 5, answers: { 200: 1 } },
+    ];
+    const sampler = new CounterSampler(() => Promise.resolve(answers.shift()));
+    expect(sampler.total).toBeUndefined();
+    for (const total of [10, 25, 30]) {
+      await sampler.take();
+      expect(sampler.total?.bytes).toBe(total);
+    }
+  });
+
+  test.each([
+    { what: 'ends between two samples: evenly', untilMs: 1500, expected: [10, 15] },
+    { what: 'ends after a start: from zero', untilMs: 2500, expected: [10, 20, 2] },
+    { what: 'ends at a sample', untilMs: 2000, expected: [10, 20] },
+    { what: 'ends after all samples', untilMs: 9000, expected: [10, 20, 4] },
+    { what: 'ends before all samples', untilMs: 500, expected: [] },
+  ])('of a run that goes on $what', ({ untilMs, expected }) => {
+    const samples = [10, 20, 4].map((bytes, i) => ({ atEpochMs: 1000 * (i + 1), counters: { bytes } }));
+    const cut = samplesUntil(samples, untilMs);
+    expect(cut.map(({ counters }) => counters.bytes)).toEqual(expected);
+    expect(cut.every(({ atEpochMs }) => atEpochMs <= untilMs)).toBe(true);
+  });
+
   test.each([
     {
       what: 'counts from the last sample before it, and a program that started again from zero',
@@ -53,8 +85,8 @@ describe('the growth of a counter, second by second', () => {
     { what: 'is not known when there is no sample before', sinceMs: 0, expected: undefined },
     { what: 'is nothing after the last sample', sinceMs: 9000, expected: 0 },
   ])('since a moment $what', async ({ sinceMs, expected }) => {
-    const values = [10, 25, 5];
-    const sampler = new CounterSampler<number>(() => Promise.resolve(values.shift()));
+    const values = [{ bytes: 10 }, { bytes: 25 }, { bytes: 5 }];
+    const sampler = new CounterSampler(() => Promise.resolve(values.shift()));
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       for (const atMs of [1000, 2000, 3000]) {
@@ -64,13 +96,13 @@ describe('the growth of a counter, second by second', () => {
     } finally {
       vi.useRealTimers();
     }
-    expect(growthSince(sampler.samples, sinceMs, (value) => value)).toBe(expected);
+    expect(growthSince(sampler.samples, sinceMs, ({ bytes }) => bytes)).toBe(expected);
   });
 
   test('is not asked for again while an answer is awaited, and no answer is no sample', async () => {
     let asked = 0;
-    let answer: (value: number | undefined) => void = () => undefined;
-    const sampler = new CounterSampler<number>(() => {
+    let answer: (value: { readonly bytes: number } | undefined) => void = () => undefined;
+    const sampler = new CounterSampler<{ readonly bytes: number }>(() => {
       asked += 1;
       return new Promise((resolve) => {
         answer = resolve;
@@ -83,8 +115,8 @@ describe('the growth of a counter, second by second', () => {
     await first;
     expect(sampler.last).toBeUndefined();
     const second = sampler.take();
-    answer(4);
+    answer({ bytes: 4 });
     await second;
-    expect(sampler.last).toBe(4);
+    expect(sampler.last).toEqual({ bytes: 4 });
   });
 });

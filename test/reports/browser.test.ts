@@ -1,76 +1,28 @@
 // The page in a real browser (Debian's Chromium), from a file, without a network: it draws, in both themes and at a phone's
 // width, it can be read with the keyboard and by a screen reader, and nothing in a result is run.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import axe, { type AxeResults } from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { reportPage } from '../../reports/html/report-page.ts';
 import type { Result } from '../../simulator/result/result.ts';
+import { ask, canBrowse, mistakes, type Opened, openPage, plotsOf } from './opened-page.ts';
 import { longResult, resultOf, withMeasurement, withTexts } from './some-results.ts';
 
-const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (program === undefined)
-  process.stderr.write('skipped: tests of pages in a browser (Chromium is not installed here)\n');
-
-const folder = mkdtempSync(join(tmpdir(), 'report-page-'));
-let browser: Browser;
 let failover: Result;
 /** One page for all that a reader does at a desk, one after the other: tests leave it light, and in the same form. */
 let desk: Opened;
 beforeAll(async () => {
-  if (program === undefined) return;
+  if (!canBrowse) return;
   failover = withMeasurement(await resultOf('failover'));
-  browser = await chromium.launch({
-    executablePath: program,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    ],
-  });
   desk = await open(failover, { colorScheme: 'light' });
 });
-afterAll(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true });
-});
 
-type Opened = { readonly page: Page; readonly said: readonly string[]; readonly asked: readonly string[] };
-
-/** The page of a result, opened from a file; with what the console says, and what is asked for beside the file, to its end. */
-async function open(result: Result, options: BrowserContextOptions = {}): Promise<Opened> {
-  const file = join(folder, `${crypto.randomUUID()}.html`);
-  writeFileSync(file, reportPage(result));
-  const context = await browser.newContext({ offline: true, viewport: { width: 1280, height: 860 }, ...options });
-  const page = await context.newPage();
-  const [said, asked]: [string[], string[]] = [[], []];
-  page.on('console', (message) => said.push(message.text()));
-  page.on('pageerror', (error) => said.push(String(error)));
-  page.on('dialog', (dialog) => said.push(`dialog: ${dialog.message()}`));
-  const { href } = pathToFileURL(file);
-  page.on('request', (request) => {
-    if (request.url() !== href && !request.url().startsWith('data:')) asked.push(request.url());
-  });
-  await page.goto(href);
-  return { page, said, asked };
-}
-
-/** An expression in the page (the tests are compiled without the types of a browser). */
-const ask = <Value>(page: Page, expression: string): Promise<Value> => page.evaluate<Value>(expression);
-
-const plotsOf = (page: Page) =>
-  ask<{ id: string; paths: number }[]>(
-    page,
-    `[...document.querySelectorAll('[data-plot]')].filter((plot) => plot.checkVisibility())
-      .map((plot) => ({ id: plot.dataset.plot, paths: plot.querySelectorAll('svg path').length }))`,
-  );
+const open = (result: Result, options: BrowserContextOptions = {}): Promise<Opened> =>
+  openPage(reportPage(result), options);
 
 const ground = (page: Page) => ask<string>(page, 'getComputedStyle(document.body).backgroundColor');
 
-describe.skipIf(program === undefined)('in a browser', () => {
+describe.skipIf(!canBrowse)('in a browser', () => {
   it('draws every chart from a file, with the network off, without a word on the console', async () => {
     const { page, said, asked } = desk;
     const plots = await plotsOf(page);
@@ -142,14 +94,6 @@ describe.skipIf(program === undefined)('in a browser', () => {
     await plot.locator('svg').waitFor();
   });
 
-  /** What axe finds wrong, outside of pictures (their colours have a test of their own); by all of its rules, or by some. */
-  async function mistakes(page: Page, rules = ''): Promise<string[]> {
-    await page.evaluate(axe.source);
-    const { violations, passes } = await page.evaluate<AxeResults>(`axe.run({ exclude: ['svg'] }, { ${rules} })`);
-    expect(passes.length).toBeGreaterThan(0);
-    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  }
-
   it('can be read by a screen reader, with all tables of a run open', async () => {
     const { page } = desk;
     expect(await ground(page)).toBe('rgb(243, 245, 248)');
@@ -163,16 +107,28 @@ describe.skipIf(program === undefined)('in a browser', () => {
     expect(await mistakes(page, `runOnly: ['color-contrast']`)).toEqual([]);
   });
 
-  it('fits a phone: nothing is wider than the screen, and every chart is drawn', async () => {
-    const { page } = await open(failover, { viewport: { width: 390, height: 844 } });
-    expect(await ask(page, 'document.documentElement.scrollWidth')).toBe(390);
-    expect(await ask(page, 'document.body.scrollWidth')).toBeLessThanOrEqual(390);
+  it.each([
+    ['a phone', 390, ''],
+    ['the narrowest phone, with wide letters', 320, '* { font-family: "DejaVu Sans Mono", monospace !important; }'],
+  ])('fits %s: nothing is wider than the screen, long names and paths included', async (_, width, style) => {
+    const path = `/home/somebody/${'a-folder-in-a-folder/'.repeat(5)}failover.yaml`;
+    const longNamed = { ...failover, scenario: { ...failover.scenario, path, name: 'x'.repeat(80) } };
+    const { page } = await open(longNamed, { viewport: { width, height: 844 } });
+    await ask(
+      page,
+      `document.adoptedStyleSheets = [new CSSStyleSheet()];
+       document.adoptedStyleSheets[0].replaceSync(${JSON.stringify(style)});`,
+    );
+    expect(await ask(page, 'document.documentElement.scrollWidth')).toBe(width);
+    expect(await ask(page, 'document.body.scrollWidth')).toBeLessThanOrEqual(width);
     for (const { id, paths } of await plotsOf(page)) expect(paths, id).toBeGreaterThan(2);
     const widest = await ask<number>(
       page,
       `Math.max(...[...document.querySelectorAll('svg')].map((svg) => svg.clientWidth))`,
     );
-    expect(widest).toBeLessThan(390);
+    expect(widest).toBeLessThan(width);
+    await ask(page, `document.querySelectorAll('details').forEach((each) => { each.open = true; })`);
+    expect(await ask(page, 'document.documentElement.scrollWidth'), 'with every table open').toBe(width);
   });
 
   it('runs and loads nothing of a hostile result, and shows its texts as they are', async () => {

@@ -40,6 +40,29 @@ live: { window: 40 s, demand: 800 Mbit/s${warmUp} }`);
     expect(warm['node.hq.egressBytes']).toBe(cold['node.hq.egressBytes']);
   });
 
+  it('no peak is above what the way carries, however many changes there are elsewhere', async () => {
+    // Two nodes that share nothing once they have the content, and devices that go to the CDN when one of them dies.
+    const scenario = parse(`
+name: Peaks
+worlds: [virtual]
+content: [{ id: a, size: 20 MB }]
+sites: [{ id: hq, link: 200 Mbit/s }]
+nodes:
+  - { id: one, site: hq, egress: 800 Mbit/s }
+  - { id: two, site: hq, egress: 800 Mbit/s }
+fleet:
+  - { id: g, site: hq, devices: 3000, cacheHosts: [one, two], downlink: 50 Mbit/s, wants: [a], arrive: { over: 10 min } }
+  - { id: h, site: hq, devices: 3000, cacheHosts: [two, one], downlink: 50 Mbit/s, wants: [a], arrive: { over: 10 min } }
+events: [{ at: 5 min, kill: one }]`);
+    const { metrics } = (await runVirtual(scenario)).run;
+    const carried = { 'node.one': 800e6, 'node.two': 800e6, cdn: 200e6 };
+    for (const [name, most] of Object.entries(carried)) {
+      const peak = metrics[`${name}.egressBitsPerSecond.peak`];
+      expect(peak, name).toBeGreaterThan(0.5 * most);
+      expect(peak, name).toBeLessThanOrEqual(most * (1 + 1e-9));
+    }
+  });
+
   it('N equal flows on one link end together, N times as late as one', async () => {
     const of = (devices: number) =>
       finishMsOf(`

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  countsUpTo,
   encodeHistogram,
   mergeHistograms,
   newHistogram,
@@ -70,6 +71,23 @@ describe('a histogram of times', () => {
         const max = percentileMs(histogram, 100) ?? Number.NaN;
         expect(Math.abs(max - largest)).toBeLessThanOrEqual(largest * relativeError + roundingMs);
         expect(percentileMs(histogram, 0)).toBeLessThanOrEqual(smallest * (1 + relativeError) + roundingMs);
+      }),
+      { numRuns, ...seed },
+    );
+  });
+
+  it('counts what is at most as long as a bound, and sums up, within its stated error', () => {
+    fc.assert(
+      fc.property(fc.array(times, { maxLength: 500 }), fc.array(times, { maxLength: 5 }), (samples, bounds) => {
+        const { counts, sumMs } = countsUpTo(mergeHistograms([histogramOf(samples)]), bounds);
+        for (const [place, bound] of bounds.entries()) {
+          const atMost = (ms: number): number => samples.filter((each) => each <= ms).length;
+          expect(counts[place]).toBeGreaterThanOrEqual(atMost(bound * (1 - relativeError) - 2 * roundingMs));
+          expect(counts[place]).toBeLessThanOrEqual(atMost(bound * (1 + relativeError) + 2 * roundingMs));
+        }
+        const sum = samples.reduce((total, ms) => total + ms, 0);
+        const error = sum * relativeError + samples.length * 2 * roundingMs;
+        expect(Math.abs(sumMs - sum)).toBeLessThanOrEqual(error);
       }),
       { numRuns, ...seed },
     );

@@ -1,6 +1,6 @@
 // The colours of the page's theme, as its style sheet has them: charts and text share one set.
 
-import type { Dash, Tone } from '../plot.ts';
+import type { Dash, IntervalKind, Tone } from '../plot.ts';
 
 export type Look = {
   readonly text: string;
@@ -8,6 +8,9 @@ export type Look = {
   readonly grid: string;
   readonly surface: string;
   readonly tone: (tone: Tone) => string;
+  /** From the lowest value to the highest. */
+  readonly heat: readonly string[];
+  readonly verdict: (kind: IntervalKind) => string;
 };
 
 /** Read again whenever the theme changes. */
@@ -20,6 +23,8 @@ export function currentLook(): Look {
     grid: value('line'),
     surface: value('surface'),
     tone: (tone) => value(`tone-${tone}`),
+    heat: ['low', 'middle', 'high'].map((place) => value(`heat-${place}`)),
+    verdict: (kind) => value(kind),
   };
 }
 

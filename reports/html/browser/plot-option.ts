@@ -8,7 +8,7 @@ import { lnMarks, tickText, timeMarks } from './ticks.ts';
 
 /** Pixels below which there is room for half as many marks. */
 const narrowPx = 480;
-const fontFamily = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+export const fontFamily = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 export function plotOption(plot: Plot, look: Look, widthPx: number): EChartsCoreOption {
   const isNarrow = widthPx < narrowPx;
@@ -24,17 +24,13 @@ export function plotOption(plot: Plot, look: Look, widthPx: number): EChartsCore
       top: plot.events.length > 0 ? 24 : 12,
       bottom: 4,
       outerBoundsMode: 'same',
-      outerBoundsContain: 'axisLabel',
+      outerBoundsContain: plot.x.title === undefined && plot.y.title === undefined ? 'axisLabel' : 'all',
     },
     xAxis: hasBars ? lnAxis(plot, look) : axisOption(plot.x, look, true, isNarrow),
     yAxis: [{ ...axisOption(plot.y, look, false, isNarrow), position: 'left' }, ...right],
     tooltip: {
+      ...tooltipOption(look),
       trigger: hasBars ? 'item' : 'axis',
-      confine: true,
-      transitionDuration: 0,
-      backgroundColor: look.surface,
-      borderColor: look.grid,
-      textStyle: { color: look.text, fontSize: 13, fontFamily },
       axisPointer: { type: 'line', lineStyle: { color: look.muted, type: 'solid' } },
       formatter: (given: unknown) => tooltip(plot, look, given),
     },
@@ -42,9 +38,21 @@ export function plotOption(plot: Plot, look: Look, widthPx: number): EChartsCore
   };
 }
 
+/** How every tooltip looks. */
+export function tooltipOption(look: Look): Record<string, unknown> {
+  return {
+    confine: true,
+    transitionDuration: 0,
+    backgroundColor: look.surface,
+    borderColor: look.grid,
+    textStyle: { color: look.text, fontSize: 13, fontFamily },
+  };
+}
+
 function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boolean): Record<string, unknown> {
   const label = { color: look.muted, fontSize: 12, hideOverlap: true };
   const lines = {
+    ...titleOption(axis, look),
     axisLine: { show: isAcross, lineStyle: { color: look.grid } },
     axisTick: { show: isAcross, lineStyle: { color: look.grid } },
     splitLine: { show: !isAcross, lineStyle: { color: look.grid } },
@@ -60,12 +68,13 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
       splitLine: { show: false },
     };
   }
-  const { unit, min, max, isLog = false } = axis;
+  const { unit, min, max, isLog = false, isScaled = false } = axis;
   const count = isNarrow ? 4 : isAcross ? 8 : 5;
-  const isTime = unit === 'ms' && isAcross && max !== undefined;
+  const isTime = unit === 'ms' && max !== undefined;
   const marks = isTime ? { customValues: timeMarks(min ?? 0, max, count) } : {};
   return {
     type: isLog ? 'log' : 'value',
+    scale: isScaled,
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     splitNumber: count,
@@ -73,6 +82,12 @@ function axisOption(axis: PlotAxis, look: Look, isAcross: boolean, isNarrow: boo
     axisLabel: { ...label, ...marks, formatter: (value: number) => tickText(value, unit) },
     axisTick: { ...lines.axisTick, ...marks },
   };
+}
+
+/** What an axis is, beside it. */
+export function titleOption({ title }: PlotAxis, look: Look): Record<string, unknown> {
+  if (title === undefined) return {};
+  return { name: title, nameLocation: 'middle', nameGap: 24, nameTextStyle: { color: look.muted, fontSize: 12 } };
 }
 
 /** Bars to both sides of what is equal, with room for their values. */
@@ -115,10 +130,10 @@ function seriesOption(plot: Plot, line: PlotLine, look: Look, index: number): Re
     name: line.name,
     data: line.points,
     yAxisIndex: line.onRight === true ? 1 : 0,
-    showSymbol: line.points.length <= 30,
+    showSymbol: line.points.length <= 30 || line.shape === 'dots',
     symbol: line.dash === 'solid' ? 'circle' : line.dash === 'dashed' ? 'rect' : 'triangle',
-    symbolSize: 6,
-    lineStyle: { color, width: 2, type: dashLengths[line.dash] },
+    symbolSize: line.shape === 'dots' ? 9 : 6,
+    lineStyle: { color, width: line.shape === 'dots' ? 0 : 2, type: dashLengths[line.dash] },
     itemStyle: { color },
     ...(isFilled ? { areaStyle: { color, opacity: line.shape === 'stack' ? 0.35 : 0.16 } } : {}),
     ...(line.shape === 'stack' ? { stack: 'all' } : {}),

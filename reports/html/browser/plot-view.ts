@@ -1,14 +1,27 @@
 // A plot in the page: drawn, drawn again when its width or the theme change, and walked through with the arrow keys.
 
-import { BarChart, LineChart } from 'echarts/charts';
-import { GridComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
-import { type EChartsType, init, use } from 'echarts/core';
+import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
+import { GridComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent } from 'echarts/components';
+import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import type { Plot } from '../plot.ts';
+import type { Plot, PlotCells } from '../plot.ts';
+import { cellsOption, cellWords } from './cells-option.ts';
+import { intervalsOption } from './intervals-option.ts';
 import { currentLook } from './look.ts';
 import { axisText, plotOption, pointText } from './plot-option.ts';
 
-use([BarChart, LineChart, GridComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+use([
+  ...[BarChart, CustomChart, HeatmapChart, LineChart],
+  ...[GridComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent],
+  SVGRenderer,
+]);
+
+const cellSteps: Readonly<Record<string, readonly [x: number, y: number]>> = {
+  ArrowRight: [1, 0],
+  ArrowLeft: [-1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
 
 export class PlotView {
   readonly #element: HTMLElement;
@@ -41,15 +54,29 @@ export class PlotView {
     this.#widthPx = width;
     if (width === 0) return; // in a closed part of the page: drawn when it opens
     this.#chart.resize({ width, height });
-    this.#chart.setOption(plotOption(this.#plot, currentLook(), width), { notMerge: true });
+    this.#chart.setOption(optionOf(this.#plot, width, height), { notMerge: true });
     // On paper it is scaled: no script runs when the page gets the paper's width.
     this.#element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${width} ${height}`);
   }
 
   #onKey(event: KeyboardEvent): void {
-    const [line] = this.#plot.lines;
-    if (line === undefined) return;
-    const last = line.points.length - 1;
+    if (event.key === 'Escape') this.#leave();
+    const { cells } = this.#plot;
+    const wanted = cells === undefined ? this.#pointAfter(event.key) : this.#cellAfter(cells, event.key);
+    if (wanted === undefined) return;
+    event.preventDefault();
+    this.#chart.dispatchAction({ type: 'downplay', seriesIndex: 0, dataIndex: this.#place });
+    this.#place = wanted;
+    this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
+    if (cells !== undefined) this.#chart.dispatchAction({ type: 'highlight', seriesIndex: 0, dataIndex: this.#place });
+    if (this.#spoken !== undefined) this.#spoken.textContent = this.#words(this.#place);
+  }
+
+  /** Along the first line, or from interval to interval, in at most 60 steps. */
+  #pointAfter(key: string): number | undefined {
+    const { lines, intervals } = this.#plot;
+    const last = (intervals ?? lines[0]?.points ?? []).length - 1;
+    if (last < 0) return undefined;
     const step = Math.max(1, Math.round(last / 60));
     const places: Readonly<Record<string, number>> = {
       ArrowRight: this.#place + step,
@@ -57,13 +84,20 @@ export class PlotView {
       Home: 0,
       End: last,
     };
-    if (event.key === 'Escape') this.#leave();
-    const wanted = places[event.key];
-    if (wanted === undefined) return;
-    event.preventDefault();
-    this.#place = Math.min(last, Math.max(0, wanted));
-    this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
-    if (this.#spoken !== undefined) this.#spoken.textContent = this.#words(this.#place);
+    const wanted = places[key];
+    return wanted === undefined ? undefined : Math.min(last, Math.max(0, wanted));
+  }
+
+  /** In all four directions; where there is no cell, the place stays. */
+  #cellAfter({ cells }: PlotCells, key: string): number | undefined {
+    if (key === 'Home') return 0;
+    if (key === 'End') return cells.length - 1;
+    const step = cellSteps[key];
+    if (step === undefined) return undefined;
+    const at = cells[this.#place];
+    if (at === undefined) return 0;
+    const next = cells.findIndex(({ x, y }) => x === at.x + step[0] && y === at.y + step[1]);
+    return next < 0 ? this.#place : next;
   }
 
   #leave(): void {
@@ -74,7 +108,11 @@ export class PlotView {
 
   /** The lines at a place of the first one: those of a plot over time share their places. */
   #words(place: number): string {
-    const { lines, x, y } = this.#plot;
+    const { lines, x, y, cells, intervals } = this.#plot;
+    const interval = intervals?.[place];
+    if (interval !== undefined) return `${axisText(y, place)}: ${interval.words}`;
+    const cell = cells?.cells[place];
+    if (cells !== undefined && cell !== undefined) return cellWords(this.#plot, cells, cell);
     const at = lines[0]?.points[place];
     if (at === undefined) return '';
     const values = lines.flatMap((line) => {
@@ -83,4 +121,11 @@ export class PlotView {
     });
     return `${lines[0]?.shape === 'bars' ? axisText(y, at[1]) : axisText(x, at[0])}: ${values.join(', ')}`;
   }
+}
+
+function optionOf(plot: Plot, widthPx: number, heightPx: number): EChartsCoreOption {
+  const { cells, intervals } = plot;
+  if (cells !== undefined) return cellsOption(plot, cells, currentLook(), { widthPx, heightPx });
+  if (intervals !== undefined) return intervalsOption(plot, intervals, currentLook(), widthPx);
+  return plotOption(plot, currentLook(), widthPx);
 }

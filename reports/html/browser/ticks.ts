@@ -72,9 +72,9 @@ function lnTick(lnRatio: number): string {
 /** Twice and half, and what lies between and beyond. */
 const niceTimes = [1.01, 1.02, 1.05, 1.1, 1.25, 1.5, 2, 3, 5, 10, 30, 100, 1000];
 
-/** Marks on an axis of logarithms of ratios: `equal`, and nice ratios on both sides, none too near to another. */
-export function lnMarks(least: number, most: number): readonly number[] {
-  const gap = (most - least) / 9;
+/** Marks on an axis of logarithms of ratios: `equal`, and nice ratios on both sides, `count` at most but for two. */
+export function lnMarks(least: number, most: number, count = 9): readonly number[] {
+  const gap = (most - least) / count;
   const side = (end: number): number[] => {
     const marks: number[] = [];
     for (const times of niceTimes) {

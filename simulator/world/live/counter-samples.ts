@@ -3,7 +3,7 @@
 export type Sample<Counters> = { readonly atEpochMs: number; readonly counters: Counters };
 
 /** Asks a program again and again. */
-export class CounterSampler<Counters> {
+export class CounterSampler<Counters extends object> {
   readonly #ask: () => Promise<Counters | undefined>;
   readonly samples: Sample<Counters>[] = [];
   /** What it has counted in all its lives; undefined before the first answer. */
@@ -31,19 +31,23 @@ export class CounterSampler<Counters> {
   }
 }
 
-function sumOfLives<Counters>(total: Counters | undefined, before: Counters | undefined, counters: Counters): Counters {
+function sumOfLives<Counters extends object>(
+  total: Counters | undefined,
+  before: Counters | undefined,
+  counters: Counters,
+): Counters {
   if (total === undefined || before === undefined) return counters;
   return mapCounters(counters, (value, name) => numberOf(total, name) + grown(numberOf(before, name), value));
 }
 
 /** The samples until this time, and what there was then: evenly between the last one before it and the first one after it. */
-export function samplesUntil<Counters>(
+export function samplesUntil<Counters extends object>(
   samples: readonly Sample<Counters>[],
   epochMs: number,
 ): readonly Sample<Counters>[] {
   const count = samples.findLastIndex(({ atEpochMs }) => atEpochMs <= epochMs) + 1;
   const [before, after] = [samples[count - 1], samples[count]];
-  if (before === undefined || after === undefined) return samples.slice(0, count);
+  if (before === undefined || after === undefined || before.atEpochMs === epochMs) return samples.slice(0, count);
   const ratio = (epochMs - before.atEpochMs) / (after.atEpochMs - before.atEpochMs);
   const counters = mapCounters(after.counters, (value, name) => {
     const from = numberOf(before.counters, name);
@@ -54,15 +58,18 @@ export function samplesUntil<Counters>(
 }
 
 /** Programs tell more than counters: what is no number stays as it is. */
-function mapCounters<Counters>(counters: Counters, map: (value: number, name: string) => number): Counters {
-  const entries = Object.entries(counters as Record<string, unknown>);
+function mapCounters<Counters extends object>(
+  counters: Counters,
+  map: (value: number, name: string) => number,
+): Counters {
+  const entries = Object.entries(counters);
   return Object.fromEntries(
     entries.map(([name, value]) => [name, typeof value === 'number' ? map(value, name) : value]),
   ) as Counters;
 }
 
-function numberOf<Counters>(counters: Counters, name: string): number {
-  const value = (counters as Record<string, unknown>)[name];
+function numberOf(counters: object, name: string): number {
+  const value = (counters as Readonly<Record<string, unknown>>)[name];
   return typeof value === 'number' ? value : 0;
 }
 

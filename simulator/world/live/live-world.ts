@@ -4,6 +4,7 @@
 //     ─▶ stop ─▶ ask everybody for their books ─▶ measure ─▶ leave nothing behind
 
 import { availableParallelism } from 'node:os';
+import type { Address } from '../../../common/address.ts';
 import { exitCodes, OperatorError } from '../../../common/errors.ts';
 import { surveyLog } from '../../replay/survey.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
@@ -32,6 +33,8 @@ export type LiveOptions = {
    * and at last the finished run. Absent: nobody makes any of it.
    */
   readonly onSnapshot?: ((snapshot: Snapshot) => void) | undefined;
+  /** Given, once the nodes have started, what says where the admin interface of a node is now: undefined when it is not there. */
+  readonly onNodes?: ((adminOf: (id: string) => Address | undefined) => void) | undefined;
   /** When the run's clock begins, a whole second of the epoch; absent: as soon as everybody is ready. */
   readonly startAtEpochMs?: number | undefined;
   /** Where the fleet is when it is not in processes of this run. */
@@ -120,6 +123,7 @@ class LiveRunner {
     await Promise.race([started, this.#ended]);
     started.catch(() => undefined); // ended while starting: the race has told what counts
     this.#refuseEnded();
+    this.#options.onNodes?.((id) => this.#environment.nodes.get(id)?.program?.admin);
     await this.#records.sample();
     this.#progress.enter('connecting');
     const poll = setInterval(() => void this.#poll(), pollMs);

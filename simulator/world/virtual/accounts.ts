@@ -35,9 +35,9 @@ export class Accounts implements NetworkListener {
   /** Not yet told to the meters. */
   readonly #unmetered: number[];
   #cdnUnmetered = 0;
-  /** By node, -1 the CDN: whether all its classes are on one island, so that its rate is known at every change. */
-  readonly #onOneIsland = new Map<number, boolean>();
-  #structure = -1;
+  /** By node, -1 the CDN: the island that all its classes are on, so that its rate is known at every change of that; or none. */
+  readonly #islandOf = new Map<number, number | undefined>();
+  #structure = '';
 
   /** Bytes/ms that are due to each device in a live window. */
   readonly #demandBytesPerMs: number;
@@ -159,7 +159,8 @@ export class Accounts implements NetworkListener {
       if (flowClass.stock !== undefined && !flowClass.stock.isComplete) this.changed.add(each);
       else if (!flowClass.isHurrying || flowClass.backlogBytes > 0) this.changed.add(each);
     }
-    this.#meter(nowMs, false);
+    const [first] = classes;
+    if (first !== undefined) this.#meter(nowMs, this.#network?.classes.island[first]);
   }
 
   #notePatience(flowClass: FlowClass, each: number, nowMs: number): void {
@@ -173,43 +174,48 @@ export class Accounts implements NetworkListener {
     }
   }
 
-  /** Bytes since the last call, evenly; for what is spread over islands at the end of a step only. */
-  #meter(nowMs: number, atStepEnd: boolean): void {
+  /**
+   * Bytes since the last call, evenly: of those who are on this island alone, whose bytes are all told by now; at the end of a step
+   * (undefined) of everybody.
+   */
+  #meter(nowMs: number, island: number | undefined): void {
     const { nodes, cdnMeter } = this.#tally;
     for (let node = 0; node < nodes.length; node += 1) {
       const meter = nodes[node]?.meter;
-      if (meter === undefined || (!atStepEnd && !this.#isOnOneIsland(node))) continue;
+      if (meter === undefined || (island !== undefined && this.#onlyIslandOf(node) !== island)) continue;
       meter.feed(nowMs, this.#unmetered[node] as number);
       this.#unmetered[node] = 0;
     }
-    if (cdnMeter === undefined || (!atStepEnd && !this.#isOnOneIsland(-1))) return;
+    if (cdnMeter === undefined || (island !== undefined && this.#onlyIslandOf(-1) !== island)) return;
     cdnMeter.feed(nowMs, this.#cdnUnmetered);
     this.#cdnUnmetered = 0;
   }
 
-  #isOnOneIsland(node: number): boolean {
+  /** Undefined where there are several, or none. */
+  #onlyIslandOf(node: number): number | undefined {
     const network = this.#network;
-    if (network === undefined) return false;
-    if (network.structure !== this.#structure) {
-      this.#structure = network.structure;
-      this.#onOneIsland.clear();
+    if (network === undefined) return undefined;
+    // A class that joins an island does not make a new structure of it.
+    const structure = `${network.structure} ${this.#classes.length}`;
+    if (structure !== this.#structure) {
+      this.#structure = structure;
+      this.#islandOf.clear();
     }
-    let known = this.#onOneIsland.get(node);
-    if (known === undefined) {
+    if (!this.#islandOf.has(node)) {
       const islands = new Set<number>();
       for (const [each, { levels, cdnCoefficient }] of this.#classes.entries()) {
         const uses = node < 0 ? cdnCoefficient > 0 : levels.some((level) => level.stock.node.copy.specIndex === node);
         if (uses) islands.add(network.classes.island[each] as number);
       }
-      known = islands.size <= 1 && !network.hasTrunk;
-      this.#onOneIsland.set(node, known);
+      const [only] = islands;
+      this.#islandOf.set(node, islands.size === 1 && !network.hasTrunk ? only : undefined);
     }
-    return known;
+    return this.#islandOf.get(node);
   }
 
   /** Ends a step of the series; everything is settled. `stored`: bytes on the drives, by node of the scenario. */
   endStep(nowMs: number, stored: readonly number[]): void {
-    this.#meter(nowMs, true);
+    this.#meter(nowMs, undefined);
     const { grid, nodes } = this.#tally;
     for (const [node, tally] of nodes.entries()) {
       const egress = this.#egress[node] as number;

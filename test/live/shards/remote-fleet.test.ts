@@ -3,10 +3,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Address } from '../../../common/address.ts';
 import { thisMachine } from '../../../simulator/result/machine.ts';
+import type { DeviceProgress, DeviceReport } from '../../../simulator/world/live/device-protocol.ts';
 import type { DevicesPart } from '../../../simulator/world/live/parts.ts';
 import { EnvironmentLink } from '../../../simulator/world/live/shards/environment-link.ts';
 import { type RunIdentity, sealPart } from '../../../simulator/world/live/shards/part.ts';
 import { RemoteFleet, type RemoteFleetOptions } from '../../../simulator/world/live/shards/remote-fleet.ts';
+import { reportOf } from '../../world/device-report.ts';
 import { scenarioOf } from '../../world/fleet-run.ts';
 
 const run: RunIdentity = {
@@ -29,7 +31,7 @@ afterEach(async () => {
 
 type Environment = { readonly fleet: RemoteFleet; at: Address; started: Promise<string | undefined>; broken: string[] };
 
-async function environment(options: Partial<RemoteFleetOptions> = {}): Promise<Environment> {
+async function environment(options: Partial<RemoteFleetOptions> = {}, snapshots = false): Promise<Environment> {
   const broken: string[] = [];
   let onListening: (address: Address) => void = () => undefined;
   const listening = new Promise<Address>((resolve) => {
@@ -37,7 +39,7 @@ async function environment(options: Partial<RemoteFleetOptions> = {}): Promise<E
   });
   const terms = { listen: { host: '127.0.0.1', port: 0 }, run, waitMs: 20_000, onListening, ...options };
   const fleet = new RemoteFleet(terms, (what) => broken.push(what));
-  const started = fleet.start({ scenario, nodes: { hq: node }, cdns: [cdn], deviceRows: true });
+  const started = fleet.start({ scenario, nodes: { hq: node }, cdns: [cdn], deviceRows: true, snapshots });
   toClose.push(() => fleet.close());
   return { fleet, at: await listening, started, broken };
 }
@@ -58,21 +60,40 @@ function partOf(index: number, count: number, change: Partial<DevicesPart> = {},
   return sealPart({ kind: 'devices', run: of, startEpochMs: 5000, machine: thisMachine(), devices });
 }
 
+const progress: DeviceProgress = {
+  ...{ waiting: 1, connected: 2, downloading: 3, onCdn: 0, completed: 4, failed: 0 },
+  ...{ bytesFromCacheServer: 5, bytesFromCdn: 6, failedRanges: 0 },
+};
+
+/** What a device process says that has received so many bytes in each second. */
+const reportWith = (bytes: readonly number[], startSecond = 100): DeviceReport =>
+  reportOf({
+    startSecond,
+    ...{ servers: ['hq'], bytesPerSecond: { hq: bytes }, connectedPerSecond: bytes.map(() => 1) },
+    verifiedBytes: bytes.reduce((sum, value) => sum + value, 0),
+    ...{ latency: '', ledgers: {}, groups: [] },
+  });
+
 describe('an environment and its shards', () => {
   test('find each other, begin and end together, and the environment has all parts in order', async () => {
     const { fleet, at, started, broken } = await environment();
     expect(fleet.waitsFor).toBe('the first shard');
     const second = await shard(at, 1, 2);
     // What listens on every address is reached at the one that the environment was asked at.
-    expect(second.place).toEqual({ nodes: { hq: { host: '127.0.0.1', port: 8081 } }, cdns: [cdn], deviceRows: true });
+    expect(second.place).toEqual({
+      nodes: { hq: { host: '127.0.0.1', port: 8081 } },
+      cdns: [cdn],
+      deviceRows: true,
+      snapshots: false,
+    });
     expect(Math.abs(second.clock.aheadMs)).toBeLessThanOrEqual(second.clock.errorMs + 2);
     await second.say('ready');
     expect(fleet.waitsFor).toBe('shards: 1 of 2 are ready');
     const first = await shard(at, 0, 2);
-    first.watch(() => ({
-      ...{ waiting: 1, connected: 2, downloading: 3, onCdn: 0, completed: 4, failed: 0 },
-      ...{ bytesFromCacheServer: 5, bytesFromCdn: 6, failedRanges: 0 },
-    }));
+    first.watch(
+      () => progress,
+      () => [],
+    );
     await first.say('ready');
     expect(await started).toBeUndefined();
     fleet.begin(1_234_000);
@@ -88,6 +109,30 @@ describe('an environment and its shards', () => {
     await first.handIn(partOf(0, 2));
     expect((await reported).map((part) => part.shard.index)).toEqual([0, 1]);
     expect(broken).toEqual([]);
+  });
+
+  test('tell on the way what was measured, each second once, and nothing twice for nothing', async () => {
+    const { fleet, at } = await environment({}, true);
+    const links = [await shard(at, 0, 2), await shard(at, 1, 2)] as const;
+    expect(links[0].place.snapshots).toBe(true);
+    const told: DeviceReport[][] = [[], []];
+    for (const [index, link] of links.entries()) {
+      link.watch(
+        () => progress,
+        () => told[index] ?? [],
+      );
+    }
+    told[0] = [reportWith([1, 2, 3]), reportWith([4, 5])];
+    await links[0].say('ready');
+    expect(fleet.snapshot()).toBeUndefined(); // the other one has not said anything
+    told[1] = [reportWith([6], 101)];
+    await links[1].say('ready');
+    told[0] = [reportWith([1, 2, 3, 7]), reportWith([4, 5, 8, 9])];
+    await links[0].say('ready');
+    await links[0].say('ready');
+    const parts = fleet.snapshot() ?? [];
+    expect(parts.map(({ shard: { index } }) => index)).toEqual([0, 1]);
+    expect(parts.map(({ reports }) => reports)).toEqual(told);
   });
 
   test('that are asked to end early hear why', async () => {

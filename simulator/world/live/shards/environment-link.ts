@@ -8,8 +8,9 @@ import { type Address, formatAddress } from '../../../../common/address.ts';
 import { errorCode, exitCodes, OperatorError } from '../../../../common/errors.ts';
 import { formatDuration } from '../../../../common/units.ts';
 import type { FleetPart } from '../../fleet-plan.ts';
-import type { DeviceProgress } from '../device-protocol.ts';
+import type { DeviceProgress, DeviceReport } from '../device-protocol.ts';
 import type { ClockOffset } from '../parts.ts';
+import { endSecondOf, fromSecond } from '../series-so-far.ts';
 import { differenceOf, type RunIdentity } from './part.ts';
 import {
   type Beat,
@@ -41,7 +42,7 @@ export type End = {
 };
 
 /** Where the devices of a shard find everything. */
-export type RunPlace = Pick<RunAnswer, 'nodes' | 'cdns' | 'deviceRows'>;
+export type RunPlace = Pick<RunAnswer, 'nodes' | 'cdns' | 'deviceRows' | 'snapshots'>;
 
 const retryMs = 250;
 const askTimeoutMs = 5000;
@@ -61,6 +62,9 @@ export class EnvironmentLink {
   #state: Beat['state'] = 'connecting';
   #problem: string | undefined;
   #progress: () => DeviceProgress = () => noProgress;
+  #reports: () => readonly DeviceReport[] = () => [];
+  /** Of the epoch: the environment knows the seconds before it. */
+  #toldSecond = 0;
   #heardAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
@@ -92,16 +96,17 @@ export class EnvironmentLink {
     const { index, count } = options.shard;
     const reached = (address: Address): Address => reachedAt(address, at, options.environment);
     const nodes = Object.fromEntries(Object.entries(answer.nodes).map(([id, address]) => [id, reached(address)]));
-    const place = { nodes, cdns: answer.cdns.map(reached), deviceRows: answer.deviceRows };
+    const place = { nodes, cdns: answer.cdns.map(reached), deviceRows: answer.deviceRows, snapshots: answer.snapshots };
     const link = new EnvironmentLink(place, clock, `http://${formatAddress(at)}/shards/${index}-of-${count}`);
     await link.#beat();
     link.#timer = setInterval(() => void link.#beat(), beatMs);
     return link;
   }
 
-  /** What is said of the devices from now on. */
-  watch(progress: () => DeviceProgress): void {
+  /** What is said of the devices from now on; `reports`: what they have measured so far. */
+  watch(progress: () => DeviceProgress, reports: () => readonly DeviceReport[]): void {
     this.#progress = progress;
+    this.#reports = reports;
   }
 
   /** Says so at once. */
@@ -130,11 +135,15 @@ export class EnvironmentLink {
   }
 
   async #beat(): Promise<void> {
+    const reports = this.#reports();
+    const endSecond = reports.length === 0 ? 0 : Math.min(...reports.map(endSecondOf));
+    const isNews = endSecond > this.#toldSecond;
     const beat: Beat = {
       instance: this.#instance,
       state: this.#state,
       problem: this.#problem,
       progress: this.#progress(),
+      ...(isNews ? { reports: reports.map((report) => fromSecond(report, this.#toldSecond)) } : {}),
     };
     try {
       const { status, body } = await ask('POST', this.#base, JSON.stringify(beat), askTimeoutMs);
@@ -143,6 +152,7 @@ export class EnvironmentLink {
         this.#toEnd({ graceMs: 0, because: errorOf(body) });
         return;
       }
+      this.#toldSecond = Math.max(this.#toldSecond, endSecond);
       const { beginAtEpochMs, end } = beatAnswerForm.parse(JSON.parse(body));
       if (beginAtEpochMs !== undefined) this.#toBegin(beginAtEpochMs);
       if (end !== undefined) this.#toEnd(end);

@@ -7,7 +7,7 @@
 // A refusal is a status of 400 and above, whose body says why.
 
 import { z } from 'zod';
-import type { DeviceProgress } from '../device-protocol.ts';
+import type { DeviceProgress, DeviceReport } from '../device-protocol.ts';
 import type { RunIdentity } from './part.ts';
 
 /** How often a shard says that it is there. */
@@ -25,6 +25,8 @@ export const runAnswerForm = z.strictObject({
   nodes: z.record(z.string(), addressForm),
   cdns: z.array(addressForm).min(1),
   deviceRows: z.boolean(),
+  /** Whether shards are to say on the way what they have measured so far. */
+  snapshots: z.boolean(),
   /** When the run begins, if that was given. */
   startAtEpochMs: z.number().optional(),
 });
@@ -53,6 +55,8 @@ export const beatForm = z.strictObject({
   /** What went wrong before the start. */
   problem: z.string().optional(),
   progress: progressForm,
+  /** What its device processes have measured so far, when that was asked for and there is news; of series, what may be new. */
+  reports: z.array(z.custom<DeviceReport>((value) => typeof value === 'object' && value !== null)).optional(),
 });
 
 /** What a shard says of itself. */

@@ -7,9 +7,10 @@ import type { AddressInfo } from 'node:net';
 import { type Address, formatAddress } from '../../../../common/address.ts';
 import { assert, errorCode, OperatorError } from '../../../../common/errors.ts';
 import { formatDuration } from '../../../../common/units.ts';
-import type { DeviceProgress } from '../device-protocol.ts';
+import type { DeviceProgress, DeviceReport } from '../device-protocol.ts';
 import type { Fleet, FleetTerms } from '../fleet.ts';
 import { type DevicesPart, shardName } from '../parts.ts';
+import { continued } from '../series-so-far.ts';
 import { differenceOf, openPart, type RunIdentity, type ShardPart } from './part.ts';
 import { type Beat, type BeatAnswer, beatForm, beatMs, type RunAnswer, silenceMsMax } from './protocol.ts';
 
@@ -25,7 +26,13 @@ export type RemoteFleetOptions = {
   readonly silenceMs?: number;
 };
 
-type Shard = { readonly instance: string; beat: Beat; heardAtMs: number; part?: ShardPart };
+type Shard = {
+  readonly instance: string;
+  beat: Beat;
+  heardAtMs: number;
+  reports: readonly DeviceReport[];
+  part?: ShardPart;
+};
 type Reply = { readonly status: number; readonly body: unknown };
 
 const partBytesMax = 2 ** 28;
@@ -104,9 +111,11 @@ export class RemoteFleet implements Fleet {
     return [...this.#shards.values()].map(({ beat }) => beat.progress);
   }
 
-  /** Shards say what they have measured at their end alone. */
-  snapshot(): undefined {
-    return undefined;
+  snapshot(): readonly DevicesPart[] | undefined {
+    if (!this.#isEvery((shard) => shard.reports.length > 0)) return undefined;
+    const count = this.#shards.size;
+    const parts = [...this.#shards].map(([index, { reports }]) => ({ shard: { index, count }, reports, lost: false }));
+    return parts.sort((a, b) => a.shard.index - b.shard.index);
   }
 
   async report(graceMs: number, signal: AbortSignal, because: string | undefined): Promise<readonly DevicesPart[]> {
@@ -230,9 +239,10 @@ export class RemoteFleet implements Fleet {
   #runAnswer(): RunAnswer {
     const terms = this.#terms;
     assert(terms !== undefined, 'nobody is answered before the start');
-    const { nodes, cdns, deviceRows } = terms;
+    const { nodes, cdns, deviceRows, snapshots = false } = terms;
     const { run, startAtEpochMs } = this.#options;
-    return { run, epochMs: Date.now(), nodes: { ...nodes }, cdns: [...cdns], deviceRows, startAtEpochMs };
+    const place = { nodes: { ...nodes }, cdns: [...cdns], deviceRows, snapshots };
+    return { run, epochMs: Date.now(), ...place, startAtEpochMs };
   }
 
   #hear(index: number, body: string): Reply {
@@ -246,9 +256,11 @@ export class RemoteFleet implements Fleet {
     if (known !== undefined && known.instance !== beat.data.instance) {
       return refused(409, `${name} is there already: another command has this number`);
     }
-    const shard = known ?? { instance: beat.data.instance, beat: beat.data, heardAtMs: 0 };
+    const shard = known ?? { instance: beat.data.instance, beat: beat.data, heardAtMs: 0, reports: [] };
     this.#shards.set(index, shard);
-    shard.beat = beat.data;
+    const { reports, ...rest } = beat.data;
+    shard.beat = rest;
+    if (reports !== undefined) shard.reports = reports.map((report, i) => continued(shard.reports[i], report));
     shard.heardAtMs = performance.now();
     return { status: 200, body: this.#answer };
   }

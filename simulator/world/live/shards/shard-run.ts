@@ -98,7 +98,10 @@ class ShardRunner {
 
   async #course(fleet: FleetProcesses, meter: ProgressMeter): Promise<ShardRun> {
     const { signal, shard } = this.#options;
-    this.#link.watch(() => sumProgress(fleet.progress()));
+    this.#link.watch(
+      () => sumProgress(fleet.progress()),
+      () => fleet.snapshot()?.[0].reports ?? [],
+    );
     meter.enter('connecting');
     const connected = fleet.start({ scenario: this.#scenario, ...this.#link.place });
     const problem = await Promise.race([connected, this.#ended]);
