@@ -165,7 +165,8 @@ export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
     rows.push(['CDN, saved', savedText(figures), `${formatBytes(figures.cdnBytes)} sent`]);
   }
   if (failure !== undefined) {
-    const nodes = failure.holds ? `${failure.nodes} nodes, ${finishText(failure.figures)}` : 'no number is enough';
+    const many = failure.nodes === 1 ? '1 node' : `${failure.nodes} nodes`;
+    const nodes = failure.holds ? `${many}, ${finishText(failure.figures)}` : `${many} are not enough`;
     rows.push(['N+1, one fails', nodes, boundBy(failure.figures)]);
     rows.push([
       '  worst moment',

@@ -5,7 +5,6 @@ import {
   answerLines,
   askedText,
   candidateRows,
-  documentedRows,
   figureRows,
   planRunsText,
   planVerdictWords,
@@ -63,7 +62,7 @@ ${cardHtml('What it takes', figureRows(plan, site), site)}
 ${cardHtml('Each class', candidateRows(plan, site), site)}
 ${charts.length === 0 ? undefined : html`<div class="charts">${charts.map((chart, index) => chartHtml(chart, index === 0))}</div>`}
 ${cardHtml('What if', sensitivityRows(plan, site), site)}
-${cardHtml('Beside Microsoft’s tables', documentedRows(site), site)}
+${documentedHtml(site)}
 </section>
 `;
 }
@@ -77,6 +76,21 @@ function cardHtml(title: string, rows: Rows, { id }: SitePlan): HtmlValue {
     rows: rows.rows.map((row) => row.map((text) => text.trim())),
   };
   return html`<div class="card"><h3>${title}</h3>${tableHtml(table, `${title}: ${id}`, { isText: true })}</div>`;
+}
+
+/** Sentences, which a table would squeeze. */
+function documentedHtml({ documented }: SitePlan): HtmlValue {
+  if (documented.length === 0) return undefined;
+  return html`<div class="card"><h3>Beside Microsoft’s sizing tables</h3><ul class="lines">${documented.map(
+    ({
+      source,
+      says,
+      computed,
+      agrees,
+      why,
+    }) => html`<li><strong class="${agrees ? 'pass' : 'doubt'}">${agrees ? '✓ agrees' : '≠ differs'}</strong>: it says ${says}; computed: ${computed}. ${why} <span class="hint">${source}</span></li>
+`,
+  )}</ul></div>`;
 }
 
 function basisHtml(plan: CapacityPlan): Html {

@@ -99,7 +99,7 @@ Examples:
   $ sim plan --devices 35000 --payload "2 GB" --deadline 24h --arrive 5min
   $ sim plan --devices 50 --sites 40 --link "100 Mbit/s" --downlink "1 Gbit/s" --payload "2 GB" --deadline 8h
   $ sim plan --devices 20000 --payload "3 GB" --deadline 6h --class isp-edge --class isp-metro
-  $ sim plan scenarios/plans/enterprise.yaml --set deadline=8h
+  $ sim plan plans/enterprise.yaml --set deadline=8h
 
 Leaves plan.html, plan.md and plan.json in the folder, scenario.yaml (the solution, for “sim run … --world virtual”) and
 failure-<site>.yaml (the same with a node that fails at the worst moment). Keys of a plan file: docs/capacity-plans.md.
