@@ -40,12 +40,11 @@ export async function findRemedies(
   };
   const ofDeadline = (): Remedy | undefined =>
     figures.finishMs === undefined ? undefined : { key: 'deadline', value: Math.ceil(figures.finishMs) };
-  const all = await Promise.all([
-    ofDeadline(),
+  const searched = await Promise.all([
     ofDevices(),
     ofRate('link', site.linkBytesPerMs, (linkBytesPerMs) => [spec, { ...site, linkBytesPerMs }]),
     ofRate('downlink', site.downlinkBytesPerMs, (downlinkBytesPerMs) => [spec, { ...site, downlinkBytesPerMs }]),
     ofRate('cdn', spec.cdnEgressBytesPerMs, (cdnEgressBytesPerMs) => [{ ...spec, cdnEgressBytesPerMs }, site]),
   ]);
-  return all.filter((each) => each !== undefined);
+  return [ofDeadline(), ...searched].filter((each) => each !== undefined);
 }

@@ -25,8 +25,8 @@ async function nodesOf(spec: PlanSpec): Promise<number | undefined> {
 }
 
 describe('a plan of one site where cards bind', () => {
-  // 1,000 devices of 1.1 GB: 8,800 Gbit. One node of 1.1 Gbit/s takes 8,000 s; within an hour it takes 3.
-  const spec = specOf('payload: 1.1 GB\ndeadline: 1 h', 'devices: 1000');
+  // 400 devices of 2.75 GB: 8,800 Gbit. One node of 1.1 Gbit/s takes 8,000 s; within an hour it takes 3.
+  const spec = specOf('payload: 2.75 GB\ndeadline: 1 h', 'devices: 400');
   let site: SitePlan;
   beforeAll(async () => {
     site = first(await made(spec));
@@ -34,20 +34,20 @@ describe('a plan of one site where cards bind', () => {
 
   it('takes all bytes by the deadline and what a node sends, rounded up; the end is all bytes by what they send', () => {
     expect(site.chosen?.nodes).toBe(3);
-    // 334 devices at the node that has most.
-    expect(site.chosen?.figures.finishMs).toBeCloseTo((334 * 1.1e9 * 8000) / vmBitsPerSecond, -1);
+    // 134 devices at the node that has most.
+    expect(site.chosen?.figures.finishMs).toBeCloseTo((134 * 2.75e9 * 8000) / vmBitsPerSecond, -1);
     expect(site.chosen?.figures.binds[0]).toMatchObject({ kind: 'egress', capacity: vmBitsPerSecond, basis: 'given' });
     expect(site.oneFewer).toMatchObject({ holds: false });
-    expect(site.oneFewer?.finishMs).toBeCloseTo((500 * 1.1e9 * 8000) / vmBitsPerSecond, -1);
+    expect(site.oneFewer?.finishMs).toBeCloseTo((200 * 2.75e9 * 8000) / vmBitsPerSecond, -1);
   });
 
   it('has each node fetch and store the payload once, and saves the rest', () => {
-    expect(site.chosen?.figures).toMatchObject({ storedBytes: 1.1e9, cdnBytes: 3 * 1.1e9, wantedBytes: 1.1e12 });
+    expect(site.chosen?.figures).toMatchObject({ storedBytes: 2.75e9, cdnBytes: 3 * 2.75e9, wantedBytes: 1.1e12 });
   });
 
   it('needs a card for all bytes of a node by the deadline, to 1 %', () => {
     const { rate } = site;
-    const least = (334 * 1.1e9 * 8000) / 3_600_000;
+    const least = (134 * 2.75e9 * 8000) / 3_600_000;
     expect((rate?.egressBitsPerSecond ?? 0) / least).toBeGreaterThan(0.999);
     expect((rate?.egressBitsPerSecond ?? 0) / least).toBeLessThan(1.011);
     expect(rate?.cardBitsPerSecond).toBe(1e9);
@@ -168,8 +168,8 @@ describe('every plan', () => {
 describe('what a plan writes', () => {
   it('is confirmed by sim run, to the last digit', async () => {
     const spec = specOf(
-      'payload: [1.1 GB, 40 MB]\ndeadline: 2 h\narrive: 5 min',
-      'count: 2, devices: 900, link: 1 Gbit/s',
+      'payload: [5 GB, 40 MB]\ndeadline: 2 h\narrive: 5 min',
+      'count: 2, devices: 200, link: 1 Gbit/s',
     );
     const plan = await made(spec);
     expect(plan.verdict).toBe('found');
