@@ -14,6 +14,7 @@ import { benchLimits } from './limits.ts';
 import { type Benchmark, spread } from './measurement.ts';
 import { benchOmission } from './omission.ts';
 import { peerVersions } from './peers.ts';
+import { benchRaw } from './raw.ts';
 import { benchServing } from './serving.ts';
 import { benchGrowth } from './virtual/growth.ts';
 import { benchPlan } from './virtual/plan.ts';
@@ -32,6 +33,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   limits: benchLimits,
   'size-soak': benchSoak,
   'size-idle': benchIdle,
+  raw: benchRaw,
   omission: benchOmission,
   'gate-runs': benchGateRuns,
   'gate-errors': benchGateErrors,

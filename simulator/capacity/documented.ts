@@ -46,6 +46,8 @@ const providerClasses = [
 const volumeMs = 8 * 3_600_000;
 /** 35,000 devices, 2 GB each, in 24 hours by one node of 6.5 Gbit/s. */
 const headlineBitsPerSecond = 6.5e9;
+/** The network card of the preview's larger class. */
+const previewCardBitsPerSecond = 5e9;
 /** Computed and documented figures that differ by less agree. */
 const agreementRatio = 0.05;
 
@@ -60,7 +62,15 @@ export type DocumentedTerms = {
 };
 
 export function documentedBeside(terms: DocumentedTerms): Documented[] {
-  const all = [byDevices(terms), byRate(terms), byHeadline(terms), byLink(terms), byDrive(terms), byProvider(terms)];
+  const all = [
+    byDevices(terms),
+    byRate(terms),
+    byHeadline(terms),
+    byPreviewCard(terms),
+    byLink(terms),
+    byDrive(terms),
+    byProvider(terms),
+  ];
   return all.filter((each) => each !== undefined);
 }
 
@@ -130,6 +140,22 @@ function byHeadline(terms: DocumentedTerms): Documented {
     why: agrees
       ? `${formatBitsPerSecond(demand)} on average.`
       : 'The headline has all bytes flow evenly until the deadline, from a node that sends more than the 5 Gbit/s card of its own table; the plan has the class’s card, the arrivals, and the link over which nodes fill.',
+  };
+}
+
+/** The same page's table: its larger class has less of a card than its headline needs. */
+function byPreviewCard({ rate }: DocumentedTerms): Documented | undefined {
+  if (rate === undefined) return undefined;
+  const carried = (previewCardBitsPerSecond * 1448) / 1538;
+  const agrees = rate.egressBitsPerSecond <= carried;
+  return {
+    source: headline,
+    says: `a card of ${formatBitsPerSecond(previewCardBitsPerSecond)} is enough for a large enterprise (its table)`,
+    computed: `each node has to send ${formatBitsPerSecond(rate.egressBitsPerSecond)}`,
+    agrees,
+    why: agrees
+      ? `It carries ${formatBitsPerSecond(carried)} of content.`
+      : `It carries ${formatBitsPerSecond(carried)} of content, less than this takes, and than the 6.5 Gbit/s of the same page's headline.`,
   };
 }
 

@@ -13,15 +13,17 @@ import type { LiveProgress } from '../world/live/live-progress.ts';
 import { shardName } from '../world/live/parts.ts';
 import { identityOf, type Part, partFileName, sealPart } from '../world/live/shards/part.ts';
 import type { RemoteFleet } from '../world/live/shards/remote-fleet.ts';
+import type { ShardRun } from '../world/live/shards/shard-run.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude } from './conclude-run.ts';
 import { type MetricsOptions, ServedMetrics } from './metrics-options.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
+import { type RawTarget, withRaw } from './raw-data.ts';
 import { defaultEnvironment, type ShardingOptions, startAt, waitMsOf } from './shard-options.ts';
 import { type OutputOptions, writeResults } from './write-results.ts';
 
-type Options = ShardingOptions & MetricsOptions & OutputOptions & { readonly out?: string };
+type Options = ShardingOptions & MetricsOptions & OutputOptions & { readonly out?: string; readonly raw?: RawTarget };
 
 /** Runs one shard, and hands its part in. */
 export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, options: Options): Promise<void> {
@@ -32,24 +34,42 @@ export async function runOneShard(loaded: LoadedScenario, shard: FleetPart, opti
   const startAtEpochMs = startAt(options.startAt, scenario, true);
   await carryOut(out, options, async (signal, progress) => {
     let file = '';
+    let measured: ShardRun | undefined;
+    let notTaken: OperatorError | undefined;
     const { runShard } = await import('../world/live/shards/shard-run.ts');
     progress.showLine(`looking for the environment at ${formatAddress(environment)}`, 'looking');
     const terms = { environment, shard, run, waitMs: waitMsOf(options), startAtEpochMs, signal };
     const onProgress = progress.show.bind(progress);
-    const finished = await runShard(scenario, { ...terms, onProgress }, ({ devices, startEpochMs }) => {
+    const keep = (own: ShardRun): string => {
+      const { devices, startEpochMs } = own;
       const part: Part = { kind: 'devices', run, startEpochMs, machine: thisMachine(), devices };
       file = join(out, partFileName(part));
       const text = sealPart(part);
       writeWhole(file, text);
+      measured = own;
       return text;
-    }).catch((error: unknown) => {
-      if (file === '' || !(error instanceof OperatorError)) throw error;
-      const message = `${error.message} It is in ${file}, for sim merge.`;
-      throw new OperatorError(error.code, message, error.exitCode, { cause: error });
-    });
+    };
+    const { ran: finished, notes } = await withRaw(
+      options.raw,
+      { loaded, shard: `${shard.index}/${shard.count}` },
+      progress,
+      (onRangeRows) =>
+        runShard(scenario, { ...terms, onProgress, onRangeRows }, keep).catch((error: unknown) => {
+          // What was measured is kept, though the environment has not taken it.
+          if (measured === undefined || !(error instanceof OperatorError)) throw error;
+          notTaken = error;
+          return measured;
+        }),
+      (ran) => ran,
+    );
     progress.end();
+    if (notTaken !== undefined) {
+      const message = `${notTaken.message} It is in ${file}, for sim merge.`;
+      throw new OperatorError(notTaken.code, message, notTaken.exitCode, { cause: notTaken });
+    }
     if (!options.quiet) {
       process.stdout.write(`${shardName(shard)} is handed in: the environment has the verdict. A copy is ${file}\n`);
+      for (const note of notes) process.stdout.write(`${note}\n`);
     }
     const { interrupted, endedBecause, devices } = finished;
     const why = endedBecause ?? devices.broken;

@@ -3,10 +3,10 @@
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import type { DeviceRow } from '../result/device-row.ts';
-import { loadScenario } from '../scenario/load.ts';
+import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
-import type { Scenario } from '../scenario/scenario.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
+import type { LiveOptions } from '../world/live/live-world.ts';
 import { refuseLateEvents, runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
@@ -15,6 +15,7 @@ import { checkMetricsOptions, type MetricsOptions, ServedMetrics, withMetricsOpt
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
 import { outFolder } from './out-folder.ts';
 import type { ProgressLine } from './progress-line.ts';
+import { type RawTarget, rawOption, refuseRaw, withRaw } from './raw-data.ts';
 import { runEnvironment, runOneShard } from './run-in-shards.ts';
 import { checkShardingOptions, type ShardingOptions, startAt, withShardingOptions } from './shard-options.ts';
 import { writeResults } from './write-results.ts';
@@ -25,6 +26,7 @@ type RunOptions = ScenarioOptions &
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
     readonly devices: boolean;
+    readonly raw?: RawTarget;
     readonly json: boolean;
     readonly quiet: boolean;
     readonly profile?: string;
@@ -49,6 +51,7 @@ export function addRunCommand(program: Command): void {
       `profile of this machine, for a prediction (default: ${machineProfileName}, if it is there)`,
     )
     .option('--devices', 'also write devices.csv, a row per device', false)
+    .addOption(rawOption())
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
   withMetricsOptions(withShardingOptions(command))
@@ -59,6 +62,8 @@ Examples:
   $ sim run scenarios/smoke.yaml                        a small fleet, in seconds
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
+  $ sim run scenarios/failover.yaml --world live --raw ranges.parquet
+                                                        each range request as a row, for DuckDB and others
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
   $ sim run scenarios/failover.yaml --metrics 9464      watched by Prometheus and Grafana
   $ sim run scenarios/smoke.yaml --set fleet.0.devices=100 --set "content.0.size=8 MB"
@@ -78,11 +83,12 @@ async function run(path: string, options: RunOptions): Promise<void> {
   checkShardingOptions(options, loaded.scenario);
   if (options.shard !== undefined || options.role !== undefined) {
     checkMetricsOptions(options, true);
-    chooseWorlds(loaded.scenario, 'live');
+    refuseRaw(options.raw, options.role, chooseWorlds(loaded.scenario, 'live'));
     if (options.shard !== undefined) return await runOneShard(loaded, options.shard, options);
     return await runEnvironment(loaded, options);
   }
   const worlds = chooseWorlds(loaded.scenario, options.world);
+  refuseRaw(options.raw, undefined, worlds);
   const startAtEpochMs = startAt(options.startAt, loaded.scenario);
   checkMetricsOptions(options, worlds.live);
   const runsBoth = worlds.live && worlds.virtual;
@@ -96,7 +102,7 @@ async function run(path: string, options: RunOptions): Promise<void> {
   const out = options.out ?? outFolder(loaded.path, startedAt);
   const course = async (signal: AbortSignal, progress: ProgressLine, served?: ServedMetrics): Promise<void> => {
     const { finished, rows, interrupted } = await runWorlds(
-      loaded.scenario,
+      loaded,
       worlds,
       machine,
       { ...options, startAtEpochMs, served },
@@ -127,13 +133,14 @@ type RunsOfWorlds = {
 
 /** The claim first: it takes a second, and refuses what makes no sense before anything real is started. */
 async function runWorlds(
-  scenario: Scenario,
+  loaded: LoadedScenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
   options: RunOptions & { readonly startAtEpochMs: number | undefined; readonly served: ServedMetrics | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
+  const { scenario } = loaded;
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -155,7 +162,7 @@ async function runWorlds(
   if (worlds.live && !signal.aborted) {
     // Half of the time to load this program is the live world's.
     const { runLive } = await import('../world/live/live-world.ts');
-    const live = await runLive(scenario, {
+    const terms: LiveOptions = {
       signal,
       onProgress: (state) => {
         progress.show(state);
@@ -165,14 +172,22 @@ async function runWorlds(
       onNodes: (adminOf) => options.served?.find(adminOf),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
-    }).catch((error: unknown) => {
+    };
+    const kept = await withRaw(
+      options.raw,
+      { loaded },
+      progress,
+      (onRangeRows) => runLive(scenario, { ...terms, onRangeRows }),
+      ({ parts }) => parts,
+    ).catch((error: unknown) => {
       // Interrupted before it had started: the claim is kept.
       if (signal.aborted && finished.length > 0 && error instanceof OperatorError) return undefined;
       throw error;
     });
-    if (live === undefined) return { finished, rows, interrupted: true };
+    if (kept === undefined) return { finished, rows, interrupted: true };
+    const { ran: live, notes } = kept;
     rows = live.rows;
-    finished.push(live);
+    finished.push({ ...live, run: { ...live.run, notes: [...live.run.notes, ...notes] } });
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
   return { finished, rows, interrupted: signal.aborted };

@@ -1,15 +1,8 @@
 // Where bytes come from: an empty cache, nodes behind nodes, a node that somebody else runs.
 
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { eventually, SimRun } from './sim-run.ts';
-
-const nginx = '/usr/sbin/nginx';
+import { describe, expect, test } from 'vitest';
+import { freePort, noNginx, startNginx } from './nginx-node.ts';
+import { SimRun } from './sim-run.ts';
 
 describe.concurrent('sources', () => {
   test('a crowd on an empty cache: the CDN sends each byte once', async () => {
@@ -61,7 +54,6 @@ expect: [devices.completedRatio == 1, cdn.egressBytes == 5 MB]
   });
 });
 
-const noNginx = existsSync(nginx) ? '' : ` (skipped: there is no ${nginx})`;
 test.skipIf(noNginx !== '')(
   `a node by url, nginx: what only our own node can tell is unavailable${noNginx}`,
   async () => {
@@ -101,53 +93,3 @@ expect:
     expect(expectations[2]).toMatchObject({ verdict: 'notJudged', reason: unavailable['node.real.hitRatioBytes'] });
   },
 );
-
-/** nginx as a cache in slices of 1 MiB, in front of the CDN. */
-async function startNginx(port: number, originPort: number): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'sim-nginx-'));
-  mkdirSync(join(folder, 'cache'));
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `daemon off; user root; worker_processes 1; pid ${folder}/pid; error_log stderr error;
-events { worker_connections 512; }
-http {
-  access_log off; client_body_temp_path ${folder}/body; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u;
-  scgi_temp_path ${folder}/s; proxy_temp_path ${folder}/p;
-  proxy_cache_path ${folder}/cache keys_zone=c:1m max_size=100m use_temp_path=off;
-  server {
-    listen 127.0.0.1:${port};
-    location / {
-      slice 1m; proxy_cache c; proxy_cache_key $uri$slice_range; proxy_set_header Range $slice_range;
-      proxy_set_header Host $arg_cacheHostOrigin; proxy_http_version 1.1; proxy_cache_valid 200 206 1h;
-      proxy_cache_lock on; proxy_pass http://127.0.0.1:${originPort}$uri;
-    }
-  }
-}`,
-  );
-  const isRoot = process.getuid?.() === 0;
-  if (!isRoot) spawnSync('sed', ['-i', 's/user root;//', join(folder, 'nginx.conf')]);
-  const child = spawn(nginx, ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: 'ignore' });
-  onTestFinished(async () => {
-    const gone = once(child, 'exit');
-    child.kill('SIGTERM');
-    await gone;
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
-  await eventually('nginx', () => connects(port));
-}
-
-function connects(port: number): Promise<true | undefined> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(true));
-    socket.once('connect', () => socket.destroy()).once('error', () => resolve(undefined));
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -34,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'simulator/judge',
     'simulator/result',
   ],
+  'simulator/raw': ['common', 'simulator/world', 'simulator/result'],
   'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
   'simulator/gate': ['common'],
   // Histograms are decoded by what has encoded them.

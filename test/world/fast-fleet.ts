@@ -1,14 +1,14 @@
 // A fleet whose clock runs faster than the wall's: what takes minutes for a device takes seconds in a test.
 
 import type { DeviceOrder } from '../../simulator/world/live/device-protocol.ts';
-import { LiveFleet } from '../../simulator/world/live/live-fleet.ts';
 import type { Cancel } from '../../simulator/world/world.ts';
+import { FleetWithRows } from './range-rows.ts';
 
 /** How often the fast clock is read at least. */
 const tickMs = 4;
 
 /** Its clock runs `scale` times as fast as the wall's, but not on while this process stands still. */
-export class FastFleet extends LiveFleet {
+export class FastFleet extends FleetWithRows {
   readonly #scale: number;
   readonly #ticker: NodeJS.Timeout;
   #readAtMs = performance.now();

@@ -10,7 +10,7 @@ import { parseScenario } from '../../simulator/scenario/load.ts';
 import type { Scenario } from '../../simulator/scenario/scenario.ts';
 import { balance } from '../../simulator/world/live/balance.ts';
 import type { DeviceOrder, DeviceReport } from '../../simulator/world/live/device-protocol.ts';
-import { LiveFleet } from '../../simulator/world/live/live-fleet.ts';
+import { FleetWithRows } from './range-rows.ts';
 import type { Answer } from './raw-server.ts';
 import { RawServer } from './raw-server.ts';
 
@@ -49,7 +49,7 @@ export async function withServer(
   }
 }
 
-export type FleetRun = { readonly fleet: LiveFleet; readonly idle: Promise<void> };
+export type FleetRun = { readonly fleet: FleetWithRows; readonly idle: Promise<void> };
 
 export function fleetOf(scenario: Scenario, order: Partial<DeviceOrder> & Pick<DeviceOrder, 'cdns'>): FleetRun {
   let onIdle: () => void = () => undefined;
@@ -57,7 +57,7 @@ export function fleetOf(scenario: Scenario, order: Partial<DeviceOrder> & Pick<D
     onIdle = resolve;
   });
   const whole = { number: 0, part: { index: 0, count: 1 }, nodes: {}, sourceNetwork: undefined, deviceRows: true };
-  return { fleet: new LiveFleet({ scenario, ...whole, ...order }, () => onIdle()), idle };
+  return { fleet: new FleetWithRows({ scenario, ...whole, ...order }, () => onIdle()), idle };
 }
 
 /** Runs until every device has completed or failed. */

@@ -3,6 +3,7 @@
 import { assertNever } from '../../../common/errors.ts';
 import type { FromDeviceProcess, ToDeviceProcess } from './device-protocol.ts';
 import { LiveFleet } from './live-fleet.ts';
+import type { RowBatch } from './raw/row-batch.ts';
 
 const progressMs = 500;
 /** Telling what was measured takes this process at most so much of its time: then it tells more rarely. */
@@ -21,7 +22,11 @@ async function hear(message: ToDeviceProcess): Promise<void> {
   switch (message.kind) {
     case 'order':
       wantsSnapshots = message.order.snapshots === true;
-      fleet = new LiveFleet(message.order, () => say({ kind: 'idle' }));
+      fleet = new LiveFleet(
+        message.order,
+        () => say({ kind: 'idle' }),
+        message.order.rangeRows === true ? sendRows : undefined,
+      );
       setInterval(() => report(), progressMs);
       if (message.order.scenario.live !== undefined) say({ kind: 'connected', problem: await fleet.connectAll() });
       else say({ kind: 'connected', problem: await fleet.replay?.open() });
@@ -44,7 +49,13 @@ async function hear(message: ToDeviceProcess): Promise<void> {
 }
 
 function report(): void {
-  if (fleet !== undefined) say({ kind: 'progress', progress: fleet.progress() });
+  if (fleet === undefined) return;
+  say({ kind: 'progress', progress: fleet.progress() });
+  fleet.rows?.flush();
+}
+
+function sendRows(batch: RowBatch, sent: () => void): void {
+  if (process.connected) process.send?.({ kind: 'rows', batch } satisfies FromDeviceProcess, sent);
 }
 
 /** Soon after a second is over, as long as the run goes on. */

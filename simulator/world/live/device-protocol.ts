@@ -6,6 +6,7 @@ import type { DeviceRow } from '../../result/device-row.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { FleetPart } from '../fleet-plan.ts';
 import type { MeterReading } from './meter.ts';
+import type { RowBatch } from './raw/row-batch.ts';
 
 /** How long a device waits; default: what stands in for the constants of Windows that are not public. */
 export type DeviceTimeouts = {
@@ -34,6 +35,8 @@ export type DeviceOrder = {
   readonly sourceNetwork: string | undefined;
   /** Whether a row per device is wanted. */
   readonly deviceRows: boolean;
+  /** Whether a row per range request is wanted, while the run is under way. Default: not. */
+  readonly rangeRows?: boolean | undefined;
   /** Whether they are to say once a second what they have measured so far; default false. */
   readonly snapshots?: boolean | undefined;
   readonly timeouts?: Partial<DeviceTimeouts> | undefined;
@@ -51,6 +54,7 @@ export type FromDeviceProcess =
   | { readonly kind: 'progress'; readonly progress: DeviceProgress }
   /** All devices of this part have completed or failed. */
   | { readonly kind: 'idle' }
+  | { readonly kind: 'rows'; readonly batch: RowBatch }
   /** What was measured so far, without ledgers and rows; of series, the whole seconds since the last one. */
   | { readonly kind: 'snapshot'; readonly report: DeviceReport }
   | { readonly kind: 'report'; readonly report: DeviceReport };

@@ -52,7 +52,7 @@ export class FleetConnections {
         localAddress: this.#sourceAddress(device),
         line: device.line?.connect(),
         ...this.#reads,
-        onUnasked: () => device.fleet.meter.rangeFailed('badResponse', 'bytes that nobody asked for'),
+        onUnasked: () => device.failedUnasked(endpoint.server, connection.peer, 'bytes that nobody asked for'),
         onClose: (closed) => {
           this.#open.delete(closed);
           if (!opened) this.#connected();

@@ -16,12 +16,21 @@ import type { Fleet, FleetTerms } from './fleet.ts';
 import type { KernelLines } from './kernel-lines.ts';
 import type { LiveResources } from './machine-limits.ts';
 import type { DevicesPart } from './parts.ts';
+import type { RowBatch } from './raw/row-batch.ts';
 import { continued } from './series-so-far.ts';
 
 /** How long a device process may take for its report. */
 const reportTimeoutMs = 30_000;
 
 type Crew = Pick<DeviceOrder, 'part' | 'groups' | 'sourceNetwork'> & { readonly namespace: string | undefined };
+
+/** What not every run has. */
+export type FleetExtras = {
+  /** Lines that the kernel makes. */
+  readonly lines?: KernelLines | undefined;
+  /** Takes a row per range request, while the run is under way. */
+  readonly onRangeRows?: ((batch: RowBatch) => void) | undefined;
+};
 
 export class FleetProcesses implements Fleet {
   readonly beginLeadMs = 250;
@@ -36,14 +45,16 @@ export class FleetProcesses implements Fleet {
   readonly #resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>;
   readonly #shard: FleetPart;
   readonly #lines: KernelLines | undefined;
+  readonly #onRangeRows: FleetExtras['onRangeRows'];
 
-  /** `shard`: the part of the fleet that these processes share among them; `lines`: those that the kernel makes. */
+  /** `shard`: the part of the fleet that these processes share among them. */
   constructor(
     children: Children,
     resources: Pick<LiveResources, 'deviceProcesses' | 'sourceNetwork'>,
     shard: FleetPart,
-    lines?: KernelLines,
+    { lines, onRangeRows }: FleetExtras = {},
   ) {
+    this.#onRangeRows = onRangeRows;
     this.#children = children;
     this.#resources = resources;
     this.#shard = shard;
@@ -67,7 +78,8 @@ export class FleetProcesses implements Fleet {
       this.#crews(terms.scenario).map(({ namespace, ...crew }, number) => {
         const child = this.#children.fork(`device process ${number}`, 'simulator/world/live/device-process', namespace);
         this.#processes.push(child);
-        child.send({ kind: 'order', order: { ...terms, ...crew, number } } satisfies ToDeviceProcess);
+        const order = { ...terms, ...crew, number, rangeRows: this.#onRangeRows !== undefined };
+        child.send({ kind: 'order', order } satisfies ToDeviceProcess);
         return new Promise<string | undefined>((resolve) => {
           child.on('message', (message: FromDeviceProcess) => {
             if (message.kind === 'connected') resolve(message.problem);
@@ -105,11 +117,12 @@ export class FleetProcesses implements Fleet {
   async report(graceMs: number, signal: AbortSignal): Promise<readonly [DevicesPart]> {
     for (const child of this.#processes) this.#children.expectEnd(child);
     const living = this.#processes.filter((child) => child.connected);
-    const exits = living.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    // What it has said is heard before its channel closes; its exit may be seen first.
+    const ends = living.map((child) => new Promise((resolve) => child.once('disconnect', resolve)));
     this.#tell({ kind: 'stop', graceMs });
     signal.addEventListener('abort', () => this.#tell({ kind: 'stop', graceMs: 0 }), { once: true });
     const timeout = new Promise((resolve) => setTimeout(resolve, graceMs + reportTimeoutMs).unref());
-    await Promise.race([Promise.all(exits), timeout]);
+    await Promise.race([Promise.all(ends), timeout]);
     const reports = [...this.#reports.values()];
     return [{ shard: this.#shard, reports, lost: reports.length < this.#processes.length }];
   }
@@ -125,7 +138,8 @@ export class FleetProcesses implements Fleet {
     } else if (message.kind === 'report') {
       // One that was told twice to stop reports twice.
       if (!this.#reports.has(child)) this.#reports.set(child, message.report);
-    } else if (message.kind === 'idle') {
+    } else if (message.kind === 'rows') this.#onRangeRows?.(message.batch);
+    else if (message.kind === 'idle') {
       this.#idleCount += 1;
       if (this.#idleCount === this.#processes.length) this.#whenIdle();
     }

@@ -18,6 +18,7 @@ import { contentTotalOf, statusKind } from './linux-http.ts';
 import { LiveDownload } from './live-download.ts';
 import { LowSpeed } from './low-speed.ts';
 import { gatherMsMax } from './range-transfer.ts';
+import { nothingAsked, type RangeOutcome } from './raw/range-row.ts';
 import { cacheHostTarget, linuxRequestHead, type Target } from './request-head.ts';
 
 /** CURLOPT_MAXREDIRS of the agent. */
@@ -33,6 +34,8 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
   #appendedBytes = 0;
   #totalBytes = 0;
   #appendedBefore = 0;
+  /** Of the file: what the request is for. */
+  #askedBytes = 0;
   #content: ContentFunction | undefined;
   #head: ResponseHead | undefined;
   #totalIsKnown = false;
@@ -41,6 +44,8 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
   /** In a live window it asks when its range is due, and after a failure without waiting. */
   #wasDue = false;
   #reused = false;
+  /** Our end of the connection that the request went out on. */
+  #peer = '';
   #connectingSinceMs = 0;
   #intendedMs = 0;
   #sentMs = 0;
@@ -73,6 +78,7 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
       this.#appendedBytes === 0
         ? ''
         : `${this.#rangeLines}Range: bytes=${this.#appendedBytes}-${this.#totalBytes - 1}\r\n`;
+    this.#askedBytes = (this.#appendedBytes === 0 ? this.content.sizeBytes : this.#totalBytes) - this.#appendedBytes;
     if (this.paced && !this.#wasDue) {
       this.#connect();
       this.device.connectionFree();
@@ -99,6 +105,7 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
   override stop(): void {
     this.runner?.stop();
     const connection = this.#connection;
+    if (this.#isBusy) this.#note('aborted');
     this.#release();
     if (this.#isBusy || connection?.isOpen === false) connection?.reset();
     else connection?.close();
@@ -121,6 +128,9 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
     const { fleet } = this.device;
     fleet.waiting.add(this);
     this.#lowSpeed = undefined;
+    this.#sentMs = Number.NaN;
+    this.#head = undefined;
+    this.#peer = '';
     if (this.#connection === undefined || this.#connection.isClosed) this.#connect();
     if (this.#connection?.isOpen === true) this.#send();
   }
@@ -151,6 +161,7 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
     this.#head = undefined;
     this.#totalIsKnown = false;
     this.#lowSpeed = new LowSpeed(timeouts.stallBytesPerMs, timeouts.stallMs, nowMs);
+    this.#peer = this.#connection?.peer ?? '';
     if (this.#target !== undefined) {
       this.#connection?.send(linuxRequestHead(this.#target, this.#rangeLines), this);
     }
@@ -215,6 +226,7 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
     if (!this.#isBusy) return;
     // A server may close an idle connection just as it is used: libcurl asks again on another one.
     if (failure.cause === 'reset' && this.#reused && this.#head === undefined) {
+      this.#note('resent');
       this.#connection = undefined;
       this.#startRequest();
       return;
@@ -287,6 +299,7 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
     );
     if (next === undefined) this.#failed('refused', `redirected to ${head.location}, where nobody is`);
     else {
+      this.#note('redirected');
       this.#target = next;
       this.#startRequest();
     }
@@ -294,25 +307,58 @@ export class LinuxDownload extends LiveDownload implements ResponseSink {
 
   #finished(nowMs: number): void {
     const { meter } = this.device.fleet;
+    const isShort = this.#appendedBytes < this.content.sizeBytes;
+    const cause = this.isComplete ? undefined : isShort ? 'badResponse' : 'corrupt';
+    this.#note(cause ?? 'ok', nowMs);
     this.#release();
     this.#isBusy = false;
     meter.range(performance.now(), nowMs - this.#intendedMs, nowMs - this.#sentMs, this.#firstByteMs - this.#sentMs);
     this.device.rangeCount += 1;
-    if (!this.isComplete) {
-      const isShort = this.#appendedBytes < this.content.sizeBytes;
+    if (cause !== undefined) {
       const what = isShort ? 'fewer bytes than the file has' : 'wrong bytes';
-      meter.rangeFailed(isShort ? 'badResponse' : 'corrupt', `${what}, which the client takes for the whole file`);
+      meter.rangeFailed(cause, `${what}, which the client takes for the whole file`);
     }
     this.runner?.sourceFinished();
   }
 
   #failed(cause: SourceFailureCause, detail: string, isFatal = false): void {
     const connection = this.#connection;
+    this.#note(cause);
     this.#release();
     this.#isBusy = false;
     if (connection?.isClosed === false) connection.reset();
     this.device.fleet.meter.rangeFailed(cause, detail);
     this.runner?.sourceFailed(cause, this.#appendedBytes > this.#appendedBefore, isFatal);
+  }
+
+  /** A row of what became of the request, or of the connection alone; only where rows are wanted. `endMs`: it ended in order. */
+  #note(outcome: RangeOutcome, endMs?: number): void {
+    const { fleet, plan } = this.device;
+    if (fleet.rows === undefined) return;
+    const { index: device, groupIndex: group } = plan;
+    const server = this.#target?.endpoint.server;
+    if (!this.#isBusy) {
+      fleet.rows.add({ ...nothingAsked, device, group, server, peer: '', endMs: endMs ?? fleet.now(), outcome });
+      return;
+    }
+    const receivedBytes = this.#appendedBytes - this.#appendedBefore;
+    fleet.rows.add({
+      device,
+      group,
+      server,
+      object: this.content.id,
+      offsetBytes: this.#appendedBefore,
+      askedBytes: this.#askedBytes,
+      receivedBytes,
+      status: this.#head?.statusCode ?? 0,
+      peer: this.#peer,
+      intendedMs: this.#intendedMs,
+      sentMs: this.#sentMs,
+      firstByteMs: receivedBytes > 0 ? this.#firstByteMs : undefined,
+      endMs: endMs ?? fleet.now(),
+      isComplete: endMs !== undefined,
+      outcome,
+    });
   }
 
   #release(): void {

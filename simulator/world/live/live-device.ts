@@ -12,6 +12,7 @@ import { LinuxDownload } from './linux-download.ts';
 import type { LiveDownload } from './live-download.ts';
 import type { LiveFleet } from './live-fleet.ts';
 import { PiecesDownload } from './pieces-download.ts';
+import { nothingAsked } from './raw/range-row.ts';
 
 export type DeviceState = 'waiting' | 'connected' | 'downloading' | 'completed' | 'failed';
 
@@ -145,9 +146,17 @@ export class LiveDevice {
 
   /** The client's process died of an error of its own: all its downloads are lost (Linux). */
   abortAgent(why: string): void {
-    this.fleet.meter.rangeFailed('badResponse', why);
+    this.failedUnasked(undefined, '', why);
     this.stop();
     this.fleet.ended(this, 'failed');
+  }
+
+  /** Something went wrong (a bad response, in words) that is no request's: counted, with a row of its own. */
+  failedUnasked(server: number | undefined, peer: string, why: string): void {
+    this.fleet.meter.rangeFailed('badResponse', why);
+    const { index: device, groupIndex: group } = this.plan;
+    const endMs = this.fleet.now();
+    this.fleet.rows?.add({ ...nothingAsked, device, group, server, peer, endMs, outcome: 'badResponse' });
   }
 
   /** The run, or the device, is over: nothing more is asked for. */

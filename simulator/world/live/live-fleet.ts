@@ -19,6 +19,7 @@ import type { LiveDownload } from './live-download.ts';
 import { LoopDelay } from './loop-delay.ts';
 import { Meter, type MeterReading } from './meter.ts';
 import type { Endpoint, RangeOwner } from './range-transfer.ts';
+import { RangeRows, type SendRows } from './raw/range-rows.ts';
 import { Replay } from './replay.ts';
 import type { Target } from './request-head.ts';
 
@@ -44,6 +45,8 @@ export class LiveFleet implements World<LiveDownload> {
   readonly devices: LiveDevice[];
   /** The log whose requests they make, in place of downloads. */
   readonly replay: Replay | undefined;
+  /** Takes a row for each range request; undefined: nobody wants them. */
+  readonly rows: RangeRows | undefined;
   /** The CDN's place in the meter's servers; the nodes come before it, in the scenario's order. */
   readonly cdnServer: number;
   /** Transfers that wait for a connection, or for bytes. */
@@ -69,9 +72,10 @@ export class LiveFleet implements World<LiveDownload> {
   #isSweeping = false;
   #cancelSweep: Cancel = () => undefined;
 
-  constructor(order: DeviceOrder, onIdle: () => void) {
+  constructor(order: DeviceOrder, onIdle: () => void, sendRows?: SendRows) {
     this.#order = order;
     this.#onIdle = onIdle;
+    this.rows = sendRows === undefined ? undefined : new RangeRows(sendRows);
     this.isWindow = order.scenario.live !== undefined;
     this.discardsBodies = order.scenario.bodies === 'discard';
     this.#contents = new Map(order.scenario.content.map((content) => [content.id, content]));
@@ -103,6 +107,7 @@ export class LiveFleet implements World<LiveDownload> {
   start(atEpochMs: number): void {
     this.#startSweeping();
     this.startedAtMs = this.now() + atEpochMs - Date.now();
+    this.rows?.begin(this.startedAtMs);
     this.#cpuMsAtStart = processorTimeMs();
     this.#cpuWaitMsAtStart = processorWaitMs();
     this.limits.start();
@@ -132,6 +137,7 @@ export class LiveFleet implements World<LiveDownload> {
     for (const device of this.devices) device.stop();
     this.connections.buryHalfOpen();
     this.replay?.stop();
+    this.rows?.end();
     return this.#report(wallMs);
   }
 

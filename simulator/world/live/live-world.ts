@@ -21,6 +21,7 @@ import { LiveSnapshots, type Snapshot } from './live-snapshots.ts';
 import { type LiveResources, planResources } from './machine-limits.ts';
 import { sumProgress } from './merge.ts';
 import type { DevicesPart, LiveParts } from './parts.ts';
+import type { RowBatch } from './raw/row-batch.ts';
 import { refuseImpossible, scheduleEvents } from './run-events.ts';
 
 export type LiveOptions = {
@@ -28,6 +29,8 @@ export type LiveOptions = {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LiveProgress) => void;
   readonly deviceRows: boolean;
+  /** Takes rows of range requests in the course of the run; absent: none are made. Not of a fleet that is elsewhere. */
+  readonly onRangeRows?: ((batch: RowBatch) => void) | undefined;
   /**
    * Given what is known so far, about once a second from the run's start on (more rarely where that would take too much time),
    * and at last the finished run. Absent: nobody makes any of it.
@@ -105,7 +108,9 @@ class LiveRunner {
     this.#lines = new KernelLines(this.#children, scenario);
     this.#environment = new Environment(this.#children, scenario, elsewhere?.listenHost ?? this.#lines.listenHost);
     this.#records = new EnvironmentRecords(this.#environment);
-    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet, this.#lines);
+    const { onRangeRows } = options;
+    const ours = { lines: this.#lines, onRangeRows };
+    this.#fleet = elsewhere?.fleet(onBroken) ?? new FleetProcesses(this.#children, resources, wholeFleet, ours);
     this.#progress = new ProgressMeter(
       () => this.#fleet.progress(),
       options.onProgress,

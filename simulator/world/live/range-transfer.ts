@@ -9,6 +9,7 @@ import { formatDuration } from '../../../common/units.ts';
 import type { SourceFailureCause } from '../../device/download-policy.ts';
 import type { ContentSpec } from '../../scenario/scenario.ts';
 import type { LiveDevice } from './live-device.ts';
+import { nothingAsked, type RangeOutcome } from './raw/range-row.ts';
 
 /** Where a transfer's connection goes. */
 export type Endpoint = {
@@ -74,6 +75,8 @@ export class RangeTransfer implements ResponseSink {
   /** Whether the connection had carried an answer before this request. */
   #reused = false;
   #answered = false;
+  /** Of the answer to this request; 0: it has not come. */
+  #status = 0;
   #stopped = false;
 
   constructor(download: RangeOwner, endpoint: Endpoint) {
@@ -105,6 +108,8 @@ export class RangeTransfer implements ResponseSink {
     this.#range = this.#download.plan.rangeOf(piece);
     this.#position = this.#range.start;
     this.intendedMs = intendedMs;
+    this.#sentMs = Number.NaN;
+    this.#status = 0;
     this.#download.device.fleet.waiting.add(this);
     this.connect();
     if (this.#connection?.isOpen === true) this.#send();
@@ -120,6 +125,7 @@ export class RangeTransfer implements ResponseSink {
       this.#piece === undefined
         ? undefined
         : { piece: this.#piece, receivedBytes: this.#received, intendedMs: this.intendedMs };
+    if (given !== undefined) this.#note('aborted');
     this.#end();
     if (this.#connection?.isBusy === true || this.#connection?.isOpen === false) this.#connection.reset();
     else this.#connection?.close();
@@ -150,6 +156,7 @@ export class RangeTransfer implements ResponseSink {
 
   onHead(head: ResponseHead): void {
     this.#answered = true;
+    this.#status = head.statusCode;
     const problem = this.#problemOf(head);
     if (problem !== undefined) this.#failed(problem.cause, `status ${head.statusCode}${problem.what}`);
   }
@@ -202,6 +209,7 @@ export class RangeTransfer implements ResponseSink {
     const nowMs = performance.now();
     const { meter } = this.#download.device.fleet;
     meter.range(nowMs, nowMs - this.intendedMs, nowMs - this.#sentMs, this.#firstByteMs - this.#sentMs);
+    this.#note('ok', nowMs);
     this.#reused = true;
     const bytes = this.#range.end - this.#range.start;
     this.#end();
@@ -212,6 +220,8 @@ export class RangeTransfer implements ResponseSink {
     if (this.#piece === undefined) return;
     // A server may close an idle connection just as it is used: that is no failure of the source.
     if (failure.cause === 'reset' && this.#reused && !this.#answered) {
+      this.#note('resent');
+      this.#sentMs = Number.NaN;
       this.#connection = undefined;
       this.connect();
       return;
@@ -229,6 +239,7 @@ export class RangeTransfer implements ResponseSink {
     const nowMs = performance.now();
     this.#position = this.#range.start;
     this.#answered = false;
+    this.#status = 0;
     this.#sentMs = nowMs;
     this.#progressMs = nowMs;
     this.#firstByteMs = nowMs;
@@ -256,9 +267,42 @@ export class RangeTransfer implements ResponseSink {
   #failed(cause: SourceFailureCause, detail: string): void {
     const piece = this.#piece;
     const discarded = piece === undefined ? 0 : this.#received;
+    this.#note(cause);
     this.#end();
     if (this.#connection?.isClosed === false) this.#connection.reset();
     this.#download.transferFailed(this, piece, cause, discarded, detail);
+  }
+
+  /** A row of what became of the piece under way, or of the connection alone; only where rows are wanted. */
+  #note(outcome: RangeOutcome, endedMs?: number): void {
+    const { fleet, plan } = this.#download.device;
+    if (fleet.rows === undefined) return;
+    const { index: device, groupIndex: group } = plan;
+    const { server } = this.endpoint;
+    const peer = this.#connection?.peer ?? '';
+    const endMs = endedMs ?? performance.now();
+    if (this.#piece === undefined) {
+      fleet.rows.add({ ...nothingAsked, device, group, server, peer, endMs, outcome });
+      return;
+    }
+    // Written out: objects that are spread together take fifty times as long.
+    fleet.rows.add({
+      device,
+      group,
+      server,
+      object: this.#download.content.id,
+      offsetBytes: this.#range.start,
+      askedBytes: this.#range.end - this.#range.start,
+      receivedBytes: this.#received,
+      status: this.#status,
+      peer,
+      intendedMs: this.intendedMs,
+      sentMs: this.#sentMs,
+      firstByteMs: this.#received > 0 ? this.#firstByteMs : undefined,
+      endMs,
+      isComplete: outcome === 'ok',
+      outcome,
+    });
   }
 
   #end(): void {

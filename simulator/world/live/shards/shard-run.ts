@@ -13,10 +13,15 @@ import { type LiveProgress, ProgressMeter } from '../live-progress.ts';
 import { planResources } from '../machine-limits.ts';
 import { sumProgress } from '../merge.ts';
 import { type DevicesPart, shardName } from '../parts.ts';
+import type { RowBatch } from '../raw/row-batch.ts';
 import { refuseImpossible } from '../run-events.ts';
 import { type End, EnvironmentLink, type LinkOptions } from './environment-link.ts';
 
-export type ShardOptions = LinkOptions & { readonly onProgress: (progress: LiveProgress) => void };
+export type ShardOptions = LinkOptions & {
+  readonly onProgress: (progress: LiveProgress) => void;
+  /** Takes rows of range requests in the course of the run; absent: none are made. */
+  readonly onRangeRows?: ((batch: RowBatch) => void) | undefined;
+};
 
 export type ShardRun = {
   readonly devices: DevicesPart;
@@ -42,7 +47,7 @@ export async function runShard(
     const load = { part: options.shard, environment: false, addresses };
     const resources = await planResources(scenario, availableParallelism(), load);
     const run = await new ShardRunner(scenario, options, link).run(
-      (children) => new FleetProcesses(children, resources, options.shard),
+      (children) => new FleetProcesses(children, resources, options.shard, { onRangeRows: options.onRangeRows }),
     );
     await link.handIn(keep(run));
     return run;
