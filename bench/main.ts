@@ -17,6 +17,7 @@ import { peerVersions } from './peers.ts';
 import { benchRaw } from './raw.ts';
 import { benchServing } from './serving.ts';
 import { benchGrowth } from './virtual/growth.ts';
+import { benchPlan } from './virtual/plan.ts';
 import { benchPool } from './virtual/pool.ts';
 import { benchSimGrid } from './virtual/simgrid.ts';
 import { benchSpeed } from './virtual/speed.ts';
@@ -39,6 +40,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'virtual-speed': benchSpeed,
   'virtual-timers': benchTimerHeap,
   'virtual-pool': benchPool,
+  plan: benchPlan,
   'virtual-simgrid': benchSimGrid,
   'virtual-growth': benchGrowth,
 };

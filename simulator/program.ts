@@ -10,6 +10,7 @@ import { addGateCommand } from './commands/gate.ts';
 import { addMergeCommand } from './commands/merge.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addNodeCommand } from './commands/node.ts';
+import { addPlanCommand } from './commands/plan.ts';
 import { addReportCommand } from './commands/report.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addSaturateCommand } from './commands/saturate.ts';
@@ -28,12 +29,13 @@ export function buildProgram(): Command {
     .showHelpAfterError('(add --help for usage and examples)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim saturate scenarios/saturate.yaml\n  sim sweep scenarios/enterprise.yaml --vary "nodes.0.egress=4 Gbit/s..10 Gbit/s:7"\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
+      '\nExamples:\n  sim run scenarios/smoke.yaml\n  sim run scenarios/enterprise.yaml\n  sim run scenarios/vm.yaml --world virtual\n  sim run scenarios/enterprise.yaml --role environment   (and --shard 0/4 … 3/4: one run in parts)\n  sim saturate scenarios/saturate.yaml\n  sim sweep scenarios/enterprise.yaml --vary "nodes.0.egress=4 Gbit/s..10 Gbit/s:7"\n  sim plan --devices 35000 --payload "2 GB" --deadline 24h\n  sim calibrate && sim validate-model\n  sim validate scenarios/*.yaml\n  sim export k6 scenarios/smoke.yaml\n  sim metrics',
     );
   addRunCommand(program);
   addReportCommand(program);
   addCompareCommand(program);
   addGateCommand(program);
+  addPlanCommand(program);
   addSaturateCommand(program);
   addSweepCommand(program);
   addCalibrateCommand(program);

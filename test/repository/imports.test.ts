@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'simulator/replay': ['common', 'simulator/scenario'],
   'simulator/world': ['common', 'simulator/device', 'simulator/replay', 'simulator/result', 'simulator/scenario'],
   'simulator/plan': ['common', 'simulator/world', 'simulator/scenario', 'simulator/result', 'simulator/judge'],
+  'simulator/capacity': ['common', 'simulator/plan', 'simulator/scenario', 'simulator/result'],
   'simulator/export': [
     'common',
     'simulator/device',
