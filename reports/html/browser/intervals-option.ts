@@ -23,7 +23,7 @@ export function intervalsOption(
   const isNarrow = widthPx < narrowPx;
   const nameWidthPx = isNarrow ? 118 : 270;
   const [least, most] = reach(intervals);
-  const customValues = lnMarks(least, most, Math.max(2, Math.floor((widthPx - nameWidthPx) / markPx)));
+  const customValues = lnMarks(least, most, Math.max(4, Math.floor((widthPx - nameWidthPx) / markPx)));
   const label = { color: look.muted, fontSize: 12 };
   return {
     animation: false,
