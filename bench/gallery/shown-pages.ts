@@ -72,6 +72,14 @@ export const pictures: readonly Picture[] = [
   { file: 'comparison.webp', page: 'comparison/compare.html', heightPx: 980 },
   { file: 'saturation.webp', page: 'saturation/saturation.html', heightPx: 900 },
   { file: 'sweep.webp', page: 'sweep/sweep.html', heightPx: 900 },
+  {
+    file: 'dashboard.webp',
+    heightPx: 1500,
+    served: {
+      words: ['run', 'scenarios/failover.yaml', '--world', 'live', '--out', 'out/gallery/dashboard', '--ui', '0'],
+      until: 'kill hq',
+    },
+  },
   { file: 'console.webp', page: 'smoke/console' },
   { file: 'gallery.webp', page: 'index.html' },
 ];

@@ -34,21 +34,37 @@ export function groundOf({ verdict, scenario }: Pick<Result, 'verdict' | 'scenar
 }
 
 export function firstScreen(result: Result): Html {
-  const { scenario, verdict, reason } = result;
+  const { verdict, reason } = result;
   const ground = groundOf(result);
   return html`<section id="answer" aria-labelledby="question">
-<div class="asked"><p>${scenario.question === undefined ? 'Scenario' : scenario.name}</p><h1 id="question">${scenario.question ?? scenario.name}</h1></div>
+${questionHtml(result)}
 <p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> <span class="reason">${reason}</span></p>
 <div class="sides">
-<div class="card"><h2>What was expected</h2>${expectations(result)}</div>
-<div class="card"><h2>What limited it</h2>${bottleneck(result)}</div>
+<div class="card"><h2>What was expected</h2>${expectationsHtml(result)}</div>
+<div class="card"><h2>What limited it</h2>${bottleneckHtml(result)}</div>
 </div>
 </section>
 `;
 }
 
+export function questionHtml({ scenario: { question, name } }: Pick<Result, 'scenario'>): Html {
+  return html`<div class="asked"><p>${question === undefined ? 'Scenario' : name}</p><h1 id="question">${question ?? name}</h1></div>`;
+}
+
+/** How a verdict is shown, in a word; `sign`: beside it. */
+export type VerdictLook = (
+  run: Run,
+  verdict: ExpectationVerdict,
+) => { readonly ground: Ground; readonly sign: string; readonly words: string };
+
+/** Of a run that has ended. */
+export const finalLook: VerdictLook = (_run, { verdict }) => {
+  const ground = verdictGrounds[verdict];
+  return { ground, sign: signs[ground], words: verdictWords[verdict] };
+};
+
 /** Every expectation, in each run that judged it. */
-function expectations({ runs }: Result): Html {
+export function expectationsHtml({ runs }: Pick<Result, 'runs'>, look: VerdictLook = finalLook): Html {
   const shown = runs
     .filter(({ purpose }) => purpose !== 'prediction')
     .flatMap((run) =>
@@ -58,7 +74,7 @@ function expectations({ runs }: Result): Html {
   if (shown.length === 0) return html`<p>Nothing: no run came far enough.</p>`;
   return html`<table class="judged" role="table"><thead role="rowgroup"><tr role="row">
 <th role="columnheader" scope="col">expected</th><th role="columnheader" scope="col">world</th><th role="columnheader" scope="col" class="number">actual</th><th role="columnheader" scope="col" class="number">limit</th><th role="columnheader" scope="col" class="number">headroom</th><th role="columnheader" scope="col">verdict</th>
-</tr></thead><tbody role="rowgroup">${shown.map(({ run, verdict }) => expectationRow(run, verdict))}</tbody></table>`;
+</tr></thead><tbody role="rowgroup">${shown.map(({ run, verdict }) => expectationRow(run, verdict, look))}</tbody></table>`;
 }
 
 const verdictGrounds: Readonly<Record<ExpectationVerdict['verdict'], Ground>> = {
@@ -68,8 +84,8 @@ const verdictGrounds: Readonly<Record<ExpectationVerdict['verdict'], Ground>> = 
   notJudged: 'doubt',
 };
 
-function expectationRow(run: Run, verdict: ExpectationVerdict): Html {
-  const ground = verdictGrounds[verdict.verdict];
+function expectationRow(run: Run, verdict: ExpectationVerdict, look: VerdictLook): Html {
+  const { ground, sign, words } = look(run, verdict);
   const reason = reasonText(verdict);
   const headroom = headroomText(verdict);
   return html`<tr role="row"><th role="rowheader" scope="row"><code>${breakable(verdict.text)}</code></th>
@@ -77,14 +93,14 @@ function expectationRow(run: Run, verdict: ExpectationVerdict): Html {
 <td role="cell" class="number" data-label="actual">${actualText(verdict)}</td>
 <td role="cell" class="number" data-label="limit">${limitText(verdict)}</td>
 <td role="cell" class="number${headroom === '' ? ' none' : ''}" data-label="headroom">${headroom === '' ? '–' : headroom}</td>
-<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${signs[ground]}</span> ${verdictWords[verdict.verdict]}${
+<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${sign}</span> ${words}${
     reason === undefined ? undefined : html`<span class="hint">${reason}</span>`
   }</td></tr>
 `;
 }
 
 /** The model tells what bound; the live world at least whether the load generator did. */
-function bottleneck({ runs }: Result): Html {
+export function bottleneckHtml({ runs }: Pick<Result, 'runs'>): Html {
   const said = runs.map((run) => ({ run, lines: boundWords(run) })).filter(({ lines }) => lines.length > 0);
   if (said.length === 0) return html`<p>Nothing was full, or nothing moved.</p>`;
   const isGiven = said.some(({ lines }) => lines.some((line) => line.endsWith('given')));

@@ -1,10 +1,12 @@
-// What every page is: one file with everything in it, which opens anywhere, and asks nobody for anything.
+// What every page is: one file with everything in it, which opens anywhere, and asks nobody for anything. The page of a run that
+// goes on is the same, but for its script, which asks whoever served it for what has changed.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../common/child-program.ts';
 import { Html, type HtmlValue, html, jsonForScript } from './html.ts';
+import type { PageChange } from './page-change.ts';
 import type { Plot } from './plot.ts';
 import { themeStyle } from './theme.ts';
 
@@ -24,29 +26,30 @@ export type PageParts = {
   readonly source: string;
 };
 
-/** The whole page, in UTF-8. The same parts give the same page. */
-export function pageOf({ title, links, opening, rest, plots, source }: PageParts): string {
+/** The whole page, in UTF-8. The same parts give the same page. `run`: names the run that the page is to follow (a live page). */
+export function pageOf({ title, links, opening, rest, plots, source }: PageParts, run?: string): string {
   const style = `${themeStyle()}\n${readFileSync(join(repositoryRoot, 'reports/html/style.css'), 'utf8')}`;
-  const script = readFileSync(join(repositoryRoot, 'dist/reports/html/browser/page.js'), 'utf8');
+  const script = scriptOf(run === undefined ? 'page' : 'live-page');
   return html`<!doctype html>
 <html lang="en"><head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script)}">
+<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script, run !== undefined)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="${icon}">
 <style>${new Html(style)}</style>
-</head><body>
+</head><body${run === undefined ? undefined : html` data-run="${run}"`}>
 <a class="skip" href="#main">To the answer</a>
 <header class="top"><div class="frame"><span class="brand">Delivery Optimization simulator</span>
-<nav aria-label="Parts of this page"><ul>${links.map(([id, words]) => html`<li><a href="#${id}">${words}</a></li>`)}</ul></nav>
+<nav aria-label="Parts of this page"><ul id="parts">${linksHtml(links)}</ul></nav>
 <button id="theme" type="button" aria-pressed="false" hidden>Dark</button></div></header>
+${run === undefined ? undefined : html`<div class="frame"><p id="connection" class="answer doubt" role="status" hidden></p></div>`}
 <main id="main" class="frame">
 ${opening}
 <p class="card" id="not-drawn">The charts are drawn by a script, which did not run. The tables behind them have the same numbers.</p>
 ${rest}
 </main>
-<footer class="frame"><p>${source}</p>
+<footer class="frame"><p id="source">${source}</p>
 <p class="unseen" id="keys">The arrow keys go through its points.</p>
 <p class="unseen" id="spoken" aria-live="polite"></p></footer>
 <script type="application/json" id="plots">${jsonForScript(plots)}</script>
@@ -55,8 +58,27 @@ ${rest}
 `.text;
 }
 
+/** What an open live page becomes. */
+export function changeOf({ title, links, opening, rest, plots, source }: PageParts): PageChange {
+  return { title, links: linksHtml(links).text, main: html`${opening}${rest}`.text, plots, source };
+}
+
+/** What holds a live page to this, as a header: what its own policy says, and that nobody puts it into a frame. */
+export function livePagePolicy(): string {
+  return `${contentPolicy(scriptOf('live-page'), true)}; frame-ancestors 'none'`;
+}
+
+function linksHtml(links: PageParts['links']): Html {
+  return html`${links.map(([id, words]) => html`<li><a href="#${id}">${words}</a></li>`)}`;
+}
+
+function scriptOf(name: 'page' | 'live-page'): string {
+  return readFileSync(join(repositoryRoot, `dist/reports/html/browser/${name}.js`), 'utf8');
+}
+
 /** Nothing is loaded and only our script runs; ECharts sets styles of elements, which load nothing either. */
-function contentPolicy(script: string): string {
+function contentPolicy(script: string, isLive: boolean): string {
   const hash = createHash('sha256').update(script).digest('base64');
-  return `default-src 'none'; script-src 'sha256-${hash}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`;
+  const connects = isLive ? " connect-src 'self';" : '';
+  return `default-src 'none'; script-src 'sha256-${hash}';${connects} style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`;
 }

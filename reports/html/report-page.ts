@@ -6,17 +6,22 @@ import { chartsOf } from './charts.ts';
 import { factsSection, machineSection, predictionSection, scenarioSection } from './closing-sections.ts';
 import { firstScreen } from './first-screen.ts';
 import { html } from './html.ts';
-import { pageOf } from './page-frame.ts';
+import { type PageParts, pageOf } from './page-frame.ts';
 import { predictionCharts } from './prediction-charts.ts';
 import { runSection } from './run-section.ts';
 
 /** The whole page, in UTF-8. The same result gives the same page. */
 export function reportPage(result: Result): string {
+  return pageOf(reportParts(result));
+}
+
+/** What the page is made of. */
+export function reportParts(result: Result): PageParts {
   const sections = result.runs.map((run) => ({ run, charts: chartsOf(run, result) }));
   const comparison = predictionCharts(result);
   const charts = [...sections.flatMap((section) => section.charts), ...comparison];
   const { scenario, verdict } = result;
-  return pageOf({
+  return {
     title: `${resultWords[verdict]}: ${scenario.name}`,
     links: linksOf(result),
     opening: firstScreen(result),
@@ -27,7 +32,7 @@ ${machineSection(result)}
 ${scenarioSection(result)}`,
     plots: Object.fromEntries(charts.map(({ id, plot }) => [id, plot])),
     source: 'Everything here comes from result.json beside this file; “sim report” makes the page of it again.',
-  });
+  };
 }
 
 function linksOf({ runs, prediction }: Result): readonly (readonly [id: string, words: string])[] {

@@ -2,7 +2,9 @@
 
 import { type Command, Option } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
+import type { Dashboard, SeenRun } from '../dashboard/dashboard.ts';
 import type { DeviceRow } from '../result/device-row.ts';
+import type { Result } from '../result/result.ts';
 import { type LoadedScenario, loadScenario } from '../scenario/load.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import { type ChosenWorlds, chooseWorlds } from '../world/choose-worlds.ts';
@@ -10,6 +12,7 @@ import type { LiveOptions } from '../world/live/live-world.ts';
 import { refuseLateEvents, runVirtual, type VirtualRun } from '../world/virtual/virtual-world.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude, type FinishedRun } from './conclude-run.ts';
+import { stay, type UiOptions, uiOption, withDashboard } from './live-dashboard.ts';
 import { machineProfile, machineProfileName } from './machine-profile.ts';
 import { checkMetricsOptions, type MetricsOptions, ServedMetrics, withMetricsOptions } from './metrics-options.ts';
 import { type ScenarioOptions, seedOption, setOption, setsOf } from './option-values.ts';
@@ -22,6 +25,7 @@ import { writeResults } from './write-results.ts';
 
 type RunOptions = ScenarioOptions &
   ShardingOptions &
+  UiOptions &
   MetricsOptions & {
     readonly world?: 'live' | 'virtual' | 'both';
     readonly out?: string;
@@ -52,6 +56,7 @@ export function addRunCommand(program: Command): void {
     )
     .option('--devices', 'also write devices.csv, a row per device', false)
     .addOption(rawOption())
+    .addOption(uiOption())
     .option('--json', 'print result.json instead of the summary', false)
     .option('--quiet', 'print nothing but errors; the exit code tells', false);
   withMetricsOptions(withShardingOptions(command))
@@ -62,6 +67,7 @@ Examples:
   $ sim run scenarios/smoke.yaml                        a small fleet, in seconds
   $ sim run scenarios/enterprise.yaml                   35,000 devices against one node
   $ sim run scenarios/failover.yaml --seed 8 --devices  another draw, with devices.csv
+  $ sim run scenarios/failover.yaml --ui                watch it in a browser as it happens
   $ sim run scenarios/failover.yaml --world live --raw ranges.parquet
                                                         each range request as a row, for DuckDB and others
   $ sim run scenarios/vm.yaml --world virtual           a machine that you do not have, in a second
@@ -100,12 +106,15 @@ async function run(path: string, options: RunOptions): Promise<void> {
   ];
   const startedAt = new Date();
   const out = options.out ?? outFolder(loaded.path, startedAt);
-  const course = async (signal: AbortSignal, progress: ProgressLine, served?: ServedMetrics): Promise<void> => {
+  const expected = loaded.scenario.expect.map(({ text }) => text);
+  const concluded = (runs: readonly SeenRun[]): Result =>
+    conclude(loaded, runs.map(asFinished), startedAt, whatRan(options)).result;
+  const course = async (signal: AbortSignal, progress: ProgressLine, watchers: Watchers): Promise<void> => {
     const { finished, rows, interrupted } = await runWorlds(
       loaded,
       worlds,
       machine,
-      { ...options, startAtEpochMs, served },
+      { ...options, startAtEpochMs, ...watchers },
       signal,
       progress,
     );
@@ -117,11 +126,22 @@ async function run(path: string, options: RunOptions): Promise<void> {
       if (broken !== undefined) process.stderr.write(`The run could not be carried to its end: ${broken}\n`);
     }
     process.exitCode = exitCode;
-    await served?.linger(signal, options);
+    watchers.dashboard?.end(result, out);
+    await Promise.all([watchers.served?.linger(signal, options), stay(watchers.dashboard, options, signal)]);
   };
-  await ServedMetrics.during(loaded.scenario, options, (served) =>
-    carryOut(out, options, (signal, progress) => course(signal, progress, served)),
+  await withDashboard(options, { expected, conclude: concluded }, (dashboard) =>
+    ServedMetrics.during(loaded.scenario, options, (served) =>
+      carryOut(out, options, (signal, progress) => course(signal, progress, { dashboard, served })),
+    ),
   );
+}
+
+/** Who is told what happens. */
+type Watchers = { readonly dashboard: Dashboard | undefined; readonly served: ServedMetrics | undefined };
+
+/** A run that is judged as if it ended now. */
+function asFinished(run: SeenRun): FinishedRun {
+  return { run, interrupted: false, broken: undefined };
 }
 
 type RunsOfWorlds = {
@@ -136,11 +156,12 @@ async function runWorlds(
   loaded: LoadedScenario,
   worlds: ChosenWorlds,
   machine: HardwareProfile | undefined,
-  options: RunOptions & { readonly startAtEpochMs: number | undefined; readonly served: ServedMetrics | undefined },
+  options: RunOptions & Watchers & { readonly startAtEpochMs: number | undefined },
   signal: AbortSignal,
   progress: ProgressLine,
 ): Promise<RunsOfWorlds> {
   const { scenario } = loaded;
+  const { dashboard } = options;
   const finished: FinishedRun[] = [];
   let rows: readonly DeviceRow[] = [];
   const inVirtualTime = async (predictedFor: HardwareProfile | undefined): Promise<VirtualRun> => {
@@ -148,10 +169,14 @@ async function runWorlds(
       machine: predictedFor,
       signal,
       deviceRows: options.devices && !worlds.live,
-      onProgress: (state) => progress.showVirtual(state),
+      onProgress: (state) => {
+        progress.showVirtual(state);
+        dashboard?.showVirtual(state);
+      },
     });
     const { interrupted } = virtual;
     finished.push({ run: virtual.run, interrupted, broken: undefined });
+    dashboard?.add(virtual.run);
     return virtual;
   };
   if (worlds.virtual) {
@@ -164,12 +189,7 @@ async function runWorlds(
     const { runLive } = await import('../world/live/live-world.ts');
     const terms: LiveOptions = {
       signal,
-      onProgress: (state) => {
-        progress.show(state);
-        options.served?.enter(state.phase);
-      },
-      onSnapshot: options.served && ((snapshot) => options.served?.take(snapshot)),
-      onNodes: (adminOf) => options.served?.find(adminOf),
+      ...toWatchers(progress, options),
       deviceRows: options.devices,
       startAtEpochMs: options.startAtEpochMs,
     };
@@ -187,10 +207,32 @@ async function runWorlds(
     if (kept === undefined) return { finished, rows, interrupted: true };
     const { ran: live, notes } = kept;
     rows = live.rows;
-    finished.push({ ...live, run: { ...live.run, notes: [...live.run.notes, ...notes] } });
+    const run = { ...live.run, notes: [...live.run.notes, ...notes] };
+    finished.push({ ...live, run });
+    dashboard?.add(run);
     if (machine !== undefined && !live.interrupted && live.broken === undefined) await inVirtualTime(machine);
   }
   return { finished, rows, interrupted: signal.aborted };
+}
+
+/** What a live run says, to whoever watches it. */
+function toWatchers(
+  progress: ProgressLine,
+  { dashboard, served }: Watchers,
+): Pick<LiveOptions, 'onProgress' | 'onSnapshot' | 'onNodes'> {
+  const onSnapshot = (snapshot: SeenRun): void => {
+    dashboard?.take(snapshot);
+    served?.take(snapshot);
+  };
+  return {
+    onProgress: (state) => {
+      progress.show(state);
+      dashboard?.show(state);
+      served?.enter(state.phase);
+    },
+    onSnapshot: dashboard === undefined && served === undefined ? undefined : onSnapshot,
+    onNodes: (adminOf) => served?.find(adminOf),
+  };
 }
 
 /** Options that decide which runs there are. */

@@ -65,7 +65,12 @@ export const waitMsOf = ({ wait = waitMsDefault }: ShardingOptions): number => w
 
 /** Throws an OperatorError (BAD_OPTIONS) for options that make no sense together, or for this scenario. */
 export function checkShardingOptions(
-  options: ShardingOptions & { readonly world?: string; readonly profile?: string; readonly devices: boolean },
+  options: ShardingOptions & {
+    readonly world?: string;
+    readonly profile?: string;
+    readonly devices: boolean;
+    readonly ui?: Address | true;
+  },
   scenario: Scenario,
 ): void {
   const { shard, role } = options;
@@ -78,6 +83,8 @@ export function checkShardingOptions(
     refuse(`--world ${options.world}: expected live, which alone has shards`);
   }
   if (isPart && options.profile !== undefined) refuse('--profile: a run in shards has no prediction');
+  if (isPart && options.ui !== undefined)
+    refuse('--ui: a run in shards cannot be watched on a page, only one of this machine alone');
   if (shard === undefined && options.environment !== undefined) refuse('--environment: only a --shard looks for one');
   if (role === undefined && options.listen !== undefined) refuse('--listen: only --role environment listens');
   if (!isPart && options.wait !== undefined) refuse('--wait: only a --shard and --role environment wait for others');

@@ -33,6 +33,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'simulator/judge',
     'simulator/result',
   ],
+  // What it watches it knows by types alone.
+  'simulator/dashboard': ['common', 'simulator/world', 'simulator/result', 'reports'],
   'simulator/raw': ['common', 'simulator/world', 'simulator/result'],
   'simulator/compare': ['common', 'simulator/result', 'simulator/judge'],
   'simulator/gate': ['common'],

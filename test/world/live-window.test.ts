@@ -41,6 +41,27 @@ const histogramOf = (report: DeviceReport, name: 'latency' | 'service') =>
   mergeHistograms([report.reading.histograms[name]]);
 
 describe('a live window', () => {
+  it('waits for the first connection of a Linux device, whose agent lets its first request rest a while', async () => {
+    const scenario = scenarioOf(
+      windowOf(5, 1, '{ window: 1 s, demand: 50 kB/s }').replace('id: office', 'id: iot\n    client: linux'),
+    );
+    const served: Answer = (request, socket, sent) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${fileBytes}\r\nETag: ${etagOf('f0', 1)}\r\n\r\n`);
+      socket.write(contentOf({ ...request, start: 0, end: fileBytes }, 'f0'));
+      sent(fileBytes);
+    };
+    await withServer(served, async (server, hq) => {
+      const { fleet, idle } = fleetOf(scenario, { nodes: { hq }, cdns: [addressOf(cdn)] });
+      expect(await fleet.connectAll()).toBeUndefined();
+      expect(fleet.progress()).toMatchObject({ connected: 5, waiting: 0 });
+      expect(server.requests).toHaveLength(0);
+      fleet.start(Date.now());
+      await idle;
+      expectOwnBooks(await fleet.stop(0));
+      expect(server.requests).toHaveLength(5);
+    });
+  });
+
   it('connects first and asks for nothing, then for ranges at evenly spread times, round after round', async () => {
     // 10 devices, 8 ranges each, one every 100 ms: 10 × 10 kB / 100 ms.
     const scenario = scenarioOf(windowOf(10, 8, '{ window: 1 s, demand: 1 MB/s }'));

@@ -27,7 +27,8 @@ export class PlotView {
   readonly #element: HTMLElement;
   readonly #chart: EChartsType;
   readonly #spoken: HTMLElement | undefined;
-  readonly #plot: Plot;
+  readonly #observer: ResizeObserver;
+  #plot: Plot;
   #place = -1;
   /** As it was drawn; 0 before. */
   #widthPx = 0;
@@ -41,9 +42,10 @@ export class PlotView {
     this.#spoken = spoken;
     this.#chart = init(element, null, { renderer: 'svg', width: 300, height: 200 });
     // It reports first when it begins: then it is drawn already.
-    new ResizeObserver(() => {
+    this.#observer = new ResizeObserver(() => {
       if (element.clientWidth !== this.#widthPx) this.draw();
-    }).observe(element);
+    });
+    this.#observer.observe(element);
     element.addEventListener('keydown', (event) => this.#onKey(event));
     element.addEventListener('blur', () => this.#leave());
   }
@@ -57,6 +59,24 @@ export class PlotView {
     this.#chart.setOption(optionOf(this.#plot, width, height), { notMerge: true });
     // On paper it is scaled: no script runs when the page gets the paper's width.
     this.#element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  }
+
+  /** Another plot of the same thing: a reader stays where they are, at the same moment or name. */
+  update(plot: Plot): void {
+    if (JSON.stringify(plot) === JSON.stringify(this.#plot)) return;
+    const isRead = this.#place >= 0;
+    if (isRead) this.#place = samePlace(this.#plot, plot, this.#place);
+    // Otherwise the tooltip would stay at the same pixel, where another moment is now.
+    if (isRead) this.#chart.dispatchAction({ type: 'hideTip' });
+    this.#plot = plot;
+    this.draw();
+    if (isRead) this.#chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: this.#place });
+  }
+
+  /** Its element has gone. */
+  end(): void {
+    this.#observer.disconnect();
+    this.#chart.dispose();
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -125,6 +145,18 @@ export class PlotView {
 }
 
 const isSame = (a: PlotPoint, b: PlotPoint): boolean => a[0] === b[0] && a[1] === b[1];
+
+/** The point that is nearest to where a place was; among names, the same place. */
+function samePlace(before: Plot, after: Plot, place: number): number {
+  const [old, line] = [before.lines[0], after.lines[0]];
+  const last = (line?.points.length ?? 1) - 1;
+  const at = old?.points[place]?.[0];
+  if (line === undefined || at === undefined || after.x.kind === 'names' || line.shape === 'bars') {
+    return Math.min(place, last);
+  }
+  const distance = (index: number): number => Math.abs((line.points[index]?.[0] ?? Number.POSITIVE_INFINITY) - at);
+  return line.points.reduce((nearest, _, index) => (distance(index) < distance(nearest) ? index : nearest), 0);
+}
 
 function optionOf(plot: Plot, widthPx: number, heightPx: number): EChartsCoreOption {
   const { cells, intervals } = plot;
