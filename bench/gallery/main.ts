@@ -76,8 +76,8 @@ async function exhibitsOf(
   const progress = new ProgressLine(process.stderr);
   const exhibits: Exhibit[] = [];
   for (const [index, { name, make }] of all.entries()) {
-    if (signal.aborted) break;
-    const isRun = options.run && (names.length === 0 || names.includes(name));
+    // After Ctrl-C the rest is shown as it lies there.
+    const isRun = options.run && !signal.aborted && (names.length === 0 || names.includes(name));
     if (isRun) progress.showLine(`${index + 1} of ${all.length}  ${name}`, name);
     const exhibit = await make({ gallery, isRun, isLive: options.live, signal });
     exhibits.push(exhibit);

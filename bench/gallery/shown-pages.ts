@@ -74,11 +74,11 @@ export const pictures: readonly Picture[] = [
   { file: 'sweep.webp', page: 'sweep/sweep.html', heightPx: 900 },
   {
     file: 'dashboard.webp',
+    heightPx: 1500,
     served: {
-      words: ['run', 'scenarios/failover.yaml', '--world', 'live', '--ui', '0', '--out', 'out/gallery/dashboard'],
+      words: ['run', 'scenarios/failover.yaml', '--world', 'live', '--out', 'out/gallery/dashboard', '--ui', '0'],
       until: 'kill hq',
     },
-    heightPx: 1500,
   },
   { file: 'console.webp', page: 'smoke/console' },
   { file: 'gallery.webp', page: 'index.html' },

@@ -23,7 +23,7 @@ export function intervalsOption(
   const isNarrow = widthPx < narrowPx;
   const nameWidthPx = isNarrow ? 118 : 270;
   const [least, most] = reach(intervals);
-  const customValues = lnMarks(least, most, Math.max(2, Math.floor((widthPx - nameWidthPx) / markPx)));
+  const customValues = lnMarks(least, most, Math.max(4, Math.floor((widthPx - nameWidthPx) / markPx)));
   const label = { color: look.muted, fontSize: 12 };
   return {
     animation: false,
@@ -41,7 +41,11 @@ export function intervalsOption(
       type: 'category',
       inverse: true,
       data: plot.y.kind === 'names' ? plot.y.names : [],
-      axisLabel: { ...label, interval: 0, lineHeight: 14, formatter: isNarrow ? brokenName : undefined },
+      axisLabel: {
+        ...label,
+        interval: 0,
+        ...(isNarrow ? { fontSize: 11, lineHeight: 11, formatter: brokenName } : {}),
+      },
       axisLine: { show: false },
       axisTick: { show: false },
     },
@@ -81,8 +85,16 @@ function reach(intervals: readonly PlotInterval[]): readonly [least: number, mos
   return [least, most];
 }
 
-/** In two lines where it is long. */
-const brokenName = (name: string): string => (name.length > 18 ? name.replace('.', '.\n') : name);
+/** Broken behind its dots, where there is little room. */
+function brokenName(name: string): string {
+  const lines = [''];
+  for (const part of name.match(/[^.]+\.?/g) ?? [name]) {
+    const last = lines.length - 1;
+    if (lines[last] === '' || `${lines[last]}${part}`.length <= 17) lines[last] += part;
+    else lines.push(part);
+  }
+  return lines.join('\n');
+}
 
 const within = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value));
 

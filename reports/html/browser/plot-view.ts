@@ -144,6 +144,8 @@ export class PlotView {
   }
 }
 
+const isSame = (a: PlotPoint, b: PlotPoint): boolean => a[0] === b[0] && a[1] === b[1];
+
 /** The point that is nearest to where a place was; among names, the same place. */
 function samePlace(before: Plot, after: Plot, place: number): number {
   const [old, line] = [before.lines[0], after.lines[0]];
@@ -155,8 +157,6 @@ function samePlace(before: Plot, after: Plot, place: number): number {
   const distance = (index: number): number => Math.abs((line.points[index]?.[0] ?? Number.POSITIVE_INFINITY) - at);
   return line.points.reduce((nearest, _, index) => (distance(index) < distance(nearest) ? index : nearest), 0);
 }
-
-const isSame = (a: PlotPoint, b: PlotPoint): boolean => a[0] === b[0] && a[1] === b[1];
 
 function optionOf(plot: Plot, widthPx: number, heightPx: number): EChartsCoreOption {
   const { cells, intervals } = plot;
