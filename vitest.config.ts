@@ -19,6 +19,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...clocked, ...endToEnd],
           maxWorkers: '100%',
+          // Modules are loaded once a worker, and not once a file: a fifth of the time. No file here leaves anything in them.
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },

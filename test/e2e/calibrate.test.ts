@@ -40,7 +40,7 @@ const leftOver = (): readonly string[] =>
 describe('sim calibrate', () => {
   test('writes a profile that says about what another run shows', { timeout: 180_000 }, async () => {
     const out = join(folder, 'machine.yaml');
-    const { said, ended } = calibrate('--quick', '--json', '--out', out);
+    const { said, ended } = calibrate('--seconds', '10', '--json', '--out', out);
     expect([await ended, /^(\d+) of \1 /m.test(said.stderr)]).toEqual([0, true]);
     const { profile } = JSON.parse(said.stdout) as { readonly profile: HardwareProfile };
     const { cpu, harness } = profile;

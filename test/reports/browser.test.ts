@@ -2,11 +2,13 @@
 // width, it can be read with the keyboard and by a screen reader, and nothing in a result is run.
 
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reportPage } from '../../reports/html/report-page.ts';
 import type { Result } from '../../simulator/result/result.ts';
-import { ask, canBrowse, mistakes, type Opened, openPage, plotsOf } from './opened-page.ts';
+import { ask, canBrowse, closeBrowser, mistakes, type Opened, openPage, plotsOf } from './opened-page.ts';
 import { longResult, resultOf, withMeasurement, withTexts } from './some-results.ts';
+
+afterAll(closeBrowser);
 
 let failover: Result;
 /** One page for all that a reader does at a desk, one after the other: tests leave it light, and in the same form. */

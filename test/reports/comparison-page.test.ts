@@ -1,11 +1,13 @@
 // compare.html: what it says, that a hostile comparison stays text, and that a browser draws it for eyes, keys and screen readers.
 
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { comparisonPage } from '../../reports/html/comparison-page.ts';
 import { compareSides } from '../../simulator/compare/compare.ts';
 import type { Comparison, Rules } from '../../simulator/compare/comparison.ts';
 import { resultWith } from '../compare/results.ts';
-import { ask, canBrowse, mistakes, type Opened, openPage } from './opened-page.ts';
+import { ask, canBrowse, closeBrowser, mistakes, type Opened, openPage } from './opened-page.ts';
+
+afterAll(closeBrowser);
 
 const rules: Rules = { marginRatio: 0.05, margins: [], metrics: [] };
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import axe, { type AxeResults } from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, expect } from 'vitest';
+import { expect } from 'vitest';
 
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 export const canBrowse = program !== undefined;
@@ -16,10 +16,13 @@ export type Opened = { readonly page: Page; readonly said: readonly string[]; re
 
 const folder = mkdtempSync(join(tmpdir(), 'report-page-'));
 let launched: Promise<Browser> | undefined;
-afterAll(async () => {
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** After the last test of a file that opens pages. */
+export async function closeBrowser(): Promise<void> {
   await (await launched)?.close();
-  rmSync(folder, { recursive: true });
-});
+  launched = undefined;
+}
 
 /** A page, opened from a file; with what the console says, and what is asked for beside the file, to its end. */
 export async function openPage(html: string, options: BrowserContextOptions = {}): Promise<Opened> {

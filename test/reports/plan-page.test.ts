@@ -2,7 +2,7 @@
 // screen readers.
 
 import { PassThrough } from 'node:stream';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { planPage } from '../../reports/html/plan-page.ts';
 import { printPlan } from '../../reports/plan-console.ts';
 import { planMarkdown } from '../../reports/plan-markdown.ts';
@@ -10,7 +10,9 @@ import { parsePlan } from '../../simulator/capacity/load-plan.ts';
 import { type CapacityPlan, capacityPlanSchema } from '../../simulator/result/capacity-plan.ts';
 import { thisMachine } from '../../simulator/result/machine.ts';
 import { made } from '../capacity/plans.ts';
-import { ask, canBrowse, mistakes, type Opened, openPage, plotsOf } from './opened-page.ts';
+import { ask, canBrowse, closeBrowser, mistakes, type Opened, openPage, plotsOf } from './opened-page.ts';
+
+afterAll(closeBrowser);
 
 const text = `name: A branch
 question: How many nodes does a branch need?

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { programPath } from '../../common/child-program.ts';
-import { ask, canBrowse, mistakes, type Opened, openPage } from './opened-page.ts';
+import { ask, canBrowse, closeBrowser, mistakes, type Opened, openPage } from './opened-page.ts';
+
+afterAll(closeBrowser);
 
 /** 1 Gbit/s of 100 MB in 361 s are 451.25 devices. */
 const limited = `name: Limited

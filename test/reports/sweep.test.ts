@@ -2,7 +2,7 @@
 // screen reader.
 
 import { PassThrough } from 'node:stream';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mixed, textOn } from '../../reports/html/browser/heat-colours.ts';
 import type { Plot } from '../../reports/html/plot.ts';
 import { sweepCharts } from '../../reports/html/sweep-charts.ts';
@@ -13,8 +13,10 @@ import { sweepCsv } from '../../reports/sweep-csv.ts';
 import { sweepMarkdown } from '../../reports/sweep-markdown.ts';
 import { cellsOf, cellValue } from '../../reports/sweep-words.ts';
 import type { Sweep } from '../../simulator/result/sweep.ts';
-import { ask, canBrowse, mistakes, openPage, plotsOf } from './opened-page.ts';
+import { ask, canBrowse, closeBrowser, mistakes, openPage, plotsOf } from './opened-page.ts';
 import { sweepOf } from './some-sweeps.ts';
+
+afterAll(closeBrowser);
 
 /** Egress upwards, devices across; two of six fail, one row is impossible. */
 let two: Sweep;
