@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { repositoryRoot } from '../../common/child-program.ts';
 import { capacityBytesPerMs } from '../../simulator/calibration/prediction.ts';
 import type { HardwareProfile } from '../../simulator/scenario/profile.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { eventually, SimRun } from './sim-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-calibrate-'));
@@ -38,42 +39,46 @@ const leftOver = (): readonly string[] =>
   readdirSync(folder).flatMap((name) => (name.startsWith('tmp-') ? readdirSync(join(folder, name)) : []));
 
 describe('sim calibrate', () => {
-  test('writes a profile that says about what another run shows', { timeout: 180_000 }, async () => {
-    const out = join(folder, 'machine.yaml');
-    const { said, ended } = calibrate('--seconds', '10', '--json', '--out', out);
-    expect([await ended, /^(\d+) of \1 /m.test(said.stderr)]).toEqual([0, true]);
-    const { profile } = JSON.parse(said.stdout) as { readonly profile: HardwareProfile };
-    const { cpu, harness } = profile;
-    expect(parse(readFileSync(out, 'utf8'))).toMatchObject({ cores: Number(profile.cores?.toPrecision(4)) });
-    expect(leftOver()).toEqual([]);
+  test.skipIf(!runsLongTests)(
+    'writes a profile that says about what another run shows',
+    { timeout: 180_000 },
+    async () => {
+      const out = join(folder, 'machine.yaml');
+      const { said, ended } = calibrate('--seconds', '10', '--json', '--out', out);
+      expect([await ended, /^(\d+) of \1 /m.test(said.stderr)]).toEqual([0, true]);
+      const { profile } = JSON.parse(said.stdout) as { readonly profile: HardwareProfile };
+      const { cpu, harness } = profile;
+      expect(parse(readFileSync(out, 'utf8'))).toMatchObject({ cores: Number(profile.cores?.toPrecision(4)) });
+      expect(leftOver()).toEqual([]);
 
-    // Other connections, other files, the same machine; whatever else it has to do. Processor time by work decides.
-    const run = new SimRun(`
+      // Other connections, other files, the same machine; whatever else it has to do. Processor time by work decides.
+      const run = new SimRun(`
 name: Not fitted
 content: [{ id: update, size: 400 MB }]
 nodes: [{ id: hq }]
 fleet: [{ id: office, devices: 24, cacheHosts: [hq], wants: [update] }]
 live: { window: 5 s, demand: max }
 `);
-    await run.ended;
-    const metrics = run.metrics();
-    const requests = metrics['fleet.rangeCount'] ?? 0;
-    const bytes = metrics['fleet.usefulBytes'] ?? 0;
-    const fetches = metrics['cdn.requestCount'] ?? 0;
-    const ratios = {
-      node:
-        (requests * (cpu?.msPerRequest ?? 0) + bytes * (cpu?.msPerByte ?? 0) + fetches * (cpu?.msPerFetch ?? 0)) /
-        (metrics['node.hq.cpuMs'] ?? 0),
-      clients:
-        (requests * (harness?.clientMsPerRequest ?? 0) + bytes * (harness?.clientMsPerByte ?? 0)) /
-        (metrics['generator.cpuMs'] ?? 0),
-      throughput:
-        capacityBytesPerMs(profile, 24, 2 ** 20) / ((metrics['node.hq.egressBitsPerSecond.mean'] ?? 0) / 8000),
-    };
-    for (const [what, ratio] of Object.entries(ratios)) {
-      expect(Math.abs(Math.log(ratio)), `${what}: ${ratio}`).toBeLessThan(Math.log(4));
-    }
-  });
+      await run.ended;
+      const metrics = run.metrics();
+      const requests = metrics['fleet.rangeCount'] ?? 0;
+      const bytes = metrics['fleet.usefulBytes'] ?? 0;
+      const fetches = metrics['cdn.requestCount'] ?? 0;
+      const ratios = {
+        node:
+          (requests * (cpu?.msPerRequest ?? 0) + bytes * (cpu?.msPerByte ?? 0) + fetches * (cpu?.msPerFetch ?? 0)) /
+          (metrics['node.hq.cpuMs'] ?? 0),
+        clients:
+          (requests * (harness?.clientMsPerRequest ?? 0) + bytes * (harness?.clientMsPerByte ?? 0)) /
+          (metrics['generator.cpuMs'] ?? 0),
+        throughput:
+          capacityBytesPerMs(profile, 24, 2 ** 20) / ((metrics['node.hq.egressBitsPerSecond.mean'] ?? 0) / 8000),
+      };
+      for (const [what, ratio] of Object.entries(ratios)) {
+        expect(Math.abs(Math.log(ratio)), `${what}: ${ratio}`).toBeLessThan(Math.log(4));
+      }
+    },
+  );
 
   test('interrupted: exit code 130, no profile, nothing left behind', async () => {
     const out = join(folder, 'interrupted.yaml');

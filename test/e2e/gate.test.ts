@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
 import type { Comparison } from '../../simulator/compare/comparison.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { eventually } from './sim-run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sim-gate-'));
@@ -31,23 +32,27 @@ const sim = (...words: string[]): Promise<Ended> => start(words).ended;
 const virtual = ['gate', 'scenarios/branch-office.yaml', '--world', 'virtual'];
 
 describe.concurrent('sim gate', () => {
-  it('finds a setting that makes things worse, and sim compare the same from its results', {
-    timeout: 60_000,
-  }, async () => {
-    const out = join(folder, 'worse');
-    const { code, stdout } = await sim(...virtual, '--set-candidate', 'cdn.egress=50 Mbit/s', '--out', out);
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/^FAIL {2}worse: devices\.completionMs\.p50,/m);
-    expect(stdout.split('\n').filter((line) => line.length > 80 && !line.includes(out))).toEqual([]);
-    const comparison = JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as Comparison;
-    expect(comparison.base).toMatchObject({ runCount: 10, seeds: [7, 8, 9, 10, 11, 12, 13, 14, 15, 16] });
-    expect(readFileSync(join(out, 'compare.html'), 'utf8')).toContain('Is the candidate worse than the base?');
-    expect(readFileSync(join(out, 'compare.md'), 'utf8')).toMatch(/^\| `fleet\.finishMs` \| .* \| FAIL \(/m);
-    const again = await sim('compare', join(out, 'base'), join(out, 'candidate'), '--json');
-    expect(again.code).toBe(1);
-    const metrics = (of: Comparison) => of.candidates.map((each) => each.metrics);
-    expect(metrics(JSON.parse(again.stdout) as Comparison)).toEqual(metrics(comparison));
-  });
+  it.skipIf(!runsLongTests)(
+    'finds a setting that makes things worse, and sim compare the same from its results',
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      const out = join(folder, 'worse');
+      const { code, stdout } = await sim(...virtual, '--set-candidate', 'cdn.egress=50 Mbit/s', '--out', out);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/^FAIL {2}worse: devices\.completionMs\.p50,/m);
+      expect(stdout.split('\n').filter((line) => line.length > 80 && !line.includes(out))).toEqual([]);
+      const comparison = JSON.parse(readFileSync(join(out, 'compare.json'), 'utf8')) as Comparison;
+      expect(comparison.base).toMatchObject({ runCount: 10, seeds: [7, 8, 9, 10, 11, 12, 13, 14, 15, 16] });
+      expect(readFileSync(join(out, 'compare.html'), 'utf8')).toContain('Is the candidate worse than the base?');
+      expect(readFileSync(join(out, 'compare.md'), 'utf8')).toMatch(/^\| `fleet\.finishMs` \| .* \| FAIL \(/m);
+      const again = await sim('compare', join(out, 'base'), join(out, 'candidate'), '--json');
+      expect(again.code).toBe(1);
+      const metrics = (of: Comparison) => of.candidates.map((each) => each.metrics);
+      expect(metrics(JSON.parse(again.stdout) as Comparison)).toEqual(metrics(comparison));
+    },
+  );
 
   it('compares what was run when it is interrupted', { timeout: 60_000 }, async () => {
     const out = join(folder, 'interrupted');

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
 import { type Family, parsePrometheus } from '../cache/prometheus-text.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { eventually, SimRun } from './sim-run.ts';
 
 const name = 'Scraped: "a" \\ b';
@@ -194,7 +195,7 @@ describe.concurrent('sim run --metrics', { timeout }, () => {
     }
   });
 
-  test('tells the numbers of all shards where the environment is', async () => {
+  test.skipIf(!runsLongTests)('tells the numbers of all shards where the environment is', async () => {
     const words = ['--role', 'environment', '--listen', '127.0.0.1:0', '--metrics', '0', '--metrics-linger', '30s'];
     const environment = new SimRun(scenario.replace(/^events.*$/m, ''), { options: words });
     const url = await urlOf(environment);

@@ -10,6 +10,7 @@ import { repositoryRoot } from '../../common/child-program.ts';
 import { rawColumns } from '../../simulator/raw/columns.ts';
 import { type FallbackCause, fallbackCauses } from '../../simulator/result/metrics.ts';
 import { withMount } from '../cache/mounted.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { freePort, noNginx, startNginx } from './nginx-node.ts';
 import { canLookUp, eventually, SimRun } from './sim-run.ts';
 
@@ -221,29 +222,32 @@ live: { window: 3 s, demand: 200 Mbit/s, warmUp: 1 s }
     expect(Math.max(...gaps)).toBeLessThan(1.01 * Math.min(...gaps));
   });
 
-  test(`of shards is a file for each, and all of them are the whole run${noDuckdb}`, async () => {
-    const short = failover
-      .replace('5 MB', '1 MB')
-      .replace(/^events:.*\n/m, '')
-      .replaceAll(/over: \d s/g, 'over: 1 s');
-    const environment = new SimRun(short, { options: ['--role', 'environment', '--listen', '127.0.0.1:0'] });
-    const found = /Shards find this environment at (\S+)/;
-    await environment.says(found);
-    const at = found.exec(environment.stderr)?.[1] ?? '';
-    const shards = [0, 1].map((index) => {
-      const raw = rawOf(environment, `ranges-${index}.parquet`);
-      return new SimRun(short, { options: ['--shard', `${index}/2`, '--environment', at, '--raw', raw] });
-    });
-    for (const each of [environment, ...shards]) expect(await each.exitCode()).toBe(0);
-    const files = [0, 1].map((index) => rawOf(environment, `ranges-${index}.parquet`));
-    const rows = (await Promise.all(files.map(rowsIn))).flat();
-    expectSums(rows, environment.metrics());
-    expectPercentiles(rows, environment.metrics());
-    expect(await metadataIn(files[1] ?? '')).toMatchObject({ shard: '1/2' });
-    if (!hasDuckdb) return;
-    const [[joined] = []] = duckdb(environment.folder, queries.find((query) => query.includes('ranges-*')) ?? '');
-    expect(joined).toEqual({ requests: rows.length, devices: 45, bytes: expect.anything() });
-  });
+  test.skipIf(!runsLongTests)(
+    `of shards is a file for each, and all of them are the whole run${noDuckdb}`,
+    async () => {
+      const short = failover
+        .replace('5 MB', '1 MB')
+        .replace(/^events:.*\n/m, '')
+        .replaceAll(/over: \d s/g, 'over: 1 s');
+      const environment = new SimRun(short, { options: ['--role', 'environment', '--listen', '127.0.0.1:0'] });
+      const found = /Shards find this environment at (\S+)/;
+      await environment.says(found);
+      const at = found.exec(environment.stderr)?.[1] ?? '';
+      const shards = [0, 1].map((index) => {
+        const raw = rawOf(environment, `ranges-${index}.parquet`);
+        return new SimRun(short, { options: ['--shard', `${index}/2`, '--environment', at, '--raw', raw] });
+      });
+      for (const each of [environment, ...shards]) expect(await each.exitCode()).toBe(0);
+      const files = [0, 1].map((index) => rawOf(environment, `ranges-${index}.parquet`));
+      const rows = (await Promise.all(files.map(rowsIn))).flat();
+      expectSums(rows, environment.metrics());
+      expectPercentiles(rows, environment.metrics());
+      expect(await metadataIn(files[1] ?? '')).toMatchObject({ shard: '1/2' });
+      if (!hasDuckdb) return;
+      const [[joined] = []] = duckdb(environment.folder, queries.find((query) => query.includes('ranges-*')) ?? '');
+      expect(joined).toEqual({ requests: rows.length, devices: 45, bytes: expect.anything() });
+    },
+  );
 
   test('of a run that Ctrl-C ends is whole, and says so', async () => {
     const narrow = { 'nodes.0.limit.egress': '40 Mbit/s', 'content.0.size': '4 MB' };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startProgram } from '../cache/node-process.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { SimRun } from './sim-run.ts';
 
 type Line = { readonly target: string; readonly method: string; readonly bodyBytes: number };
@@ -53,10 +54,12 @@ async function loggingNode(cdnPort: number): Promise<{ url: string; end: () => P
 }
 
 describe.concurrent('sim run of a log', () => {
-  test('asks a new node for what another one has written down: the same requests and bytes of each object', async () => {
-    const cdnPort = await freePort();
-    const first = await loggingNode(cdnPort);
-    const recorded = new SimRun(`
+  test.skipIf(!runsLongTests)(
+    'asks a new node for what another one has written down: the same requests and bytes of each object',
+    async () => {
+      const cdnPort = await freePort();
+      const first = await loggingNode(cdnPort);
+      const recorded = new SimRun(`
 name: To be recorded
 content:
   - { id: update, size: 5 MB, host: files.test }
@@ -66,10 +69,10 @@ nodes: [{ id: hq, url: "${first.url}" }]
 fleet: [{ id: office, devices: 30, cacheHosts: [hq], wants: [update, patch], arrive: { over: 2 s } }]
 expect: [devices.completedRatio == 1]
 `);
-    expect(await recorded.exitCode()).toBe(0);
-    const log = await first.end();
-    const second = await loggingNode(cdnPort);
-    const replayed = new SimRun(`
+      expect(await recorded.exitCode()).toBe(0);
+      const log = await first.end();
+      const second = await loggingNode(cdnPort);
+      const replayed = new SimRun(`
 name: Recorded
 cdn: { listen: "127.0.0.1:${cdnPort}" }
 nodes: [{ id: hq, url: "${second.url}" }]
@@ -77,23 +80,24 @@ fleet: [{ id: office, cacheHosts: [hq] }]
 replay: { log: ${log}, speed: 2 }
 expect: [devices.completedRatio == 1, fleet.bytesFromCdn == 0]
 `);
-    expect(await replayed.exitCode()).toBe(0);
-    const once = { 'GET /filestreamingservice/files/update': { requests: 150, bytes: 150e6 } };
-    expect(byObject(log)).toMatchObject(once);
-    expect(byObject(await second.end())).toEqual(byObject(log));
-    expect(replayed.metrics()).toMatchObject({
-      'replay.requestCount': 180,
-      'replay.leftOutCount': 0,
-      'replay.unusableCount': 0,
-      'fleet.rangeCount': 180,
-      'fleet.wantedBytes': 30 * 5.7e6,
-      'fleet.bytesFromCacheServer': 30 * 5.7e6,
-      'cdn.egressBytes': 5.7e6,
-      'integrity.verifiedBytes': 30 * 5.7e6,
-      'accounting.imbalanceBytes': 0,
-    });
-    expect(replayed.metrics()['replay.logHitRatioBytes']).toBeCloseTo(29 / 30, 6);
-  });
+      expect(await replayed.exitCode()).toBe(0);
+      const once = { 'GET /filestreamingservice/files/update': { requests: 150, bytes: 150e6 } };
+      expect(byObject(log)).toMatchObject(once);
+      expect(byObject(await second.end())).toEqual(byObject(log));
+      expect(replayed.metrics()).toMatchObject({
+        'replay.requestCount': 180,
+        'replay.leftOutCount': 0,
+        'replay.unusableCount': 0,
+        'fleet.rangeCount': 180,
+        'fleet.wantedBytes': 30 * 5.7e6,
+        'fleet.bytesFromCacheServer': 30 * 5.7e6,
+        'cdn.egressBytes': 5.7e6,
+        'integrity.verifiedBytes': 30 * 5.7e6,
+        'accounting.imbalanceBytes': 0,
+      });
+      expect(replayed.metrics()['replay.logHitRatioBytes']).toBeCloseTo(29 / 30, 6);
+    },
+  );
 
   test('scenarios/replay.yaml: in the live world only, with all that had to be assumed', async () => {
     const run = new SimRun('scenarios/replay.yaml', {

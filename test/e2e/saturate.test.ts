@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
 import type { Saturation } from '../../simulator/result/saturation.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { SimRun } from './sim-run.ts';
 
 /** Many small ranges: in a short window one more or less of them is no matter. */
@@ -21,7 +22,7 @@ const short = ['--window', '3 s', '--warm-up', '1 s', '--repeats', '1', '--curve
 const saturationOf = (run: SimRun): Saturation => JSON.parse(run.file('saturation.json')) as Saturation;
 
 describe.concurrent('sim saturate', () => {
-  test('finds the egress limit of a real node, and calls it given', async () => {
+  test.skipIf(!runsLongTests)('finds the egress limit of a real node, and calls it given', async () => {
     const options = [...short, '--growth', '2', '--resolution', '1'];
     const run = new SimRun(limited, { command: 'saturate', world: 'default', options });
     expect(await run.exitCode(), run.stderr).toBe(0);
@@ -49,7 +50,7 @@ describe.concurrent('sim saturate', () => {
     expect(run.file('saturation.svg')).toMatch(/^<svg .*110 Mbit\/s/s);
   });
 
-  test('Ctrl-C keeps the steps that are done, says so, and leaves nothing behind', async () => {
+  test.skipIf(!runsLongTests)('Ctrl-C keeps the steps that are done, says so, and leaves nothing behind', async () => {
     const run = new SimRun(limited, { command: 'saturate', world: 'default', options: short });
     await run.says(/step 2 of/);
     await run.isServing();

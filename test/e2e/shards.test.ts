@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
 import type { Result, Run } from '../../simulator/result/result.ts';
 import { resultForm } from '../../simulator/result/result-schema.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { SimRun } from './sim-run.ts';
 
 /** Two nodes, and devices that go straight to the CDN: every kind of connection that there is in a run. */
@@ -138,7 +139,7 @@ describe.concurrent('a run in shards', { timeout }, () => {
     });
   });
 
-  test('of a window: every range is due once, in one of the shards', async () => {
+  test.skipIf(!runsLongTests)('of a window: every range is due once, in one of the shards', async () => {
     const whole = new SimRun(window);
     const { environment, shards } = await runInShards(window, 2);
     for (const each of [environment, ...shards]) expect([0, 4]).toContain(await each.exitCode());

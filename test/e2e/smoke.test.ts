@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
 import { allMetrics } from '../../simulator/result/metrics.ts';
 import { resultForm } from '../../simulator/result/result-schema.ts';
+import { runsLongTests } from '../long-tests.ts';
 import { canLookUp, eventually, SimRun } from './sim-run.ts';
 
 const execute = promisify(execFile);
@@ -77,7 +78,7 @@ describe.concurrent('sim run scenarios/smoke.yaml', () => {
     expect(run.stdout).toContain('PASS  5 judged expectations hold');
   });
 
-  test('its command repeats it: the same seed and the same overrides', async () => {
+  test.skipIf(!runsLongTests)('its command repeats it: the same seed and the same overrides', async () => {
     const first = new SimRun(smoke, {
       set: { 'fleet.0.devices': 20, 'content.0.size': '2 MB', name: 'It\'s "small", $HOME' },
       options: ['--seed', '11', '--json'],
