@@ -83,7 +83,10 @@ function slowedBuild(folder: string): string {
   const copy = join(folder, 'slowed');
   cpSync(join(repositoryRoot, 'dist'), join(copy, 'dist'), { recursive: true });
   cpSync(join(repositoryRoot, 'package.json'), join(copy, 'package.json'));
-  symlinkSync(join(repositoryRoot, 'node_modules'), join(copy, 'node_modules'), 'junction');
+  // Reports have their style from the sources.
+  for (const folder of ['node_modules', 'reports']) {
+    symlinkSync(join(repositoryRoot, folder), join(copy, folder), 'junction');
+  }
   const main = join(copy, 'dist', 'cache', 'main.js');
   writeFileSync(join(copy, 'dist', 'cache', 'burn.js'), burn);
   writeFileSync(main, `import './burn.js';\n${readFileSync(main, 'utf8')}`);
