@@ -84,10 +84,11 @@ describe.concurrent('sim run --ui', () => {
   });
 
   test('in the virtual world: the report is there at the end, when it is still read', async () => {
-    const run = new SimRun('scenarios/smoke.yaml', { world: 'virtual', options: ['--ui', '0'] });
+    // Of a second: a shorter run may be over before its reader comes.
+    const run = new SimRun('scenarios/enterprise.yaml', { world: 'virtual', options: ['--ui', '0'] });
     const reader = new StreamReader(await urlOf(run));
     const last = await reader.until(({ ended }) => ended !== undefined);
-    expect(last.title).toBe('PASS: Smoke test, 500 devices');
+    expect(last.title).toBe('PASS: Large enterprise, 35,000 devices');
     run.signal('SIGINT');
     expect(await run.exitCode()).toBe(0);
   });
@@ -96,7 +97,7 @@ describe.concurrent('sim run --ui', () => {
     const alone = new SimRun('scenarios/smoke.yaml', { world: 'virtual', options: ['--ui', '0'] });
     expect(await alone.exitCode()).toBe(0);
     expect(alone.stderr).toContain('The page ends with the run: nobody has it open, and there is no terminal.');
-    const ci = new SimRun('scenarios/smoke.yaml', {
+    const ci = new SimRun('scenarios/enterprise.yaml', {
       world: 'virtual',
       options: ['--ui', '0'],
       prefix: ['env', 'CI=true'],
