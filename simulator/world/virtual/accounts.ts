@@ -37,7 +37,9 @@ export class Accounts implements NetworkListener {
   #cdnUnmetered = 0;
   /** By node, -1 the CDN: the island that all its classes are on, so that its rate is known at every change of that; or none. */
   readonly #islandOf = new Map<number, number | undefined>();
-  #structure = '';
+  /** Of the network, with so many classes: what `#islandOf` is true of. */
+  #structure = -1;
+  #classCount = -1;
 
   /** Bytes/ms that are due to each device in a live window. */
   readonly #demandBytesPerMs: number;
@@ -196,9 +198,9 @@ export class Accounts implements NetworkListener {
     const network = this.#network;
     if (network === undefined) return undefined;
     // A class that joins an island does not make a new structure of it.
-    const structure = `${network.structure} ${this.#classes.length}`;
-    if (structure !== this.#structure) {
-      this.#structure = structure;
+    if (network.structure !== this.#structure || this.#classes.length !== this.#classCount) {
+      this.#structure = network.structure;
+      this.#classCount = this.#classes.length;
       this.#islandOf.clear();
     }
     if (!this.#islandOf.has(node)) {

@@ -12,17 +12,24 @@ export class WeightedHistogram {
 
   add(ms: number, weight: number): void {
     if (weight <= 0) return;
-    const cell = Math.max(0, Math.round(Math.log2(Math.max(lowestMs, ms) / lowestMs) * cellsPerOctave));
+    this.#addToCell(Math.max(0, Math.round(Math.log2(Math.max(lowestMs, ms) / lowestMs) * cellsPerOctave)), weight);
+  }
+
+  addAll(other: WeightedHistogram): void {
+    const weights = other.#weights;
+    for (let cell = 0; cell < weights.length; cell += 1) {
+      const weight = weights[cell] as number;
+      if (weight > 0) this.#addToCell(cell, weight);
+    }
+  }
+
+  #addToCell(cell: number, weight: number): void {
     if (cell >= this.#weights.length) {
       const larger = new Float64Array(Math.max(cell + 1, this.#weights.length * 2));
       larger.set(this.#weights);
       this.#weights = larger;
     }
     this.#weights[cell] = (this.#weights[cell] as number) + weight;
-  }
-
-  addAll(other: WeightedHistogram): void {
-    for (const [cell, weight] of other.#weights.entries()) this.add(lowestMs * 2 ** (cell / cellsPerOctave), weight);
   }
 
   /** In whole counts, rounded so that the total is that of the weights. */
