@@ -184,7 +184,7 @@ export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
     rows.push(['without nodes', held, boundBy(withoutNodes)]);
     rows.push([
       '  WAN then, 95 %',
-      rateText(withoutNodes.wanP95BitsPerSecond),
+      formatBitsPerSecond(withoutNodes.wanP95BitsPerSecond),
       `${formatBytes(withoutNodes.cdnBytes)} in all`,
     ]);
   }
@@ -192,7 +192,7 @@ export function figureRows(plan: CapacityPlan, site: SitePlan): Rows {
 }
 
 function wanRows({ asked }: CapacityPlan, { linkBitsPerSecond }: SitePlan, figures: Figures): string[][] {
-  const { wanPeakBitsPerSecond: peak, wanP95BitsPerSecond: p95, stepSeconds = 1 } = figures;
+  const { wanPeakBitsPerSecond: peak, wanP95BitsPerSecond: p95, stepSeconds } = figures;
   const isAt = (limit: number | undefined): boolean => limit !== undefined && peak >= fullRatio * limit;
   const bound = isAt(linkBitsPerSecond)
     ? 'the WAN link, given'
@@ -201,14 +201,12 @@ function wanRows({ asked }: CapacityPlan, { linkBitsPerSecond }: SitePlan, figur
       : 'what the nodes ask for';
   return [
     ['WAN, peak', formatBitsPerSecond(peak), bound],
-    ['WAN, 95 %', rateText(p95), `of steps of ${formatDuration(stepSeconds * 1000)}, until the end`],
+    ['WAN, 95 %', formatBitsPerSecond(p95), `of steps of ${formatDuration(stepSeconds * 1000)}, until the end`],
   ];
 }
 
 /** From this share on a link is full. */
 const fullRatio = 0.98;
-
-const rateText = (bits: number | undefined): string => (bits === undefined ? '–' : formatBitsPerSecond(bits));
 
 function savedText({ wantedBytes, cdnBytes }: Figures): string {
   const saved = wantedBytes - cdnBytes;
@@ -236,7 +234,7 @@ export function sensitivityRows({ asked }: CapacityPlan, { sensitivity }: SitePl
       what,
       figures.holds ? finishText(figures) : `${finishText(figures)}, too late`,
       nodesNeeded === undefined ? `over ${asked.nodesMax}` : String(nodesNeeded),
-      rateText(figures.wanP95BitsPerSecond),
+      formatBitsPerSecond(figures.wanP95BitsPerSecond),
       boundBy(figures),
     ]),
   };

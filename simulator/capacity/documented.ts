@@ -55,10 +55,8 @@ export type DocumentedTerms = {
   readonly spec: PlanSpec;
   readonly site: SiteSpec;
   readonly chosen: Candidate;
-  /** Of the chosen nodes, with what they store. */
-  readonly figures: Figures;
   readonly rate: NeededRate | undefined;
-  readonly withoutNodes: Figures | undefined;
+  readonly withoutNodes: Figures;
 };
 
 export function documentedBeside(terms: DocumentedTerms): Documented[] {
@@ -161,7 +159,7 @@ function byPreviewCard({ rate }: DocumentedTerms): Documented | undefined {
 
 function byLink({ spec, site, withoutNodes }: DocumentedTerms): Documented | undefined {
   const { linkBytesPerMs: link } = site;
-  if (link === undefined || withoutNodes === undefined) return undefined;
+  if (link === undefined) return undefined;
   const volume = link * volumeMs;
   const documentedMs = (bytesOf(spec, site) / volume) * volumeMs;
   const { finishMs } = withoutNodes;
@@ -177,8 +175,8 @@ function byLink({ spec, site, withoutNodes }: DocumentedTerms): Documented | und
   };
 }
 
-function byDrive({ spec, chosen, figures }: DocumentedTerms): Documented | undefined {
-  const { storedBytes } = figures;
+function byDrive({ spec, chosen }: DocumentedTerms): Documented | undefined {
+  const { storedBytes } = chosen.figures;
   const meant = enterpriseClasses.find(({ profile }) => profile === chosen.classId);
   if (storedBytes === undefined || meant === undefined) return undefined;
   const agrees = storedBytes <= meant.driveBytes;

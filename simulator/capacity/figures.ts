@@ -1,9 +1,8 @@
 // What a plan reads from a virtual run of one site: the end, what came over its WAN, what its busiest node sent and stored, and what
 // bound the bytes.
 
-import type { SmallRun } from '../plan/virtual-job.ts';
 import type { Binding, CourseLine, Figures } from '../result/capacity-plan.ts';
-import type { LimitReport, Series } from '../result/result.ts';
+import type { LimitReport, Run, Series } from '../result/result.ts';
 
 export type FigureTerms = {
   /** Whether all that was expected holds. */
@@ -14,12 +13,15 @@ export type FigureTerms = {
 /** From this share of the time on, it is the arrivals that the end waits for. */
 const arrivalsRatioMin = 0.9;
 
-export function figuresOf({ metrics, limits = [], series }: SmallRun, { holds, arriveOverMs }: FigureTerms): Figures {
+export function figuresOf(
+  { metrics, limits = [], series }: Pick<Run, 'metrics' | 'limits' | 'series'>,
+  { holds, arriveOverMs }: FigureTerms,
+): Figures {
   const metric = (name: string): number => metrics[name] ?? 0;
   const finishMs = metrics['fleet.finishMs'];
   const nodePeaks = valuesOf(metrics, /^node\..+\.egressBitsPerSecond\.peak$/);
-  const wan = series?.columns['cdn.egressBitsPerSecond'];
-  const stored = Object.entries(series?.columns ?? {}).flatMap(([name, column]) =>
+  const wan = series.columns['cdn.egressBitsPerSecond'] ?? [];
+  const stored = Object.entries(series.columns).flatMap(([name, column]) =>
     /^node\..+\.storedBytes$/.test(name) ? [maxOf(column)] : [],
   );
   const arrivals: Binding[] =
@@ -34,12 +36,11 @@ export function figuresOf({ metrics, limits = [], series }: SmallRun, { holds, a
     wantedBytes: metric('fleet.wantedBytes'),
     cdnBytes: metric('cdn.egressBytes'),
     wanPeakBitsPerSecond: metric('cdn.egressBitsPerSecond.peak'),
-    ...(series === undefined || wan === undefined
-      ? {}
-      : { wanP95BitsPerSecond: percentile95(untilEnd(wan, series, finishMs)), stepSeconds: series.stepSeconds ?? 1 }),
+    wanP95BitsPerSecond: percentile95(untilEnd(wan, series, finishMs)),
+    stepSeconds: series.stepSeconds ?? 1,
     ...(nodePeaks.length === 0 ? {} : { nodePeakBitsPerSecond: maxOf(nodePeaks) }),
     ...(stored.length === 0 ? {} : { storedBytes: maxOf(stored) }),
-    binds: series === undefined ? [] : [...arrivals, ...bindings(limits, series, finishMs)],
+    binds: [...arrivals, ...bindings(limits, series, finishMs)],
   };
 }
 
@@ -77,15 +78,12 @@ function bindings(limits: readonly LimitReport[], series: Series, finishMs: numb
 }
 
 /** The course of a run, for pictures. */
-export function courseOf(name: CourseLine['name'], { series }: SmallRun): CourseLine | undefined {
-  if (series === undefined) return undefined;
-  const { columns, stepSeconds = 1 } = series;
+export function courseOf({ columns, stepSeconds = 1 }: Series): Omit<CourseLine, 'name'> {
   const wan = columns['cdn.egressBitsPerSecond'] ?? [];
   const nodes = Object.entries(columns).flatMap(([key, column]) =>
     /^node\..+\.egressBitsPerSecond$/.test(key) ? [column] : [],
   );
   return {
-    name,
     stepSeconds,
     wanBitsPerSecond: wan,
     nodesBitsPerSecond: wan.map((_, step) => nodes.reduce((sum, column) => sum + (column[step] ?? 0), 0)),

@@ -28,12 +28,12 @@ export async function findFailure(
   let last: { readonly scan: Scan; readonly nodes: number } | undefined;
   let worstShare: number | undefined;
   for (let nodes = nodesMin; nodes <= spec.nodesMax; nodes += 1) {
-    const calm = await trials.ofSite(spec, { site, classId, nodes }, true);
+    const calm = await trials.ofSite(spec, { site, classId, nodes });
     const tryAt = async (moment: Moment): Promise<TriedMoment> => {
       const { figures } = await trials.ofSite(spec, { site, classId, nodes, killAtMs: moment.atMs });
       return { ...moment, figures };
     };
-    const lengthMs = calm.figures.finishMs ?? calm.run.durationMs;
+    const lengthMs = calm.figures.finishMs ?? calm.durationMs;
     // Where a node fewer was not enough, this is likely not to be either: one run says so.
     if (worstShare !== undefined && nodes < spec.nodesMax) {
       const again = await tryAt(shareOf(worstShare, lengthMs));
@@ -70,11 +70,9 @@ function isHopeless(tooFew: readonly { readonly figures: Figures }[], figures: F
 }
 
 /** The start, even parts of the course, the end of the arrivals, and the end of the fill. */
-function momentsOf({ arriveOverMs }: PlanSpec, { figures, run }: Trial): Moment[] {
-  const lengthMs = figures.finishMs ?? run.durationMs;
-  const wan = run.series?.columns['cdn.egressBitsPerSecond'] ?? [];
-  const stepSeconds = run.series?.stepSeconds ?? 1;
-  const filledMs = (wan.findLastIndex((value) => value > 0) + 1) * stepSeconds * 1000;
+function momentsOf({ arriveOverMs }: PlanSpec, { figures, course, durationMs }: Trial): Moment[] {
+  const lengthMs = figures.finishMs ?? durationMs;
+  const filledMs = (course.wanBitsPerSecond.findLastIndex((value) => value > 0) + 1) * course.stepSeconds * 1000;
   const special: Moment[] = [
     { atMs: arriveOverMs, what: 'when the last devices have come' },
     { atMs: filledMs, what: 'when nothing more comes over the WAN' },

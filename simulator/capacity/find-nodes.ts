@@ -1,6 +1,7 @@
 // How many nodes of each class a site needs: one after another, from the fewest that can carry the bytes at all. Every number below
 // the answer was either tried or cannot send so much within the deadline, so that the answer is the least.
 
+import { assert } from '../../common/errors.ts';
 import type { Candidate, Figures } from '../result/capacity-plan.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import type { SiteLayout } from './plan-scenario.ts';
@@ -18,9 +19,7 @@ export async function findNodes(spec: PlanSpec, site: SiteSpec, trials: Trials):
     spec.classes.map(async (hardware) => {
       const from = Math.min(spec.nodesMax, fewestNodes(spec, site, hardware));
       const found = await fewestThatHold(spec, { site, classId: hardware.id, nodes: from }, trials);
-      // Once more with its course, which says what bound.
-      const { figures } = await trials.ofSite(spec, { site, classId: hardware.id, nodes: found.nodes }, true);
-      return { classId: hardware.id, nodes: found.nodes, figures };
+      return { classId: hardware.id, ...found };
     }),
   );
 }
@@ -65,7 +64,7 @@ export function classEgressBytesPerMs({
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** From a layout on, with a node more each time; the nearest where none holds. */
+/** From a layout on, which has not more than the most nodes, with a node more each time; the nearest where none holds. */
 export async function fewestThatHold(
   spec: PlanSpec,
   from: SiteLayout,
@@ -84,7 +83,8 @@ export async function fewestThatHold(
       if (vain >= vainMax) break;
     }
   }
-  return best ?? { nodes: from.nodes, figures: (await trials.ofSite(spec, from)).figures };
+  assert(best !== undefined, 'a number of nodes was tried');
+  return best;
 }
 
 /** Whether `a` is farther from the deadline than `b`: an end that never comes, a later one, fewer devices. */

@@ -10,7 +10,6 @@ import { OperatorError } from '../../common/errors.ts';
 import type { Asked, CapacityPlan, Figures, SitePlan } from '../result/capacity-plan.ts';
 import type { HardwareProfile } from '../scenario/profile.ts';
 import { documentedBeside } from './documented.ts';
-import { courseOf } from './figures.ts';
 import { findFailure } from './find-failure.ts';
 import { chooseCandidate, classEgressBytesPerMs, findNodes, nearestCandidate } from './find-nodes.ts';
 import { findRate } from './find-rate.ts';
@@ -54,7 +53,7 @@ export async function makePlan({ spec, path }: LoadedPlan, options: MakePlanOpti
     const layouts = layoutsOf(spec, drafts);
     if (layouts !== undefined) {
       trials.begin('all sites at once');
-      whole = (await trials.of(spec, layouts, true)).figures;
+      whole = (await trials.of(spec, layouts)).figures;
     }
   } catch (error) {
     if (!(error instanceof OperatorError) || error.exitCode !== 130) throw error;
@@ -84,29 +83,31 @@ async function planSite(spec: PlanSpec, site: SiteSpec, draft: SiteDraft, trials
     return;
   }
   const { classId, nodes } = chosen;
-  const withCourse = await trials.ofSite(spec, { site, classId, nodes }, true);
-  draft.chosen = { ...chosen, figures: withCourse.figures };
-  const lines = [courseOf('chosen', withCourse.run)];
-  const [withoutNodes, oneFewer] = await Promise.all([
-    trials.ofSite(spec, { site, classId, nodes: 0 }, true),
+  draft.chosen = chosen;
+  const [{ course }, withoutNodes, oneFewer] = await Promise.all([
+    trials.ofSite(spec, { site, classId, nodes }),
+    trials.ofSite(spec, { site, classId, nodes: 0 }),
     nodes === 1 ? undefined : trials.ofSite(spec, { site, classId, nodes: nodes - 1 }),
   ]);
   draft.withoutNodes = withoutNodes.figures;
   if (oneFewer !== undefined) draft.oneFewer = oneFewer.figures;
-  lines.push(courseOf('withoutNodes', withoutNodes.run));
   trials.begin(`${site.id}: what each node has to send`);
   const rate = await findRate(spec, site, chosen, trials);
   if (rate !== undefined) draft.rate = rate;
   draft.documented = documentedBeside({
-    ...{ spec, site, chosen: draft.chosen, figures: withCourse.figures },
-    ...{ rate, withoutNodes: withoutNodes.figures },
+    ...{ spec, site, chosen, rate, withoutNodes: withoutNodes.figures },
   });
   trials.begin(`${site.id}: a node fails`);
   const failure = await findFailure(spec, site, chosen, trials);
-  const worst = await trials.ofSite(spec, { site, classId, nodes: failure.nodes, killAtMs: failure.worstAtMs }, true);
-  draft.failure = { ...failure, figures: worst.figures };
-  lines.push(courseOf('failure', worst.run));
-  draft.course = { lines: lines.filter((line) => line !== undefined) };
+  draft.failure = failure;
+  const worst = await trials.ofSite(spec, { site, classId, nodes: failure.nodes, killAtMs: failure.worstAtMs });
+  draft.course = {
+    lines: [
+      { name: 'chosen', ...course },
+      { name: 'withoutNodes', ...withoutNodes.course },
+      { name: 'failure', ...worst.course },
+    ],
+  };
   trials.begin(`${site.id}: what if`);
   draft.sensitivity = await findSensitivity(spec, site, chosen, trials);
 }

@@ -16,7 +16,7 @@ export async function findSensitivity(
   return Promise.all(
     variations(spec, site).map(async ({ what, spec: changed, site: changedSite }): Promise<Sensitivity> => {
       const layout = { site: changedSite, classId, nodes };
-      const { figures } = await trials.ofSite(changed, layout, true);
+      const { figures } = await trials.ofSite(changed, layout);
       if (figures.holds) return { what, figures, nodesNeeded: nodes };
       if (nodes === spec.nodesMax) return { what, figures };
       const more = await fewestThatHold(changed, { ...layout, nodes: nodes + 1 }, trials);

@@ -2,10 +2,10 @@
 // progress.
 
 import { availableParallelism } from 'node:os';
-import { OperatorError } from '../../common/errors.ts';
-import type { SmallRun, VirtualJob, VirtualOutcome } from '../plan/virtual-job.ts';
-import type { Figures } from '../result/capacity-plan.ts';
-import { figuresOf } from './figures.ts';
+import { assert, OperatorError } from '../../common/errors.ts';
+import type { VirtualJob, VirtualOutcome } from '../plan/virtual-job.ts';
+import type { CourseLine, Figures } from '../result/capacity-plan.ts';
+import { courseOf, figuresOf } from './figures.ts';
 import { planScenario, type SiteLayout } from './plan-scenario.ts';
 import type { PlanSpec } from './plan-spec.ts';
 
@@ -22,7 +22,12 @@ export type PlanProgress = {
   readonly leftMs?: number;
 };
 
-export type Trial = { readonly figures: Figures; readonly run: SmallRun };
+export type Trial = {
+  readonly figures: Figures;
+  readonly course: Omit<CourseLine, 'name'>;
+  /** Of the run, whether or not everybody completed. */
+  readonly durationMs: number;
+};
 
 export class Trials {
   runCount = 0;
@@ -33,7 +38,7 @@ export class Trials {
   readonly #known = new Map<string, Promise<Trial>>();
   readonly #startedMs = performance.now();
   #begun = 0;
-  #runsAbout: number;
+  readonly #runsAbout: number;
   #phase = '';
 
   constructor(runner: VirtualRunner, path: string, runsAbout: number, onProgress: (progress: PlanProgress) => void) {
@@ -52,24 +57,18 @@ export class Trials {
     this.#tell();
   }
 
-  /** More, or (below zero) fewer runs are to come than was thought. */
-  expect(runs: number): void {
-    this.#runsAbout += runs;
-  }
-
   /** One kind of site, alone, of which there is one. Throws an OperatorError, also when it is interrupted (exit code 130). */
-  ofSite(spec: PlanSpec, layout: SiteLayout, keepsSeries = false): Promise<Trial> {
-    return this.of(spec, [{ ...layout, site: { ...layout.site, count: 1 } }], keepsSeries);
+  ofSite(spec: PlanSpec, layout: SiteLayout): Promise<Trial> {
+    return this.of(spec, [{ ...layout, site: { ...layout.site, count: 1 } }]);
   }
 
-  of(spec: PlanSpec, layouts: readonly SiteLayout[], keepsSeries = false): Promise<Trial> {
+  of(spec: PlanSpec, layouts: readonly SiteLayout[]): Promise<Trial> {
     const text = planScenario(spec, layouts, { name: spec.name });
-    const key = `${keepsSeries}\n${text}`;
-    const known = this.#known.get(key) ?? this.#known.get(`true\n${text}`);
+    const known = this.#known.get(text);
     if (known !== undefined) return known;
     this.#begun += 1;
-    const trial = this.#run({ text, path: this.#path, overrides: [], keepsSeries }, spec.arriveOverMs);
-    this.#known.set(key, trial);
+    const trial = this.#run({ text, path: this.#path, overrides: [], keepsSeries: true }, spec.arriveOverMs);
+    this.#known.set(text, trial);
     return trial;
   }
 
@@ -80,7 +79,10 @@ export class Trials {
         this.runCount += 1;
         this.#tell();
         const { run, verdict } = outcome;
-        return { run, figures: figuresOf(run, { holds: verdict === 'pass', arriveOverMs }) };
+        const { series } = run;
+        assert(series !== undefined, 'the series was asked for');
+        const figures = figuresOf({ ...run, series }, { holds: verdict === 'pass', arriveOverMs });
+        return { figures, course: courseOf(series), durationMs: run.durationMs };
       }
       case 'interrupted':
         throw new OperatorError('INTERRUPTED', 'The plan was interrupted.', 130);

@@ -114,7 +114,7 @@ async function gate(path: string, options: GateOptions): Promise<void> {
       // The virtual world repeats itself for the same seed: only other draws say more.
       seedOf: (round) => (world === 'virtual' ? seed + round : seed),
       folder,
-      signal: signal,
+      signal,
       onProgress: (state) => progress.showLine(progressText(state), 'runs'),
     });
     progress.end();

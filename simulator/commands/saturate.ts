@@ -144,7 +144,7 @@ async function run(path: string, options: SaturateOptions): Promise<void> {
   await carryOut(out, options, async (signal, progress) => {
     let line = '';
     const searched = await saturate(terms, {
-      signal: signal,
+      signal,
       onStep: ({ step, stepsAbout, text, leftMs }) => {
         const left = leftMs === undefined ? '' : `, ${formatDuration(leftMs)} left`;
         line = `step ${step} of about ${stepsAbout}${left}  ${text}`;

@@ -103,14 +103,14 @@ export type Figures = {
   readonly cdnBytes: number;
   /** The highest second of what came from the CDN. */
   readonly wanPeakBitsPerSecond: number;
-  /** Of the steps until the end (95 % of the time there was no more); absent where the run's course was not kept. */
-  readonly wanP95BitsPerSecond?: number;
-  readonly stepSeconds?: number;
+  /** Of the steps until the end (95 % of the time there was no more). */
+  readonly wanP95BitsPerSecond: number;
+  readonly stepSeconds: number;
   /** Of the busiest node; absent without nodes. */
   readonly nodePeakBitsPerSecond?: number;
-  /** The most that a node stores; absent where the run's course was not kept. */
+  /** The most that a node stores; absent without nodes. */
   readonly storedBytes?: number;
-  /** What bound for how long, most first; empty where the run's course was not kept. */
+  /** What bound for how long, most first. */
   readonly binds: readonly Binding[];
 };
 

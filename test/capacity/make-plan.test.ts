@@ -199,6 +199,19 @@ describe('what a plan writes', () => {
     return result.runs[0] as Result['runs'][number];
   }
 
+  it('is of runs of which none is made twice', async () => {
+    const spec = specOf('payload: 1 GB\ndeadline: 1 h', 'devices: 200, link: 1 Gbit/s');
+    const texts: string[] = [];
+    const run: typeof runner.run = (job) => {
+      texts.push(job.text);
+      return runner.run(job);
+    };
+    const plan = await makePlan({ spec, text: '', path: 'plan.yaml' }, { runner: { run } });
+    expect(plan.verdict).toBe('found');
+    expect(plan.runCount).toBe(texts.length);
+    expect(texts).toHaveLength(new Set(texts).size);
+  });
+
   it('is what is known by then, when it is interrupted', async () => {
     const spec = specOf('payload: 1 GB\ndeadline: 1 h', 'devices: 10');
     let runs = 0;
@@ -208,7 +221,7 @@ describe('what a plan writes', () => {
         runner: {
           run: (job) => {
             runs += 1;
-            return runs > 6 ? Promise.resolve({ kind: 'interrupted' }) : runner.run(job);
+            return runs > 5 ? Promise.resolve({ kind: 'interrupted' }) : runner.run(job);
           },
         },
       },
