@@ -3,6 +3,7 @@
 
 import { formatBitsPerSecond, formatBytes, formatCount, formatDuration } from '../../common/units.ts';
 import type { Candidate, Documented, Figures, NeededRate } from '../result/capacity-plan.ts';
+import { bodyPerWireRatioDefault } from '../scenario/profile-schema.ts';
 import type { PlanSpec, SiteSpec } from './plan-spec.ts';
 
 const overview = 'Microsoft Connected Cache for Enterprise and Education, overview (2025)';
@@ -10,43 +11,48 @@ const prerequisites = 'Microsoft Connected Cache for Enterprise and Education, p
 const headline = 'Microsoft Connected Cache for Enterprises (preview), hardware recommendation';
 const provider = 'Microsoft Connected Cache for Internet Service Providers, frequently asked questions (2024)';
 
-type DocumentedClass = {
+/** Peak egress of a class: as much as `from`, and less than the next class begins with. */
+type EgressRange = { readonly egressBitsPerSecond: readonly [from: number, to: number] };
+
+type DocumentedClass = EgressRange & {
   readonly profile: string;
   readonly name: string;
-  readonly devicesMax: number;
-  readonly egressBitsPerSecondMax: number;
+  readonly devices: readonly [from: number, to: number];
   readonly nicBitsPerSecond: number;
+  /** The least that the table has. */
   readonly driveBytes: number;
+  readonly drivesText: string;
 };
 
 /** Overview (devices, peak rate) and prerequisites (card, free disk) of the current table. */
 const enterpriseClasses: readonly DocumentedClass[] = [
   {
-    ...{ profile: 'branch-enterprise-2025', name: 'branch office', devicesMax: 50 },
-    ...{ egressBitsPerSecondMax: 1e9, nicBitsPerSecond: 1e9, driveBytes: 100e9 },
+    ...{ profile: 'branch-enterprise-2025', name: 'branch office', devices: [10, 50] },
+    ...{ egressBitsPerSecond: [0, 1e9], nicBitsPerSecond: 1e9, driveBytes: 100e9, drivesText: '100 GB' },
   },
   {
-    ...{ profile: 'medium-enterprise-2025', name: 'small to medium enterprise', devicesMax: 500 },
-    ...{ egressBitsPerSecondMax: 5e9, nicBitsPerSecond: 5e9, driveBytes: 500e9 },
+    ...{ profile: 'medium-enterprise-2025', name: 'small to medium enterprise', devices: [50, 500] },
+    ...{ egressBitsPerSecond: [1e9, 5e9], nicBitsPerSecond: 5e9, driveBytes: 500e9, drivesText: '500 GB' },
   },
   {
-    ...{ profile: 'large-enterprise-2025', name: 'large enterprise', devicesMax: 5000 },
-    ...{ egressBitsPerSecondMax: 10e9, nicBitsPerSecond: 10e9, driveBytes: 400e9 },
+    ...{ profile: 'large-enterprise-2025', name: 'large enterprise', devices: [500, 5000] },
+    ...{ egressBitsPerSecond: [5e9, 10e9], nicBitsPerSecond: 10e9, driveBytes: 400e9 },
+    drivesText: 'two drives of 200 to 500 GB',
   },
 ];
 
 /** Peak egress of the classes for internet providers. */
-const providerClasses = [
-  { name: 'edge', egressBitsPerSecondMax: 5e9 },
-  { name: 'metro', egressBitsPerSecondMax: 20e9 },
-  { name: 'data center', egressBitsPerSecondMax: 40e9 },
-] as const;
+const providerClasses: readonly (EgressRange & { readonly name: string })[] = [
+  { name: 'edge', egressBitsPerSecond: [0, 5e9] },
+  { name: 'metro', egressBitsPerSecond: [5e9, 20e9] },
+  { name: 'data center', egressBitsPerSecond: [20e9, 40e9] },
+];
 
 /** The overview's table of volumes counts so long. */
 const volumeMs = 8 * 3_600_000;
 /** 35,000 devices, 2 GB each, in 24 hours by one node of 6.5 Gbit/s. */
 const headlineBitsPerSecond = 6.5e9;
-/** The network card of the preview's larger class. */
+/** The network card of the preview's larger class, in its table of minimum requirements. */
 const previewCardBitsPerSecond = 5e9;
 /** Computed and documented figures that differ by less agree. */
 const agreementRatio = 0.05;
@@ -81,14 +87,27 @@ const nodesText = ({ nodes }: Candidate, spec: PlanSpec, classId: string): strin
 /** What all nodes of the site have to send together: all bytes within the deadline. */
 const demandBitsPerSecond = ({ spec, site }: DocumentedTerms): number => (bytesOf(spec, site) * 8000) / spec.deadlineMs;
 
+/** Undefined above the largest class. */
+function classOfRate<T extends EgressRange>(classes: readonly T[], bitsPerSecond: number): T | undefined {
+  const found = classes.findLast(({ egressBitsPerSecond: [from] }) => bitsPerSecond >= from);
+  return found !== undefined && bitsPerSecond <= found.egressBitsPerSecond[1] ? found : undefined;
+}
+
+function rangeText({ egressBitsPerSecond: [from, to] }: EgressRange): string {
+  return from === 0 ? `below ${formatBitsPerSecond(to)}` : `${formatBitsPerSecond(from)} to ${formatBitsPerSecond(to)}`;
+}
+
+/** Body bytes that a card carries, framing taken off. */
+const carriedOf = (cardBitsPerSecond: number): number => cardBitsPerSecond * bodyPerWireRatioDefault;
+
 function byDevices(terms: DocumentedTerms): Documented {
   const { spec, site, chosen } = terms;
-  const meant = enterpriseClasses.find(({ devicesMax }) => site.devices <= devicesMax);
-  const most = enterpriseClasses.at(-1);
+  const meant = enterpriseClasses.find(({ devices: [, most] }) => site.devices <= most);
+  const most = enterpriseClasses.at(-1)?.devices[1] ?? 0;
   const says =
     meant === undefined
-      ? `no class: the largest is for ${formatCount(most?.devicesMax ?? 0)} devices`
-      : `${formatCount(site.devices)} devices: one node of the class “${meant.name}” (up to ${formatCount(meant.devicesMax)})`;
+      ? `no class: the largest is for ${formatCount(most)} devices`
+      : `${formatCount(site.devices)} devices: one node of the class “${meant.name}” (${meant.devices.map(formatCount).join(' to ')})`;
   const agrees = meant !== undefined && chosen.nodes === 1 && chosen.classId === meant.profile;
   const asked = `${formatBytes(bytesOf(spec, site))} within ${formatDuration(spec.deadlineMs)} is ${formatBitsPerSecond(demandBitsPerSecond(terms))} on average`;
   return {
@@ -103,14 +122,14 @@ function byDevices(terms: DocumentedTerms): Documented {
 function byRate({ chosen, rate, spec }: DocumentedTerms): Documented | undefined {
   if (rate === undefined) return undefined;
   const bits = rate.egressBitsPerSecond;
-  const meant = enterpriseClasses.find(({ egressBitsPerSecondMax }) => bits <= egressBitsPerSecondMax);
+  const meant = classOfRate(enterpriseClasses, bits);
   const computed = `${formatBitsPerSecond(bits)} a node; ${nodesText(chosen, spec, chosen.classId)}`;
   if (meant === undefined) {
     const says = `no class sends ${formatBitsPerSecond(bits)}: the largest ends at 10.0 Gbit/s`;
     return { source: overview, says, computed, agrees: false, why: 'The plan has a larger class, or several nodes.' };
   }
-  const says = `${formatBitsPerSecond(bits)} at peak: the class “${meant.name}” (card of ${formatBitsPerSecond(meant.nicBitsPerSecond)})`;
-  const carried = (meant.nicBitsPerSecond * 1448) / 1538;
+  const says = `${formatBitsPerSecond(bits)} at peak: the class “${meant.name}” (${rangeText(meant)}; card of ${formatBitsPerSecond(meant.nicBitsPerSecond)})`;
+  const carried = carriedOf(meant.nicBitsPerSecond);
   if (bits > carried) {
     const why = `A card of ${formatBitsPerSecond(meant.nicBitsPerSecond)} carries ${formatBitsPerSecond(carried)} of content: 1,448 of the 1,538 bytes of a packet.`;
     return { source: overview, says, computed, agrees: false, why };
@@ -132,7 +151,7 @@ function byHeadline(terms: DocumentedTerms): Documented {
   const agrees = nodes === chosen.nodes;
   return {
     source: headline,
-    says: `a node sends 6.5 Gbit/s (35,000 devices, 2 GB each, in 24 h): ${nodes} here`,
+    says: `a node sends 6.5 Gbit/s (about 35,000 devices, 2 GB each, in 24 h): ${nodes} here`,
     computed: nodesText(chosen, spec, chosen.classId),
     agrees,
     why: agrees
@@ -144,11 +163,11 @@ function byHeadline(terms: DocumentedTerms): Documented {
 /** The same page's table: its larger class has less of a card than its headline needs. */
 function byPreviewCard({ rate }: DocumentedTerms): Documented | undefined {
   if (rate === undefined) return undefined;
-  const carried = (previewCardBitsPerSecond * 1448) / 1538;
+  const carried = carriedOf(previewCardBitsPerSecond);
   const agrees = rate.egressBitsPerSecond <= carried;
   return {
     source: headline,
-    says: `a card of ${formatBitsPerSecond(previewCardBitsPerSecond)} is enough for a large enterprise (its table)`,
+    says: `a large enterprise needs a card of at least ${formatBitsPerSecond(previewCardBitsPerSecond)} (its table)`,
     computed: `each node has to send ${formatBitsPerSecond(rate.egressBitsPerSecond)}`,
     agrees,
     why: agrees
@@ -183,7 +202,7 @@ function byDrive({ spec, chosen }: DocumentedTerms): Documented | undefined {
   const { name } = spec.classes.find(({ id }) => id === chosen.classId) ?? meant;
   return {
     source: prerequisites,
-    says: `${formatBytes(meant.driveBytes)} for ${name}, never less than 100 GB`,
+    says: `${meant.drivesText} for ${name}, never less than 100 GB`,
     computed: `${formatBytes(storedBytes)} stored for this plan`,
     agrees,
     why: agrees
@@ -195,14 +214,14 @@ function byDrive({ spec, chosen }: DocumentedTerms): Documented | undefined {
 function byProvider(terms: DocumentedTerms): Documented {
   const { spec, chosen } = terms;
   const demand = demandBitsPerSecond(terms);
-  const meant = providerClasses.find(({ egressBitsPerSecondMax }) => demand <= egressBitsPerSecondMax);
+  const meant = classOfRate(providerClasses, demand);
   const agrees = meant !== undefined && chosen.nodes === 1;
   return {
     source: provider,
     says:
       meant === undefined
         ? `no class for ${formatBitsPerSecond(demand)}: the largest ends at 40.0 Gbit/s`
-        : `${formatBitsPerSecond(demand)} of egress: one node of the class “${meant.name}” (up to ${formatBitsPerSecond(meant.egressBitsPerSecondMax)})`,
+        : `${formatBitsPerSecond(demand)} of egress: one node of the class “${meant.name}” (${rangeText(meant)})`,
     computed: nodesText(chosen, spec, chosen.classId),
     agrees,
     why: agrees

@@ -8,9 +8,10 @@
 
 import { isSeq, parseDocument } from 'yaml';
 import { OperatorError } from '../../common/errors.ts';
-import { parseQuantity, type Quantity } from '../../common/units.ts';
+import { parseQuantity } from '../../common/units.ts';
 import type { SaturationUnit } from '../result/saturation.ts';
 import type { AxisValue, SweepAxis } from '../result/sweep.ts';
+import { quantityKinds } from './variable.ts';
 
 /** Of one axis. */
 export const valuesMax = 10_000;
@@ -109,19 +110,13 @@ const unitOf = (text: string): string => /[A-Za-z][A-Za-z/]*\s*$/.exec(text)?.[0
 /** Of a unit, in the unit of axes; by a large number of it, for bytes are whole. */
 const sizeOf = (unit: string): number => (measure([`1000000 ${unit}`])?.values[0] ?? Number.NaN) / 1e6;
 
-const kinds: readonly (readonly [Quantity, SaturationUnit, number])[] = [
-  ['rate', 'bitsPerSecond', 8000],
-  ['duration', 'ms', 1],
-  ['bytes', 'bytes', 1],
-];
-
 /** Numbers, where all texts are numbers or quantities of one kind; undefined where they are not. */
 function measure(
   texts: readonly string[],
 ): { readonly unit: SaturationUnit; readonly values: readonly number[] } | undefined {
   const numbers = texts.map((text) => (/^[-+]?\d[\d.]*(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN));
   if (numbers.every(Number.isFinite)) return { unit: 'number', values: numbers };
-  for (const [quantity, unit, perInner] of kinds) {
+  for (const [quantity, unit, perInner] of quantityKinds) {
     const values = texts.map((text) => (parseQuantity(text, quantity) ?? Number.NaN) * perInner);
     if (values.every(Number.isFinite)) return { unit, values };
   }

@@ -106,7 +106,8 @@ function wholeOf(name: string, paths: readonly string[], start: number): Variabl
   };
 }
 
-const kinds: readonly (readonly [Quantity, SaturationUnit, number])[] = [
+/** Kinds of value that a unit tells, with what their inner unit is in the unit of results. */
+export const quantityKinds: readonly (readonly [Quantity, SaturationUnit, number])[] = [
   ['rate', 'bitsPerSecond', 8000],
   ['duration', 'ms', 1],
   ['bytes', 'bytes', 1],
@@ -116,7 +117,7 @@ function quantityOf(name: string, path: string, written: unknown): Variable | un
   if (typeof written !== 'string') return undefined;
   const number = Number(written.replaceAll('_', ''));
   if (number > 0) return numberOf(name, path, number); // of the command line: it has texts only
-  const kind = kinds.find(([quantity]) => (parseQuantity(written, quantity) ?? 0) > 0);
+  const kind = quantityKinds.find(([quantity]) => (parseQuantity(written, quantity) ?? 0) > 0);
   if (kind === undefined) return undefined;
   const [quantity, unit, perInner] = kind;
   const word = /[A-Za-z][A-Za-z/]*\s*$/.exec(written)?.[0].trim() ?? '';

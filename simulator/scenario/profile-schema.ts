@@ -7,7 +7,7 @@ import type { FigureBasis, HardwareProfile } from './profile.ts';
 import { keys, type ProblemParams, quantity, text, whole, word } from './values.ts';
 
 /** 1,448 of 1,538 bytes a packet: Ethernet with preamble and gap, IPv4, TCP with time stamps; 1,500 bytes a frame. */
-const bodyPerWireRatioDefault = 1448 / 1538;
+export const bodyPerWireRatioDefault = 1448 / 1538;
 /** Linux keeps half of an otherwise idle node's memory for pages with ease; assumed. */
 const pageCacheRatioDefault = 0.5;
 
