@@ -1,5 +1,6 @@
 // A capacity plan on the console: the answer, then a table a site; 80 columns.
 
+import { shellWord } from '../common/shell-word.ts';
 import type { CapacityPlan, SitePlan } from '../simulator/result/capacity-plan.ts';
 import { coloursFor, columns as columnsMax, commandLines, consoleTable, wrapped } from './console-lines.ts';
 import {
@@ -32,7 +33,9 @@ export function printPlan(plan: CapacityPlan, stream: NodeJS.WriteStream, out: s
   const disagreement = disagreementText(plan);
   if (disagreement !== undefined) lines.push('', ...wrapped([disagreement], ''));
   lines.push('', `${planRunsText(plan)}. Results in ${out}`, ...commandLines(plan.command));
-  if (plan.verdict === 'found') lines.push(...wrapped([`Confirm: sim run ${out}/scenario.yaml --world virtual`], ''));
+  if (plan.verdict === 'found') {
+    lines.push(...wrapped([`Confirm: sim run ${shellWord(`${out}/scenario.yaml`)} --world virtual`], ''));
+  }
   stream.write(`${lines.join('\n')}\n\n`);
 }
 

@@ -92,13 +92,12 @@ export function answerLines(plan: CapacityPlan): string[] {
 }
 
 function siteAnswer(plan: CapacityPlan, site: SitePlan): string[] {
-  const { chosen, failure } = site;
+  const { chosen, nearest, failure } = site;
   const where = site.count === 1 ? site.id : `${site.id} (each of ${formatCount(site.count)})`;
   if (chosen !== undefined) {
     const answer = `${where}: ${nodesText(plan, chosen)}, done after ${finishText(chosen.figures)}.`;
     return [failure === undefined ? answer : `${answer} ${failureText(failure, chosen)}`];
   }
-  const nearest = nearestOf(site);
   if (nearest === undefined) return [`${where}: nothing is known yet.`];
   const { figures } = nearest;
   return [
@@ -109,12 +108,6 @@ function siteAnswer(plan: CapacityPlan, site: SitePlan): string[] {
           `With ${nearest.nodes === 1 ? 'that node' : 'those nodes'} it would do: ${site.remedies.map(remedyText).join('; or ')}.`,
         ]),
   ];
-}
-
-/** What comes nearest to the deadline. */
-function nearestOf({ candidates }: SitePlan): Candidate | undefined {
-  const endOf = ({ figures }: Candidate): number => figures.finishMs ?? Number.POSITIVE_INFINITY;
-  return [...candidates].sort((a, b) => endOf(a) - endOf(b) || b.figures.completedCount - a.figures.completedCount)[0];
 }
 
 function failureText({ nodes, holds, figures, worstAtMs }: NodeFailure, { nodes: chosen }: Candidate): string {

@@ -76,10 +76,12 @@ async function planSite(spec: PlanSpec, site: SiteSpec, draft: SiteDraft, trials
   trials.begin(`${site.id}: how many nodes`);
   draft.candidates = await findNodes(spec, site, trials);
   const chosen = chooseCandidate(draft.candidates);
-  const nearest = nearestCandidate(draft.candidates);
   if (chosen === undefined) {
+    const nearest = nearestCandidate(draft.candidates);
+    if (nearest === undefined) return;
+    draft.nearest = nearest;
     trials.begin(`${site.id}: what would help`);
-    if (nearest !== undefined) draft.remedies = await findRemedies(spec, site, nearest, trials);
+    draft.remedies = await findRemedies(spec, site, nearest, trials);
     return;
   }
   const { classId, nodes } = chosen;

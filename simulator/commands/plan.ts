@@ -142,7 +142,7 @@ function progressOn(progress: ProgressLine): NonNullable<MakePlanOptions['onProg
   };
 }
 
-export function exitCodeOf({ verdict }: Pick<CapacityPlan, 'verdict'>): number {
+function exitCodeOf({ verdict }: Pick<CapacityPlan, 'verdict'>): number {
   if (verdict === 'interrupted') return exitCodes.interrupted;
   return verdict === 'found' ? exitCodes.pass : exitCodes.failed;
 }

@@ -72,6 +72,8 @@ export type SitePlan = {
   readonly candidates: readonly Candidate[];
   /** The fewest nodes; of equally many the class that stands first in the plan. */
   readonly chosen?: Candidate;
+  /** Where nothing meets the deadline: what comes nearest, which the remedies are for. */
+  readonly nearest?: Candidate;
   /** The chosen class with one node fewer; absent for one node. */
   readonly oneFewer?: Figures;
   readonly withoutNodes?: Figures;
