@@ -12,7 +12,7 @@ import type { PlanSpec } from '../../simulator/capacity/plan-spec.ts';
 import { runProgram } from '../../simulator/program.ts';
 import type { NodeFailure, SitePlan } from '../../simulator/result/capacity-plan.ts';
 import type { Result } from '../../simulator/result/result.ts';
-import { made, runner, siteOf, specOf, trialsOf } from './plans.ts';
+import { made, madeOfRuns, runner, siteOf, specOf, trialsOf } from './plans.ts';
 
 const vmBitsPerSecond = 1.1e9;
 const folder = mkdtempSync(join(tmpdir(), 'capacity-plan-'));
@@ -109,6 +109,39 @@ describe('a plan of one site where the WAN binds', () => {
   });
 });
 
+describe('a node that fails', () => {
+  const nodesTried = (texts: readonly string[], isFailure: boolean): number =>
+    Math.max(
+      ...texts
+        .filter((text) => text.includes('kill:') === isFailure)
+        .map((text) => text.match(/profile: vm/g)?.length ?? 0),
+    );
+
+  it('does so at the moment of the latest end, which need not be the first', async () => {
+    const spec = specOf('payload: 1 GB\ndeadline: 200 s', 'devices: 40, link: 1 Gbit/s');
+    const failure = first(await made(spec)).failure as NodeFailure;
+    const [atStart] = failure.moments;
+    expect(failure.worstAtMs).toBeGreaterThan(0);
+    expect(failure.figures.finishMs).toBeGreaterThan(atStart?.figures.finishMs ?? Number.POSITIVE_INFINITY);
+    expect(failure.figures.finishMs).toBe(Math.max(...failure.moments.map(({ figures }) => figures.finishMs ?? 0)));
+    // Between even parts of the course: around the worst of them it was looked at more closely.
+    expect(failure.moments.length).toBeGreaterThan(11);
+  });
+
+  it('is no matter of more nodes where each has to be filled over the same WAN: a few are tried, not all', async () => {
+    const spec = specOf('payload: 1 GB\ndeadline: 170 s\nnodesMax: 12', 'devices: 10, link: 100 Mbit/s');
+    const { plan, texts } = await madeOfRuns(spec);
+    expect(first(plan).failure).toMatchObject({ holds: false });
+    expect(nodesTried(texts, true)).toBeLessThan(6);
+  });
+
+  it('apart, a number of nodes is given up when two more bring no earlier end', async () => {
+    const { plan, texts } = await madeOfRuns(specOf('payload: 1 GB\ndeadline: 79 s', 'devices: 2, link: 100 Mbit/s'));
+    expect(plan.verdict).toBe('none');
+    expect(nodesTried(texts, false)).toBe(3);
+  });
+});
+
 describe('several sites', () => {
   it('that meet the deadline alone, but not with what they share, have no plan', async () => {
     const spec = specOf('payload: 1 GB\ndeadline: 100 s', 'count: 10, devices: 1');
@@ -201,12 +234,7 @@ describe('what a plan writes', () => {
 
   it('is of runs of which none is made twice', async () => {
     const spec = specOf('payload: 1 GB\ndeadline: 1 h', 'devices: 200, link: 1 Gbit/s');
-    const texts: string[] = [];
-    const run: typeof runner.run = (job) => {
-      texts.push(job.text);
-      return runner.run(job);
-    };
-    const plan = await makePlan({ spec, text: '', path: 'plan.yaml' }, { runner: { run } });
+    const { plan, texts } = await madeOfRuns(spec);
     expect(plan.verdict).toBe('found');
     expect(plan.runCount).toBe(texts.length);
     expect(texts).toHaveLength(new Set(texts).size);

@@ -17,4 +17,14 @@ export const siteOf = ({ sites }: PlanSpec): SiteSpec => sites[0] as SiteSpec;
 
 export const trialsOf = (): Trials => new Trials(runner, 'plan.yaml', 0, () => undefined);
 
+/** A plan, with the scenarios of its runs. */
+export async function madeOfRuns(spec: PlanSpec): Promise<{ readonly plan: MadePlan; readonly texts: string[] }> {
+  const texts: string[] = [];
+  const run: typeof runner.run = (job) => {
+    texts.push(job.text);
+    return runner.run(job);
+  };
+  return { plan: await makePlan({ spec, text: '', path: 'plan.yaml' }, { runner: { run } }), texts };
+}
+
 export const made = (spec: PlanSpec): Promise<MadePlan> => makePlan({ spec, text: '', path: 'plan.yaml' }, { runner });
