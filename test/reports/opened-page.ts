@@ -14,14 +14,16 @@ if (!canBrowse) process.stderr.write('skipped: tests of pages in a browser (Chro
 
 export type Opened = { readonly page: Page; readonly said: readonly string[]; readonly asked: readonly string[] };
 
-const folder = mkdtempSync(join(tmpdir(), 'report-page-'));
+/** Of the file of tests that runs now: where its pages lie, and what shows them. */
+let folder: string | undefined;
 let launched: Promise<Browser> | undefined;
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** After the last test of a file that opens pages. */
 export async function closeBrowser(): Promise<void> {
   await (await launched)?.close();
   launched = undefined;
+  if (folder !== undefined) rmSync(folder, { recursive: true });
+  folder = undefined;
 }
 
 /** A page, opened from a file; with what the console says, and what is asked for beside the file, to its end. */
@@ -33,6 +35,7 @@ export async function openPage(html: string, options: BrowserContextOptions = {}
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   });
+  folder ??= mkdtempSync(join(tmpdir(), 'report-page-'));
   const file = join(folder, `${crypto.randomUUID()}.html`);
   writeFileSync(file, html);
   const browser = await launched;
