@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -152,11 +152,16 @@ describe('raw data', () => {
     expect(await parquetRows(path)).toHaveLength(4096);
   });
 
-  it('is refused before the run in a folder that is not there', () => {
+  it('is refused before the run in a folder that is not there, and where a folder has its name', () => {
+    const make = (path: string) => (): RawFile => new RawFile({ path, form: 'csv', names });
     const path = join(folder, 'none', 'rows.csv');
-    expect(() => new RawFile({ path, form: 'csv', names })).toThrow(
+    expect(make(path)).toThrow(
       `--raw ${path}: expected a file that can be written, in a folder that is there, found ENOENT.`,
     );
+    const taken = join(folder, 'rows.csv');
+    mkdirSync(taken);
+    expect(make(taken)).toThrow(`--raw ${taken}: expected a file, found a folder.`);
+    expect(readdirSync(folder)).toEqual(['rows.csv']);
   });
 
   it('is refused on a disk that has no room for the results', () => {
