@@ -145,9 +145,13 @@ describe('a sweep', () => {
         if (index === 4) abort.abort();
       },
     });
-    expect(first.ran.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
+    // While the disk kept point 4, the thread may have ended a further one.
+    const all = whole.points.map(({ index }) => index);
+    const ranFirst = first.ran.map(({ index }) => index);
+    expect(ranFirst.length).toBeGreaterThanOrEqual(5);
+    expect(ranFirst).toEqual(all.slice(0, ranFirst.length));
     const second = await swept(folder, termsOf(), { threads: 1 });
-    expect(second.ran.map(({ index }) => index)).toEqual([5, 6, 7, 8, 9, 10, 11]);
+    expect(second.ran.map(({ index }) => index)).toEqual(all.slice(ranFirst.length));
     expect(inOrder(second.points)).toStrictEqual(whole.points);
   });
 
