@@ -3,6 +3,7 @@
 import type { CandidateComparison, MetricComparison } from '../../simulator/compare/comparison.ts';
 import { changeText, intervalText, nameText, tellingMetrics, valuesText } from '../comparison-words.ts';
 import { metricText, verdictWords } from '../words.ts';
+import { verdictGrounds } from './answer.ts';
 import { type Chart, sentence } from './chart.ts';
 import type { IntervalKind, PlotInterval, PlotLine } from './plot.ts';
 
@@ -70,13 +71,6 @@ function howToRead(intervals: readonly PlotInterval[]): string[] {
   ];
 }
 
-export const intervalKinds: Readonly<Record<MetricComparison['verdict'], IntervalKind>> = {
-  pass: 'pass',
-  fail: 'fail',
-  inconclusive: 'doubt',
-  notJudged: 'doubt',
-};
-
 /** Turned so that more is worse. */
 function intervalOf(metric: MetricComparison): PlotInterval | undefined {
   const { ratio, interval, better, marginRatio, verdict, reason } = metric;
@@ -87,7 +81,7 @@ function intervalOf(metric: MetricComparison): PlotInterval | undefined {
   const [first, second] = interval === undefined ? [ln(ratio), ln(ratio)] : [ln(interval.low), ln(interval.high)];
   const [low, high] = turn === 1 ? [first, second] : [second, first];
   return {
-    kind: intervalKinds[verdict],
+    kind: verdictGrounds[verdict],
     lnRatio: turn * Math.log(ratio),
     ...(low === undefined ? {} : { low }),
     ...(high === undefined ? {} : { high }),

@@ -16,9 +16,10 @@ import {
   valuesText,
 } from '../comparison-words.ts';
 import { resultWords, verdictWords } from '../words.ts';
+import { answerSection, signs, verdictGrounds } from './answer.ts';
 import type { Chart } from './chart.ts';
-import { intervalKinds, ratiosChart, runCharts } from './comparison-charts.ts';
-import { resultGrounds, signs } from './first-screen.ts';
+import { ratiosChart, runCharts } from './comparison-charts.ts';
+import { resultGrounds } from './first-screen.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { pageOf } from './page-frame.ts';
 import { breakable, chartHtml, linesHtml, tableHtml } from './parts.ts';
@@ -50,7 +51,6 @@ function nameOf(label: string, { length }: readonly unknown[]): string {
 }
 
 function answer({ scenario, base, candidates, verdict, reason }: Comparison): Html {
-  const ground = resultGrounds[verdict];
   const several = candidates.length > 1;
   const sides = [
     ['base', sideText(base)],
@@ -58,13 +58,12 @@ function answer({ scenario, base, candidates, verdict, reason }: Comparison): Ht
   ] as const;
   const leftOut = [base, ...candidates].flatMap((side) => side.leftOut.map((each) => `left out: ${each}`));
   const notes = [...new Set(candidates.flatMap((each) => each.notes)), ...leftOut];
-  return html`<section id="answer" aria-labelledby="question">
-<div class="asked"><p>${scenario}</p><h1 id="question">${several ? 'Are the candidates' : 'Is the candidate'} worse than the base?</h1></div>
-<p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> <span class="reason">${reason}</span></p>
-<div class="card"><h2>What was compared</h2><dl class="pairs">${sides.map(([what, text]) => html`<dt>${what}</dt><dd>${text}</dd>`)}</dl>
-${notes.length === 0 ? undefined : html`<ul class="lines">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}</div>
-</section>
-`;
+  return answerSection(
+    { about: scenario, question: `${several ? 'Are the candidates' : 'Is the candidate'} worse than the base?` },
+    { ground: resultGrounds[verdict], words: resultWords[verdict], reason },
+    html`<div class="card"><h2>What was compared</h2><dl class="pairs">${sides.map(([what, text]) => html`<dt>${what}</dt><dd>${text}</dd>`)}</dl>
+${notes.length === 0 ? undefined : html`<ul class="lines">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}</div>`,
+  );
 }
 
 type Part = { readonly section: Html; readonly charts: readonly Chart[] };
@@ -98,7 +97,7 @@ function judgedTable(shown: readonly MetricComparison[], metrics: readonly Metri
       html`<th role="columnheader" scope="col" class="${index === 0 ? undefined : 'number'}">${head}</th>`,
   )}<th role="columnheader" scope="col">verdict</th></tr></thead>
 <tbody role="rowgroup">${shown.map((metric) => {
-    const ground = intervalKinds[metric.verdict];
+    const ground = verdictGrounds[metric.verdict];
     const cells = [
       ['base', valuesText(metric, metric.base)],
       ['candidate', valuesText(metric, metric.candidate)],
