@@ -1,7 +1,7 @@
 // The pictures of a comparison: how much worse each metric is, against its margin, and the values of the runs behind it.
 
 import type { CandidateComparison, MetricComparison } from '../../simulator/compare/comparison.ts';
-import { changeText, intervalText, nameText, tellingMetrics, valuesText } from '../comparison-words.ts';
+import { changeText, intervalText, nameText, percent, tellingMetrics, valuesText } from '../comparison-words.ts';
 import { metricText, verdictWords } from '../words.ts';
 import { verdictGrounds } from './answer.ts';
 import { type Chart, sentence } from './chart.ts';
@@ -91,8 +91,6 @@ function intervalOf(metric: MetricComparison): PlotInterval | undefined {
       .join(', '),
   };
 }
-
-export const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(6))} %`;
 
 /** Values run by run, of what is most telling: where they wander, the machine did too. */
 export function runCharts({ metrics }: CandidateComparison, place: number): { charts: Chart[]; leftOut: number } {
