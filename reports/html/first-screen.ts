@@ -15,7 +15,7 @@ import {
 } from '../words.ts';
 import { type Asked, answerSection, type Ground, signs, verdictGrounds } from './answer.ts';
 import { type Html, html } from './html.ts';
-import { breakable } from './parts.ts';
+import { judgedTable } from './judged-table.ts';
 
 export const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
   pass: 'pass',
@@ -66,25 +66,22 @@ export function expectationsHtml({ runs }: Pick<Result, 'runs'>, look: VerdictLo
     )
     .sort((a, b) => a.place - b.place);
   if (shown.length === 0) return html`<p>Nothing: no run came far enough.</p>`;
-  return html`<table class="judged" role="table"><thead role="rowgroup"><tr role="row">
-<th role="columnheader" scope="col">expected</th><th role="columnheader" scope="col">world</th><th role="columnheader" scope="col" class="number">actual</th><th role="columnheader" scope="col" class="number">limit</th><th role="columnheader" scope="col" class="number">headroom</th><th role="columnheader" scope="col">verdict</th>
-</tr></thead><tbody role="rowgroup">${shown.map(({ run, verdict }) => expectationRow(run, verdict, look))}</tbody></table>`;
+  return judgedTable(
+    'expected',
+    expectationColumns,
+    shown.map(({ run, verdict }) => ({
+      name: verdict.text,
+      cells: [run.world, actualText(verdict), limitText(verdict), headroomText(verdict)],
+      hint: reasonText(verdict),
+      ...look(run, verdict),
+    })),
+  );
 }
 
-function expectationRow(run: Run, verdict: ExpectationVerdict, look: VerdictLook): Html {
-  const { ground, sign, words } = look(run, verdict);
-  const reason = reasonText(verdict);
-  const headroom = headroomText(verdict);
-  return html`<tr role="row"><th role="rowheader" scope="row"><code>${breakable(verdict.text)}</code></th>
-<td role="cell" data-label="world">${run.world}</td>
-<td role="cell" class="number" data-label="actual">${actualText(verdict)}</td>
-<td role="cell" class="number" data-label="limit">${limitText(verdict)}</td>
-<td role="cell" class="number${headroom === '' ? ' none' : ''}" data-label="headroom">${headroom === '' ? '–' : headroom}</td>
-<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${sign}</span> ${words}${
-    reason === undefined ? undefined : html`<span class="hint">${reason}</span>`
-  }</td></tr>
-`;
-}
+const expectationColumns = [
+  { head: 'world', isNumber: false },
+  ...['actual', 'limit', 'headroom'].map((head) => ({ head, isNumber: true })),
+];
 
 /** The model tells what bound; the live world at least whether the load generator did. */
 export function bottleneckHtml({ runs }: Pick<Result, 'runs'>): Html {
