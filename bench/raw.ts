@@ -1,7 +1,7 @@
 // What `sim run --raw` costs: a row by itself, and a live run: the same work with it and without, in turns. Processor time is of all processes of the
 // run, node and CDN too; small files are the worst case, as most of a row's cost is the same whatever its range is.
 
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serialize } from 'node:v8';
 import { repositoryRoot } from '../common/child-program.ts';
@@ -22,9 +22,9 @@ const cases = [
   { what: '1 MiB ranges', write: writeDownloads },
 ];
 const ways = [
-  { name: 'without', words: [] },
-  { name: 'Parquet', words: ['--raw', 'ranges.parquet'] },
-  { name: 'CSV', words: ['--raw', 'ranges.csv'] },
+  { name: 'without', file: undefined },
+  { name: 'Parquet', file: 'ranges.parquet' },
+  { name: 'CSV', file: 'ranges.csv' },
 ];
 const limitSeconds = 300;
 
@@ -42,7 +42,7 @@ export const benchRaw: Benchmark = async ({ quick }) => {
     const measurements: Measurement[] = rowCosts(folder, quick ? 1 : 5);
     for (const { what, write } of cases) {
       const scenario = write(folder, quick);
-      const samples = await inRounds(ways, quick ? 1 : 5, async ({ words }) => await sampleOf(folder, scenario, words));
+      const samples = await inRounds(ways, quick ? 1 : 5, async ({ file }) => await sampleOf(folder, scenario, file));
       const of = (name: string, value: (sample: Sample) => number): number[] => (samples.get(name) ?? []).map(value);
       for (const { name } of ways) {
         const add = (figure: string, value: (sample: Sample) => number): void => {
@@ -167,11 +167,10 @@ function writeScenario(folder: string, text: string): string {
   return path;
 }
 
-async function sampleOf(folder: string, scenario: string, words: readonly string[]): Promise<Sample> {
+async function sampleOf(folder: string, scenario: string, name: string | undefined): Promise<Sample> {
   const out = join(folder, 'out');
-  const [flag, name] = words;
   const file = name === undefined ? undefined : join(folder, name);
-  const raw = flag === undefined || file === undefined ? [] : [flag, file];
+  const raw = file === undefined ? [] : ['--raw', file];
   const sim = [process.execPath, join(repositoryRoot, 'simulator/sim.js'), 'run', scenario];
   const { cpuSeconds, peakBytes } = await runTimed(
     [...sim, '--world', 'live', '--out', out, '--quiet', ...raw],
@@ -184,6 +183,6 @@ async function sampleOf(folder: string, scenario: string, words: readonly string
     ranges: metrics['fleet.rangeCount'] ?? Number.NaN,
     generatorCpuRatio: metrics['generator.cpuRatio'] ?? Number.NaN,
     latencyMsP50: metrics['range.latencyMs.p50'] ?? Number.NaN,
-    fileBytes: file !== undefined && existsSync(file) ? statSync(file).size : 0,
+    fileBytes: file === undefined ? 0 : statSync(file).size,
   };
 }

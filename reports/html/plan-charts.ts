@@ -167,7 +167,7 @@ function momentsChart(site: SitePlan, deadlineMs: number): Chart | undefined {
     notes: [`${failure.nodes === 1 ? 'One node' : `${failure.nodes} nodes`}, of which one fails and stays away.`],
     plot: {
       x: { kind: 'value', unit: 'ms', min: 0, max: Math.max(1, ...failure.moments.map(({ atMs }) => atMs)) },
-      y: { kind: 'value', unit: 'ms', min: 0 },
+      y: { kind: 'value', unit: 'ms', min: 0, max: 1.08 * Math.max(...ends, isNear ? deadlineMs : 0) },
       lines: [{ name: 'the end', shape: 'line', tone: 'pink', dash: 'solid', points }],
       events: [],
       limits: isNear ? [{ at: deadlineMs, label: 'deadline' }] : [],

@@ -150,7 +150,13 @@ function chartOf(saturation: Saturation, { id, title, unit, measure, asked }: Sh
         ...(unit === 'ms' ? { max: 1.08 * Math.max(...curve.map(([, y]) => y)) } : {}),
       },
       lines: [
-        { name: 'measured', tone: 'blue', dash: 'solid', shape: 'line', points: curve },
+        {
+          name: saturation.world === 'live' ? 'measured' : 'modelled',
+          tone: 'blue',
+          dash: 'solid',
+          shape: 'line',
+          points: curve,
+        },
         ...(askedPoints.length === 0
           ? []
           : [{ name: 'asked for', tone: 'grey', dash: 'dotted', shape: 'line', points: askedPoints } as const]),

@@ -2,9 +2,10 @@
 
 import { once } from 'node:events';
 import { InvalidArgumentError, Option } from 'commander';
-import { type Address, parseAddress } from '../../common/address.ts';
+import type { Address } from '../../common/address.ts';
 import { OperatorError } from '../../common/errors.ts';
 import type { Dashboard, DashboardTerms } from '../dashboard/dashboard.ts';
+import { portOrAddress } from './option-values.ts';
 
 /** Where the page is when nobody says: on this machine only. */
 export const defaultUi: Address = { host: '127.0.0.1', port: 7080 };
@@ -21,8 +22,7 @@ export const uiOption = (): Option =>
   ).argParser(parseUi);
 
 function parseUi(text: string): Address {
-  const isPort = /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
-  const address = isPort ? { host: defaultUi.host, port: Number(text) } : parseAddress(text);
+  const address = portOrAddress(text);
   if (address !== undefined) return address;
   throw new InvalidArgumentError(
     `Expected a port or host:port, such as ${defaultUi.port}; found "${text}". (The scenario stands before --ui.)`,

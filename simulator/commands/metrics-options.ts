@@ -1,7 +1,7 @@
 // `--metrics` of `sim run`: the run's numbers for Prometheus while it goes on, and for a last scrape after it.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Address, formatAddress, parseAddress } from '../../common/address.ts';
+import { type Address, formatAddress } from '../../common/address.ts';
 import { OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
 import { MetricsServer } from '../export/prometheus/metrics-server.ts';
@@ -9,7 +9,7 @@ import { RunPages } from '../export/prometheus/run-pages.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { LiveProgress } from '../world/live/live-progress.ts';
 import type { Snapshot } from '../world/live/live-snapshots.ts';
-import { durationAboveZero } from './option-values.ts';
+import { durationAboveZero, portOrAddress } from './option-values.ts';
 
 export type MetricsOptions = {
   readonly metrics?: Address;
@@ -39,7 +39,7 @@ export function withMetricsOptions(command: Command): Command {
 }
 
 function metricsAddress(text: string): Address {
-  const parsed = parseAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+  const parsed = portOrAddress(text);
   if (parsed !== undefined) return parsed;
   throw new InvalidArgumentError(`Expected a port, or address:port, such as 9464 or 0.0.0.0:9464; found "${text}".`);
 }

@@ -1,6 +1,7 @@
 // What options of several commands take: how each is read, and what is said of a wrong value.
 
 import { InvalidArgumentError, Option } from 'commander';
+import { type Address, parseAddress } from '../../common/address.ts';
 import { parseQuantity, quantityExamples } from '../../common/units.ts';
 
 /** How a command line changes its scenario. */
@@ -31,6 +32,10 @@ export const wholeNumber =
     if (Number.isInteger(value) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Expected ${expected}; found "${text}".`);
   };
+
+/** A port of this machine alone (127.0.0.1), or `address:port`; undefined when it is neither. */
+export const portOrAddress = (text: string): Address | undefined =>
+  parseAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
 
 /** In ms, 0 or more. */
 export function duration(text: string): number {

@@ -3,10 +3,10 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { type Address, formatAddress } from '../../common/address.ts';
-import { errorCode, OperatorError } from '../../common/errors.ts';
+import { listenAt } from '../../common/listen-at.ts';
 import { livePagePolicy } from '../../reports/html/page-frame.ts';
 import { type EventReaders, readersMax } from './event-readers.ts';
 
@@ -28,8 +28,8 @@ export class PageServer {
     this.#listen = listen;
     this.#page = page;
     this.#readers = readers;
-    const { port } = server.address() as AddressInfo;
-    this.url = `http://${formatAddress({ host: isWildcard(listen.host) ? '127.0.0.1' : listen.host, port })}/`;
+    const { host, port } = listen;
+    this.url = `http://${formatAddress({ host: isWildcard(host) ? '127.0.0.1' : host, port })}/`;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response));
   }
 
@@ -37,14 +37,7 @@ export class PageServer {
   static async open(listen: Address, page: () => string, readers: EventReaders): Promise<PageServer> {
     const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs });
     server.maxConnections = connectionsMax;
-    try {
-      await once(server.listen(listen.port, listen.host), 'listening');
-    } catch (error) {
-      const where = `--ui ${formatAddress(listen)}`;
-      const what = `${where}: expected an address of this machine that is free, found ${errorCode(error)}`;
-      throw new OperatorError('PORT_TAKEN', `${what}. Choose another one: --ui 0 takes any free port.`, 3);
-    }
-    return new PageServer(server, listen, page, readers);
+    return new PageServer(server, await listenAt(server, listen, '--ui'), page, readers);
   }
 
   /** Whether somebody on another machine can come. */

@@ -3,7 +3,7 @@
 //
 //   device process ─▶ IPC ─▶ take ─▶ at most 256 MB ─▶ thread ─▶ FILE.<pid>.part ─▶ close ─▶ FILE
 
-import { closeSync, openSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { programPath } from '../../common/child-program.ts';
@@ -130,6 +130,8 @@ export class RawFile {
   #open(folder: string, roomBytesMin: number): number {
     const refuse = (expected: string, found: string): OperatorError =>
       new OperatorError('CANNOT_WRITE', `--raw ${this.#path}: expected ${expected}, found ${found}.`, 3);
+    // Renaming would fail, when all is measured.
+    if (statSync(this.#path, { throwIfNoEntry: false })?.isDirectory() === true) throw refuse('a file', 'a folder');
     let fd: number;
     try {
       fd = openSync(this.#temporary, 'w');

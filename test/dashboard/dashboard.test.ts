@@ -238,7 +238,7 @@ describe('the server', () => {
     expect(error).toMatchObject({
       code: 'PORT_TAKEN',
       exitCode: 3,
-      message: `--ui ${addressOf(dashboard.url)}: expected an address of this machine that is free, found EADDRINUSE. Choose another one: --ui 0 takes any free port.`,
+      message: `--ui ${addressOf(dashboard.url)}: expected an address of this machine that is free, found EADDRINUSE. Choose another one; port 0 takes any.`,
     });
   });
 });

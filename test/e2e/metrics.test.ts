@@ -222,7 +222,7 @@ describe.concurrent('sim run --metrics', { timeout }, () => {
     expect(await run.exitCode()).toBe(3);
     taken.close();
     expect(run.stderr).toBe(
-      `--metrics 127.0.0.1:${port}: expected an address that is free, found EADDRINUSE. Choose another one; port 0 takes any.\n`,
+      `--metrics 127.0.0.1:${port}: expected an address of this machine that is free, found EADDRINUSE. Choose another one; port 0 takes any.\n`,
     );
     expect(run.wroteResult()).toBe(false);
   });

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import { rawColumns } from '../../simulator/raw/columns.ts';
@@ -27,7 +27,7 @@ const rowsUpTo = function* (count: number): Generator<RangeRow> {
 type Written = { readonly path: string; readonly outcome: Awaited<ReturnType<RawFile['close']>> };
 
 async function write(name: string, count: number, options: Partial<RawFileOptions> = {}): Promise<Written> {
-  const path = join(folder, name);
+  const path = resolve(folder, name);
   const file = new RawFile({ path, form: name.endsWith('csv') ? 'csv' : 'parquet', names, ...options });
   for (const batch of batchesOf(rowsUpTo(count))) file.take(batch);
   return { path, outcome: await file.close({ seed: '7' }) };
@@ -152,11 +152,16 @@ describe('raw data', () => {
     expect(await parquetRows(path)).toHaveLength(4096);
   });
 
-  it('is refused before the run in a folder that is not there', () => {
+  it('is refused before the run in a folder that is not there, and where a folder has its name', () => {
+    const make = (path: string) => (): RawFile => new RawFile({ path, form: 'csv', names });
     const path = join(folder, 'none', 'rows.csv');
-    expect(() => new RawFile({ path, form: 'csv', names })).toThrow(
+    expect(make(path)).toThrow(
       `--raw ${path}: expected a file that can be written, in a folder that is there, found ENOENT.`,
     );
+    const taken = join(folder, 'rows.csv');
+    mkdirSync(taken);
+    expect(make(taken)).toThrow(`--raw ${taken}: expected a file, found a folder.`);
+    expect(readdirSync(folder)).toEqual(['rows.csv']);
   });
 
   it('is refused on a disk that has no room for the results', () => {
@@ -173,8 +178,7 @@ describe('on a disk that becomes full', () => {
   async function writeOn(sizeMiB: number, name: string, roomBytesMin: number, context: TestContext): Promise<Written> {
     let written: Written | undefined;
     await withMount('tmpfs', sizeMiB, context, async (mount) => {
-      folder = mount;
-      written = await write(name, made, { roomBytesMin });
+      written = await write(join(mount, name), made, { roomBytesMin });
       const { path, outcome } = written;
       const isCsv = name.endsWith('csv');
       const found = isCsv ? readFileSync(path, 'utf8').split('\n').length - 2 : (await parquetRows(path)).length;

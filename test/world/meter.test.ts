@@ -22,9 +22,16 @@ describe('the series of a meter', () => {
         const inOrder = happenings
           .map((each) => ({ ...each, atMs: offsetMs + each.second * 1000 + each.withinMs }))
           .sort((a, b) => a.atMs - b.atMs);
-        for (const { server, bytes, atMs } of inOrder) {
+        const told = { second: startSecond, ranges: [] as number[], hq: [] as number[] };
+        for (const [place, { server, bytes, atMs }] of inOrder.entries()) {
           meter.received(server, bytes, atMs);
           meter.range(atMs, 1, 1, 1);
+          if (place !== inOrder.length >> 1 && place !== inOrder.length - 1) continue;
+          const since = meter.readSince(told.second);
+          expect(since.startSecond).toBe(told.second);
+          told.second += since.rangesPerSecond.length;
+          told.ranges.push(...since.rangesPerSecond);
+          told.hq.push(...(since.bytesPerSecond['hq'] ?? []));
         }
         const { bytesPerSecond, rangesPerSecond } = meter.read();
         const expected = (of: (each: (typeof inOrder)[number]) => number): number[] =>
@@ -35,6 +42,10 @@ describe('the series of a meter', () => {
         expect(rangesPerSecond).toEqual(expected(() => 1));
         expect(bytesPerSecond['hq']).toEqual(expected(({ server, bytes }) => (server === 0 ? bytes : 0)));
         expect(bytesPerSecond['cdn']).toEqual(expected(({ server, bytes }) => (server === 1 ? bytes : 0)));
+        // What was told on the way, in pieces, is every second that was over.
+        const over = inOrder.at(-1)?.second ?? 0;
+        expect(told.ranges).toEqual(rangesPerSecond.slice(0, over));
+        expect(told.hq).toEqual(bytesPerSecond['hq']?.slice(0, over));
       }),
       { numRuns: 60, seed: 20_261_128 },
     );

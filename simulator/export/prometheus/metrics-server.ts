@@ -3,9 +3,8 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type Address, formatAddress } from '../../../common/address.ts';
-import { errorCode, OperatorError } from '../../../common/errors.ts';
+import { listenAt } from '../../../common/listen-at.ts';
 
 /** So many connections at once; more are turned away. */
 const connectionsMax = 32;
@@ -39,14 +38,7 @@ export class MetricsServer {
     const server = createServer();
     server.maxConnections = connectionsMax;
     server.setTimeout(idleMs);
-    try {
-      await once(server.listen(listen.port, listen.host), 'listening');
-    } catch (error) {
-      const what = `${option} ${formatAddress(listen)}: expected an address that is free, found ${errorCode(error)}`;
-      throw new OperatorError('PORT_TAKEN', `${what}. Choose another one; port 0 takes any.`, 3);
-    }
-    const { port } = server.address() as AddressInfo;
-    return new MetricsServer(server, { host: listen.host, port }, answer);
+    return new MetricsServer(server, await listenAt(server, listen, option), answer);
   }
 
   /** Resolves once somebody has been given an answer at this path that was asked for from now on, or when the signal is aborted. */

@@ -33,7 +33,7 @@ type Link = {
   readonly groupAddress: string;
 };
 
-/** Why this machine, or this scenario, can have no line by the kernel; undefined when nothing speaks against it. */
+/** Why this machine can have no line by the kernel; undefined when it can. */
 export function whyNoKernelLine(): string | undefined {
   if (process.platform !== 'linux') return 'that takes Linux';
   if (process.getuid?.() !== 0) return 'that takes root (network namespaces)';
@@ -55,9 +55,8 @@ export class KernelLines {
         throw new OperatorError('NO_ADDRESSES', 'line: every address of 198.18.0.0/15 is in use on this machine', 3);
       }
       const own = `dosim${process.pid.toString(36)}-${index}`; // a device's name has at most 15 characters
-      const address = (host: number): string =>
-        `198.${18 + (number >> 14)}.${(number >> 6) & 0xff}.${((number & 0x3f) << 2) + host}`;
-      return [{ group, line, namespace: own, device: own, hostAddress: address(1), groupAddress: address(2) }];
+      const [hostAddress, groupAddress] = [addressOf(number, 1), addressOf(number, 2)];
+      return [{ group, line, namespace: own, device: own, hostAddress, groupAddress }];
     });
   }
 
@@ -115,13 +114,16 @@ function delaysAndLosses({ latencyMs, lossRatio }: KernelLine): string {
   return `${delay}${loss}`;
 }
 
+/** On the link of this number, of which each has four: the one of the network, this machine's, the group's, and the broadcast. */
+const addressOf = (link: number, host: number): string =>
+  `198.${18 + (link >> 14)}.${(link >> 6) & 0xff}.${((link & 0x3f) << 2) + host}`;
+
 /** Numbers of links none of whose addresses this machine has; from another one for each run. */
 function* freeLinkNumbers(): Generator<number> {
   const used = new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []));
   for (let i = 0; i < linkCountMax; i += 1) {
     const number = (process.pid + i) % linkCountMax;
-    const network = `198.${18 + (number >> 14)}.${(number >> 6) & 0xff}.`;
-    if (![0, 1, 2, 3].some((host) => used.has(`${network}${((number & 0x3f) << 2) + host}`))) yield number;
+    if (![0, 1, 2, 3].some((host) => used.has(addressOf(number, host)))) yield number;
   }
 }
 

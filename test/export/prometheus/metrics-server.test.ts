@@ -43,7 +43,7 @@ describe('the server of metrics', () => {
     await expect(second).rejects.toMatchObject({
       code: 'PORT_TAKEN',
       exitCode: 3,
-      message: `--metrics 127.0.0.1:${port}: expected an address that is free, found EADDRINUSE. Choose another one; port 0 takes any.`,
+      message: `--metrics 127.0.0.1:${port}: expected an address of this machine that is free, found EADDRINUSE. Choose another one; port 0 takes any.`,
     });
   });
 

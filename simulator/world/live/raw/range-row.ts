@@ -1,33 +1,20 @@
 // One range request of the live world, as raw data tells it (docs/raw-data.md). A request that was sent again, or led on by a
 // redirect, has a row for each time; a connection that was lost while nothing was asked on it has a row without a range.
 
-import type { SourceFailureCause } from '../../../device/download-policy.ts';
+import { fallbackCauses } from '../../../result/metrics.ts';
 
 /**
- * What became of a request, beside the causes of failures (which `range.failedCount` counts):
+ * What became of a request; beside the causes of failures, which `range.failedCount` counts:
  *
  * - `ok`: all that was asked for came, and was taken
  * - `aborted`: given up for no fault of its own: another connection of its download failed, the object changed, the run ended
  * - `resent`: the server had closed the idle connection that it went out on; it was sent again on another one
  * - `redirected`: answered by a redirect, which was followed
  */
-export const rangeOutcomes = [
-  'ok',
-  'aborted',
-  'resent',
-  'redirected',
-  'refused',
-  'reset',
-  'timeout',
-  'stall',
-  'status4xx',
-  'status5xx',
-  'badResponse',
-  'corrupt',
-] as const;
+export const rangeOutcomes = ['ok', 'aborted', 'resent', 'redirected', ...fallbackCauses] as const;
 
-/** One of {@link rangeOutcomes}, among which is every cause of a failure. */
-export type RangeOutcome = (typeof rangeOutcomes)[number] | SourceFailureCause;
+/** One of {@link rangeOutcomes}. */
+export type RangeOutcome = (typeof rangeOutcomes)[number];
 
 /** Times are of the clock of `performance.now()`; what is undefined, or a time that is NaN, was not there. */
 export type RangeRow = {

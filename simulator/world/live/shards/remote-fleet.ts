@@ -3,9 +3,9 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type Address, formatAddress } from '../../../../common/address.ts';
-import { assert, errorCode, OperatorError } from '../../../../common/errors.ts';
+import type { Address } from '../../../../common/address.ts';
+import { assert, OperatorError } from '../../../../common/errors.ts';
+import { listenAt } from '../../../../common/listen-at.ts';
 import { formatDuration } from '../../../../common/units.ts';
 import type { DeviceProgress, DeviceReport } from '../device-protocol.ts';
 import type { Fleet, FleetTerms } from '../fleet.ts';
@@ -148,16 +148,7 @@ export class RemoteFleet implements Fleet {
   }
 
   async #listen(): Promise<void> {
-    const { listen } = this.#options;
-    this.#server.listen(listen.port, listen.host);
-    try {
-      await once(this.#server, 'listening');
-    } catch (error) {
-      const what = `--listen ${formatAddress(listen)}: expected an address that is free, found ${errorCode(error)}`;
-      throw new OperatorError('PORT_TAKEN', `${what}. Choose another one; port 0 takes any.`, 3);
-    }
-    const { port } = this.#server.address() as AddressInfo;
-    this.#options.onListening({ host: listen.host, port });
+    this.#options.onListening(await listenAt(this.#server, this.#options.listen, '--listen'));
   }
 
   #end(graceMs: number, because: string | undefined): void {
