@@ -102,9 +102,11 @@ function seedsText(seeds: readonly number[]): string {
   return last - first === seeds.length - 1 ? `seeds ${first} to ${last}` : `seeds ${seeds.join(', ')}`;
 }
 
+/** `5 %` of a margin of 0.05, with no more digits than it has. */
+export const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(6))} %`;
+
 /** How it was judged, for whoever has not read the documentation. */
 export function rulesText({ rules }: Comparison): string {
-  const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(6))} %`;
   const special = rules.margins.map(({ pattern, marginRatio }) => `${pattern} ${percent(marginRatio)}`);
   return (
     `Margin ${[percent(rules.marginRatio), ...special].join(', ')}. Worse: the 95 % interval of the ratio of medians lies beyond ` +

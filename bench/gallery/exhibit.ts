@@ -1,10 +1,11 @@
 // One exhibit of the gallery: a scenario that is run, or a command that is; by the `sim` of this checkout, in a process of its own.
 
-import { spawn } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { programPath, repositoryRoot } from '../../common/child-program.ts';
-import { type Ground, groundOf } from '../../reports/html/first-screen.ts';
+import type { Ground } from '../../reports/html/answer.ts';
+import { groundOf } from '../../reports/html/first-screen.ts';
+import { lastLines, startSim } from '../../simulator/gate/sim-process.ts';
 import { readResult } from '../../simulator/result/read-result.ts';
 import type { Result } from '../../simulator/result/result.ts';
 import { loadScenario } from '../../simulator/scenario/load.ts';
@@ -49,7 +50,7 @@ export async function scenarioExhibit(path: string, options: ExhibitOptions): Pr
   const out = join(options.gallery, folder);
   const { scenario } = loadScenario(path);
   if (options.isRun) rmSync(out, { recursive: true, force: true });
-  let said: string[] = [];
+  let said: readonly string[] = [];
   let note: string | undefined;
   const worlds = chooseWorlds(scenario, undefined);
   if (options.isRun && worlds.virtual) said = await sim(['run', path, '--world', 'virtual', '--out', out], options);
@@ -102,32 +103,11 @@ export async function pageExhibit(shown: ShownPage, options: ExhibitOptions): Pr
 }
 
 /** The last lines that it says on standard error. What comes of it is in its files. */
-async function sim(words: readonly string[], { signal }: ExhibitOptions): Promise<string[]> {
-  const child = spawn(
-    process.execPath,
-    [programPath('simulator/gate/run-process'), programPath('simulator/main'), ...words, '--quiet'],
-    {
-      cwd: repositoryRoot,
-      // Its input's end is how it learns that it is to stop: also when the gallery is gone, whatever became of it.
-      stdio: ['pipe', 'ignore', 'pipe'],
-    },
-  );
-  const stop = (): void => {
-    child.stdin.end();
-  };
-  child.stdin.on('error', () => undefined); // it ended first: its exit is noticed
+async function sim(words: readonly string[], { signal }: ExhibitOptions): Promise<readonly string[]> {
+  const { child, stop } = startSim(programPath('simulator/main'), [...words, '--quiet'], repositoryRoot);
   const timer = setTimeout(stop, runMsMax);
   signal.addEventListener('abort', stop);
-  const said: string[] = [];
-  child.stderr.on('data', (text: Buffer) => {
-    said.push(
-      ...text
-        .toString()
-        .split('\n')
-        .filter((line) => line.trim() !== ''),
-    );
-    said.splice(0, said.length - 5);
-  });
+  const said = lastLines(child.stderr);
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject).once('close', () => resolve());
   }).finally(() => {

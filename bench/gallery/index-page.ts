@@ -1,6 +1,6 @@
 // out/gallery/index.html: each exhibit with its question, its verdict and a small picture, which lead to its page.
 
-import { signs } from '../../reports/html/first-screen.ts';
+import { askedHtml, signs } from '../../reports/html/answer.ts';
 import { type Html, type HtmlValue, html } from '../../reports/html/html.ts';
 import { pageOf } from '../../reports/html/page-frame.ts';
 import { resultWords } from '../../reports/words.ts';
@@ -17,7 +17,7 @@ export function galleryPage(exhibits: readonly Shown[], tool: string): string {
   return pageOf({
     title: 'Gallery of reports',
     links: [['scenarios', 'Scenarios'], ...(others.length > 0 ? [['others', 'Other pages'] as const] : [])],
-    opening: html`<section aria-labelledby="question"><div class="asked"><p>Gallery</p><h1 id="question">What the shipped scenarios come to</h1></div></section>`,
+    opening: html`<section aria-labelledby="question">${askedHtml({ about: 'Gallery', question: 'What the shipped scenarios come to' })}</section>`,
     rest: html`<section id="scenarios" aria-labelledby="scenarios-heading"><h2 id="scenarios-heading">${scenarios.length} scenarios</h2>
 <ul class="gallery">${scenarios.map(cardHtml)}</ul></section>
 ${others.length === 0 ? undefined : html`<section id="others" aria-labelledby="others-heading"><h2 id="others-heading">Pages of other commands</h2><ul class="gallery">${others.map(cardHtml)}</ul></section>`}`,

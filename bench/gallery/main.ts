@@ -47,7 +47,7 @@ async function main(names: readonly string[], options: Options): Promise<void> {
     else if (browser === undefined) {
       say(`No pictures: Chromium is not installed (looked for in ${browserPlaces}). Reports and the page are there.`);
     } else if (options.pictures) {
-      for (const line of await takePictures(browser, gallery)) say(line);
+      for (const line of await takePictures(browser, gallery, names)) say(line);
     }
   } finally {
     await browser?.close();

@@ -1,9 +1,9 @@
 // A picture of a page that a command serves while it runs: the command is started, its page opened and awaited, and both ended.
 
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Browser } from 'playwright-core';
 import { programPath, repositoryRoot } from '../../common/child-program.ts';
+import { startSim } from '../../simulator/gate/sim-process.ts';
 import { inWindow } from './browser.ts';
 import type { Served, View } from './shown-pages.ts';
 
@@ -17,11 +17,7 @@ export async function imageOfServed(
   view: View,
   program = programPath('simulator/main'),
 ): Promise<Buffer | undefined> {
-  const child = spawn(process.execPath, [programPath('simulator/gate/run-process'), program, ...words], {
-    cwd: repositoryRoot,
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  child.stdin.on('error', () => undefined); // it ended first: its exit is noticed
+  const { child, stop } = startSim(program, words, repositoryRoot);
   const closed = once(child, 'close');
   const address = new Promise<string | undefined>((resolve) => {
     let said = '';
@@ -40,8 +36,7 @@ export async function imageOfServed(
       return page.screenshot();
     });
   } finally {
-    // Its input's end is how it learns that it is to stop.
-    child.stdin.end();
+    stop();
     await closed;
   }
 }

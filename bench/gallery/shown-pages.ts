@@ -34,6 +34,12 @@ export const shownPages: readonly ShownPage[] = [
       ...['--vary', 'nodes.0.egress=4 Gbit/s..10 Gbit/s:7', '--vary', 'devices=10000..50000:5'],
     ],
   },
+  {
+    folder: 'plan',
+    page: 'plan.html',
+    question: 'How many nodes does it take to update headquarters and 40 branches within a day?',
+    words: ['plan', 'plans/enterprise.yaml'],
+  },
 ];
 
 /** One picture in docs/pictures. */
@@ -72,6 +78,7 @@ export const pictures: readonly Picture[] = [
   { file: 'comparison.webp', page: 'comparison/compare.html', heightPx: 980 },
   { file: 'saturation.webp', page: 'saturation/saturation.html', heightPx: 900 },
   { file: 'sweep.webp', page: 'sweep/sweep.html', heightPx: 900 },
+  { file: 'plan.webp', page: 'plan/plan.html', heightPx: 1030 },
   {
     file: 'dashboard.webp',
     heightPx: 1500,

@@ -13,12 +13,18 @@ import { consolePage } from './console-page.ts';
 import { imageOfServed } from './served-page.ts';
 import { type Picture, pictures } from './shown-pages.ts';
 
-/** Takes all; a line of each says what came of it. */
-export async function takePictures(browser: Browser, gallery: string): Promise<readonly string[]> {
+/** Takes all, or those of the exhibits that are named; a line of each says what came of it. */
+export async function takePictures(
+  browser: Browser,
+  gallery: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
   const folder = join(repositoryRoot, 'docs', 'pictures');
   mkdirSync(folder, { recursive: true });
   const lines: string[] = [];
-  for (const picture of pictures) {
+  const isWanted = (picture: Picture): boolean =>
+    names.length === 0 || ('page' in picture && names.includes(dirname(picture.page)));
+  for (const picture of pictures.filter(isWanted)) {
     const image = await imageOf(browser, gallery, picture);
     const webp = image === undefined ? undefined : await asWebp(browser, image);
     if (webp !== undefined) writeFileSync(join(folder, picture.file), webp);

@@ -1,8 +1,9 @@
 // The pictures of a comparison: how much worse each metric is, against its margin, and the values of the runs behind it.
 
 import type { CandidateComparison, MetricComparison } from '../../simulator/compare/comparison.ts';
-import { changeText, intervalText, nameText, tellingMetrics, valuesText } from '../comparison-words.ts';
+import { changeText, intervalText, nameText, percent, tellingMetrics, valuesText } from '../comparison-words.ts';
 import { metricText, verdictWords } from '../words.ts';
+import { verdictGrounds } from './answer.ts';
 import { type Chart, sentence } from './chart.ts';
 import type { IntervalKind, PlotInterval, PlotLine } from './plot.ts';
 
@@ -70,13 +71,6 @@ function howToRead(intervals: readonly PlotInterval[]): string[] {
   ];
 }
 
-export const intervalKinds: Readonly<Record<MetricComparison['verdict'], IntervalKind>> = {
-  pass: 'pass',
-  fail: 'fail',
-  inconclusive: 'doubt',
-  notJudged: 'doubt',
-};
-
 /** Turned so that more is worse. */
 function intervalOf(metric: MetricComparison): PlotInterval | undefined {
   const { ratio, interval, better, marginRatio, verdict, reason } = metric;
@@ -87,7 +81,7 @@ function intervalOf(metric: MetricComparison): PlotInterval | undefined {
   const [first, second] = interval === undefined ? [ln(ratio), ln(ratio)] : [ln(interval.low), ln(interval.high)];
   const [low, high] = turn === 1 ? [first, second] : [second, first];
   return {
-    kind: intervalKinds[verdict],
+    kind: verdictGrounds[verdict],
     lnRatio: turn * Math.log(ratio),
     ...(low === undefined ? {} : { low }),
     ...(high === undefined ? {} : { high }),
@@ -97,8 +91,6 @@ function intervalOf(metric: MetricComparison): PlotInterval | undefined {
       .join(', '),
   };
 }
-
-export const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(6))} %`;
 
 /** Values run by run, of what is most telling: where they wander, the machine did too. */
 export function runCharts({ metrics }: CandidateComparison, place: number): { charts: Chart[]; leftOut: number } {

@@ -16,12 +16,14 @@ import {
   valuesText,
 } from '../comparison-words.ts';
 import { resultWords, verdictWords } from '../words.ts';
+import { answerSection, verdictGrounds } from './answer.ts';
 import type { Chart } from './chart.ts';
-import { intervalKinds, ratiosChart, runCharts } from './comparison-charts.ts';
-import { resultGrounds, signs } from './first-screen.ts';
+import { ratiosChart, runCharts } from './comparison-charts.ts';
+import { resultGrounds } from './first-screen.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
+import { judgedTable } from './judged-table.ts';
 import { pageOf } from './page-frame.ts';
-import { breakable, chartHtml, linesHtml, tableHtml } from './parts.ts';
+import { chartHtml, linesHtml, tableHtml } from './parts.ts';
 
 /** The whole page, in UTF-8. The same comparison gives the same page. */
 export function comparisonPage(comparison: Comparison): string {
@@ -50,7 +52,6 @@ function nameOf(label: string, { length }: readonly unknown[]): string {
 }
 
 function answer({ scenario, base, candidates, verdict, reason }: Comparison): Html {
-  const ground = resultGrounds[verdict];
   const several = candidates.length > 1;
   const sides = [
     ['base', sideText(base)],
@@ -58,13 +59,12 @@ function answer({ scenario, base, candidates, verdict, reason }: Comparison): Ht
   ] as const;
   const leftOut = [base, ...candidates].flatMap((side) => side.leftOut.map((each) => `left out: ${each}`));
   const notes = [...new Set(candidates.flatMap((each) => each.notes)), ...leftOut];
-  return html`<section id="answer" aria-labelledby="question">
-<div class="asked"><p>${scenario}</p><h1 id="question">${several ? 'Are the candidates' : 'Is the candidate'} worse than the base?</h1></div>
-<p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> <span class="reason">${reason}</span></p>
-<div class="card"><h2>What was compared</h2><dl class="pairs">${sides.map(([what, text]) => html`<dt>${what}</dt><dd>${text}</dd>`)}</dl>
-${notes.length === 0 ? undefined : html`<ul class="lines">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}</div>
-</section>
-`;
+  return answerSection(
+    { about: scenario, question: `${several ? 'Are the candidates' : 'Is the candidate'} worse than the base?` },
+    { ground: resultGrounds[verdict], words: resultWords[verdict], reason },
+    html`<div class="card"><h2>What was compared</h2><dl class="pairs">${sides.map(([what, text]) => html`<dt>${what}</dt><dd>${text}</dd>`)}</dl>
+${notes.length === 0 ? undefined : html`<ul class="lines">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}</div>`,
+  );
 }
 
 type Part = { readonly section: Html; readonly charts: readonly Chart[] };
@@ -82,7 +82,7 @@ ${candidates.length === 1 ? undefined : html`<p>${reason}</p>`}
 ${ratios === undefined ? undefined : chartHtml(ratios, true)}
 ${changed.length === 0 ? undefined : expectationsHtml(changed)}
 ${linesHtml('What the runs do not tell', untoldLines(metrics))}
-<div class="card"><h3>All that was judged</h3>${telling.length === 0 ? undefined : judgedTable(telling, metrics)}<p class="hint">${sameText(metrics)}</p></div>
+<div class="card"><h3>All that was judged</h3>${telling.length === 0 ? undefined : judgedHtml(telling, metrics)}<p class="hint">${sameText(metrics)}</p></div>
 ${runsHtml(runs)}
 ${othersHtml(candidate)}
 </section>
@@ -90,26 +90,23 @@ ${othersHtml(candidate)}
   return { section, charts: [...(ratios === undefined ? [] : [ratios]), ...runs.charts] };
 }
 
-function judgedTable(shown: readonly MetricComparison[], metrics: readonly MetricComparison[]): Html {
+function judgedHtml(shown: readonly MetricComparison[], metrics: readonly MetricComparison[]): Html {
   const isVaried = shown.some(({ interval }) => interval !== undefined);
-  const heads = ['metric', 'base', 'candidate', 'change', ...(isVaried ? ['95 % interval'] : [])];
-  return html`<table class="judged" role="table"><thead role="rowgroup"><tr role="row">${heads.map(
-    (head, index) =>
-      html`<th role="columnheader" scope="col" class="${index === 0 ? undefined : 'number'}">${head}</th>`,
-  )}<th role="columnheader" scope="col">verdict</th></tr></thead>
-<tbody role="rowgroup">${shown.map((metric) => {
-    const ground = intervalKinds[metric.verdict];
-    const cells = [
-      ['base', valuesText(metric, metric.base)],
-      ['candidate', valuesText(metric, metric.candidate)],
-      ['change', changeText(metric)],
-      ...(isVaried ? [['interval', intervalText(metric)] as const] : []),
-    ] as const;
-    return html`<tr role="row"><th role="rowheader" scope="row"><code>${breakable(nameText(metric, metrics))}</code></th>
-${cells.map(([label, text]) => html`<td role="cell" class="number${text === '' ? ' none' : ''}" data-label="${label}">${text}</td>`)}
-<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${signs[ground]}</span> ${verdictWords[metric.verdict]}<span class="hint">${metric.role === 'watched' ? 'watched; ' : undefined}${metric.reason}</span></td></tr>
-`;
-  })}</tbody></table>`;
+  const columns = [
+    ...['base', 'candidate', 'change'].map((head) => ({ head, isNumber: true })),
+    ...(isVaried ? [{ head: '95 % interval', label: 'interval', isNumber: true }] : []),
+  ];
+  const rows = shown.map((metric) => ({
+    name: nameText(metric, metrics),
+    cells: [
+      ...[valuesText(metric, metric.base), valuesText(metric, metric.candidate)],
+      ...[changeText(metric), intervalText(metric)],
+    ],
+    ground: verdictGrounds[metric.verdict],
+    words: verdictWords[metric.verdict],
+    hint: `${metric.role === 'watched' ? 'watched; ' : ''}${metric.reason}`,
+  }));
+  return judgedTable('metric', columns, rows);
 }
 
 function expectationsHtml(changed: CandidateComparison['expectations']): Html {

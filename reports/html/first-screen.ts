@@ -13,10 +13,9 @@ import {
   shownVerdicts,
   verdictWords,
 } from '../words.ts';
+import { type Asked, answerSection, type Ground, signs, verdictGrounds } from './answer.ts';
 import { type Html, html } from './html.ts';
-import { breakable } from './parts.ts';
-
-export type Ground = 'pass' | 'fail' | 'doubt' | 'note';
+import { judgedTable } from './judged-table.ts';
 
 export const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
   pass: 'pass',
@@ -25,9 +24,6 @@ export const resultGrounds: Readonly<Record<Result['verdict'], Ground>> = {
   interrupted: 'doubt',
 };
 
-/** Beside the word, so that nothing depends on a colour. */
-export const signs: Readonly<Record<Ground, string>> = { pass: '✓', fail: '✕', doubt: '?', note: 'i' };
-
 /** One that fails as its scenario says is nothing to be alarmed by. */
 export function groundOf({ verdict, scenario }: Pick<Result, 'verdict' | 'scenario'>): Ground {
   return verdict === 'fail' && scenario.expected === 'fail' ? 'note' : resultGrounds[verdict];
@@ -35,20 +31,18 @@ export function groundOf({ verdict, scenario }: Pick<Result, 'verdict' | 'scenar
 
 export function firstScreen(result: Result): Html {
   const { verdict, reason } = result;
-  const ground = groundOf(result);
-  return html`<section id="answer" aria-labelledby="question">
-${questionHtml(result)}
-<p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${resultWords[verdict]}</strong> <span class="reason">${reason}</span></p>
-<div class="sides">
+  return answerSection(
+    askedOf(result),
+    { ground: groundOf(result), words: resultWords[verdict], reason },
+    html`<div class="sides">
 <div class="card"><h2>What was expected</h2>${expectationsHtml(result)}</div>
 <div class="card"><h2>What limited it</h2>${bottleneckHtml(result)}</div>
-</div>
-</section>
-`;
+</div>`,
+  );
 }
 
-export function questionHtml({ scenario: { question, name } }: Pick<Result, 'scenario'>): Html {
-  return html`<div class="asked"><p>${question === undefined ? 'Scenario' : name}</p><h1 id="question">${question ?? name}</h1></div>`;
+export function askedOf({ scenario: { question, name } }: Pick<Result, 'scenario'>): Asked {
+  return { about: question === undefined ? 'Scenario' : name, question: question ?? name };
 }
 
 /** How a verdict is shown, in a word; `sign`: beside it. */
@@ -72,32 +66,22 @@ export function expectationsHtml({ runs }: Pick<Result, 'runs'>, look: VerdictLo
     )
     .sort((a, b) => a.place - b.place);
   if (shown.length === 0) return html`<p>Nothing: no run came far enough.</p>`;
-  return html`<table class="judged" role="table"><thead role="rowgroup"><tr role="row">
-<th role="columnheader" scope="col">expected</th><th role="columnheader" scope="col">world</th><th role="columnheader" scope="col" class="number">actual</th><th role="columnheader" scope="col" class="number">limit</th><th role="columnheader" scope="col" class="number">headroom</th><th role="columnheader" scope="col">verdict</th>
-</tr></thead><tbody role="rowgroup">${shown.map(({ run, verdict }) => expectationRow(run, verdict, look))}</tbody></table>`;
+  return judgedTable(
+    'expected',
+    expectationColumns,
+    shown.map(({ run, verdict }) => ({
+      name: verdict.text,
+      cells: [run.world, actualText(verdict), limitText(verdict), headroomText(verdict)],
+      hint: reasonText(verdict),
+      ...look(run, verdict),
+    })),
+  );
 }
 
-const verdictGrounds: Readonly<Record<ExpectationVerdict['verdict'], Ground>> = {
-  pass: 'pass',
-  fail: 'fail',
-  inconclusive: 'doubt',
-  notJudged: 'doubt',
-};
-
-function expectationRow(run: Run, verdict: ExpectationVerdict, look: VerdictLook): Html {
-  const { ground, sign, words } = look(run, verdict);
-  const reason = reasonText(verdict);
-  const headroom = headroomText(verdict);
-  return html`<tr role="row"><th role="rowheader" scope="row"><code>${breakable(verdict.text)}</code></th>
-<td role="cell" data-label="world">${run.world}</td>
-<td role="cell" class="number" data-label="actual">${actualText(verdict)}</td>
-<td role="cell" class="number" data-label="limit">${limitText(verdict)}</td>
-<td role="cell" class="number${headroom === '' ? ' none' : ''}" data-label="headroom">${headroom === '' ? '–' : headroom}</td>
-<td role="cell" class="verdict ${ground}"><span aria-hidden="true">${sign}</span> ${words}${
-    reason === undefined ? undefined : html`<span class="hint">${reason}</span>`
-  }</td></tr>
-`;
-}
+const expectationColumns = [
+  { head: 'world', isNumber: false },
+  ...['actual', 'limit', 'headroom'].map((head) => ({ head, isNumber: true })),
+];
 
 /** The model tells what bound; the live world at least whether the load generator did. */
 export function bottleneckHtml({ runs }: Pick<Result, 'runs'>): Html {

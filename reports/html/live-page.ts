@@ -3,9 +3,10 @@
 
 import type { Result, Run, Series } from '../../simulator/result/result.ts';
 import { type Fact, purposeNames } from '../words.ts';
+import { type Answer, answerSection } from './answer.ts';
 import { chartsOf } from './charts.ts';
 import { factsSection, machineSection, scenarioSection } from './closing-sections.ts';
-import { bottleneckHtml, expectationsHtml, finalLook, questionHtml, signs, type VerdictLook } from './first-screen.ts';
+import { askedOf, bottleneckHtml, expectationsHtml, finalLook, type VerdictLook } from './first-screen.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import type { PageParts } from './page-frame.ts';
 import type { Plot } from './plot.ts';
@@ -49,15 +50,15 @@ export function livePage({ result, status, underWay, expected }: LiveView): Page
       ['machine', 'Machine'],
       ['scenario', 'Scenario'],
     ],
-    opening: html`<section id="answer" aria-labelledby="question">
-${questionHtml(result)}
-${statusHtml(status)}
+    opening: answerSection(
+      askedOf(result),
+      answerSoFar(status),
+      html`${factsHtml(status.facts)}
 <div class="sides">
 <div class="card"><h2>What is expected</h2>${expectedHtml(result, underWay, expected)}</div>
 <div class="card"><h2>What limits it</h2>${bottleneckHtml(result)}</div>
-</div>
-</section>
-`,
+</div>`,
+    ),
     rest: html`${sections.map(({ markup }) => markup)}
 ${factsSection({ ...result, runs: ordered })}
 ${machineSection(result)}
@@ -84,11 +85,9 @@ function sectionOf(run: Run, result: Result): Section {
   return section;
 }
 
-function statusHtml({ phase, words, facts, isBroken = false }: LiveStatus): Html {
-  const ground = isBroken ? 'fail' : 'note';
-  const sign = isBroken ? signs.fail : '▶';
-  return html`<p class="answer ${ground}"><strong><span aria-hidden="true">${sign}</span> ${phase.toUpperCase()}</strong> <span class="reason">${words}</span></p>
-${factsHtml(facts)}`;
+function answerSoFar({ phase, words, isBroken = false }: LiveStatus): Answer {
+  const look = isBroken ? ({ ground: 'fail' } as const) : ({ ground: 'note', sign: '▶' } as const);
+  return { ...look, words: phase.toUpperCase(), reason: words };
 }
 
 function factsHtml(facts: readonly Fact[]): HtmlValue {

@@ -29,11 +29,11 @@ export type PageParts = {
 /** The whole page, in UTF-8. The same parts give the same page. `run`: names the run that the page is to follow (a live page). */
 export function pageOf({ title, links, opening, rest, plots, source }: PageParts, run?: string): string {
   const style = `${themeStyle()}\n${readFileSync(join(repositoryRoot, 'reports/html/style.css'), 'utf8')}`;
-  const script = scriptOf(run === undefined ? 'page' : 'live-page');
+  const { script, policy } = scriptOf(run === undefined ? 'page' : 'live-page');
   return html`<!doctype html>
 <html lang="en"><head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${contentPolicy(script, run !== undefined)}">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
 <link rel="icon" href="${icon}">
@@ -65,20 +65,31 @@ export function changeOf({ title, links, opening, rest, plots, source }: PagePar
 
 /** What holds a live page to this, as a header: what its own policy says, and that nobody puts it into a frame. */
 export function livePagePolicy(): string {
-  return `${contentPolicy(scriptOf('live-page'), true)}; frame-ancestors 'none'`;
+  return `${scriptOf('live-page').policy}; frame-ancestors 'none'`;
 }
 
 function linksHtml(links: PageParts['links']): Html {
   return html`${links.map(([id, words]) => html`<li><a href="#${id}">${words}</a></li>`)}`;
 }
 
-function scriptOf(name: 'page' | 'live-page'): string {
-  return readFileSync(join(repositoryRoot, `dist/reports/html/browser/${name}.js`), 'utf8');
+type ScriptName = 'page' | 'live-page';
+type HeldScript = { readonly script: string; readonly policy: string };
+
+/** Read once: what a server says of its page is true of the page, also when another one is built meanwhile. */
+const scripts = new Map<ScriptName, HeldScript>();
+
+function scriptOf(name: ScriptName): HeldScript {
+  const known = scripts.get(name);
+  if (known !== undefined) return known;
+  const script = readFileSync(join(repositoryRoot, `dist/reports/html/browser/${name}.js`), 'utf8');
+  const held = { script, policy: contentPolicy(script, name) };
+  scripts.set(name, held);
+  return held;
 }
 
 /** Nothing is loaded and only our script runs; ECharts sets styles of elements, which load nothing either. */
-function contentPolicy(script: string, isLive: boolean): string {
+function contentPolicy(script: string, name: ScriptName): string {
   const hash = createHash('sha256').update(script).digest('base64');
-  const connects = isLive ? " connect-src 'self';" : '';
+  const connects = name === 'live-page' ? " connect-src 'self';" : '';
   return `default-src 'none'; script-src 'sha256-${hash}';${connects} style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'`;
 }

@@ -13,18 +13,18 @@ import {
   siteTitle,
 } from '../plan-words.ts';
 import { originText } from '../words.ts';
+import { answerSection, type Ground } from './answer.ts';
 import type { Chart } from './chart.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { pageOf } from './page-frame.ts';
 import { chartHtml, linesHtml, tableHtml } from './parts.ts';
 import { planCharts } from './plan-charts.ts';
 
-const grounds: Readonly<Record<CapacityPlan['verdict'], string>> = {
+const grounds: Readonly<Record<CapacityPlan['verdict'], Ground>> = {
   found: 'pass',
   none: 'fail',
   interrupted: 'doubt',
 };
-const signs: Readonly<Record<CapacityPlan['verdict'], string>> = { found: '✓', none: '✕', interrupted: '?' };
 
 /** The whole page, in UTF-8. The same plan gives the same page. */
 export function planPage(plan: CapacityPlan): string {
@@ -47,12 +47,11 @@ ${basisHtml(plan)}`,
 
 function openingHtml(plan: CapacityPlan): Html {
   const [first = 'Nothing is known yet.', ...others] = answerLines(plan);
-  return html`<section id="answer" aria-labelledby="question">
-<div class="asked"><p>${plan.question === undefined ? 'Capacity plan' : plan.name}</p><h1 id="question">${plan.question ?? plan.name}</h1></div>
-<p class="answer ${grounds[plan.verdict]}"><strong><span aria-hidden="true">${signs[plan.verdict]}</span> ${planVerdictWords[plan.verdict]}</strong> <span class="reason">${first}</span></p>
-<div class="card"><ul class="lines">${[`${askedText(plan)}.`, ...others].map((line) => html`<li>${line}</li>`)}</ul></div>
-</section>
-`;
+  return answerSection(
+    { about: plan.question === undefined ? 'Capacity plan' : plan.name, question: plan.question ?? plan.name },
+    { ground: grounds[plan.verdict], words: planVerdictWords[plan.verdict], reason: first },
+    html`<div class="card"><ul class="lines">${[`${askedText(plan)}.`, ...others].map((line) => html`<li>${line}</li>`)}</ul></div>`,
+  );
 }
 
 function siteHtml(plan: CapacityPlan, site: SitePlan, charts: readonly Chart[]): Html {

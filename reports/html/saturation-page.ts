@@ -12,9 +12,9 @@ import {
 } from '../saturation-words.ts';
 import type { ShownUnit } from '../value-text.ts';
 import { originText, valueText } from '../words.ts';
+import { answerSection, type Ground } from './answer.ts';
 import { type Chart, sentence } from './chart.ts';
 import { scenarioSection } from './closing-sections.ts';
-import { type Ground, signs } from './first-screen.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { pageOf } from './page-frame.ts';
 import { chartHtml, tableHtml } from './parts.ts';
@@ -63,15 +63,12 @@ const howWords: Readonly<Record<Saturation['answer']['how'], string>> = {
 
 function answer(saturation: Saturation): Html {
   const { scenario, answer: found } = saturation;
-  const ground = grounds[found.how];
   const [first = '', ...more] = answerLines(saturation);
-  return html`<section id="answer" aria-labelledby="question">
-<div class="asked"><p>${scenario.path}</p><h1 id="question">${titleOf(saturation)}</h1></div>
-<p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${howWords[found.how]}</strong> <span class="reason">${first}</span></p>
-${cardOf('What was the limit', more)}
-${cardOf('Notes', found.notes)}
-</section>
-`;
+  return answerSection(
+    { about: scenario.path, question: titleOf(saturation) },
+    { ground: grounds[found.how], words: howWords[found.how], reason: first },
+    [cardOf('What was the limit', more), cardOf('Notes', found.notes)],
+  );
 }
 
 function cardOf(title: string, lines: readonly string[]): HtmlValue {

@@ -15,6 +15,7 @@ import {
   whyText,
 } from '../sweep-words.ts';
 import { originText } from '../words.ts';
+import { answerSection, type Ground } from './answer.ts';
 import { scenarioSection } from './closing-sections.ts';
 import { type Html, html } from './html.ts';
 import { pageOf } from './page-frame.ts';
@@ -47,7 +48,7 @@ ${scenarioSection(sweep)}`,
   });
 }
 
-const grounds: Readonly<Record<Sweep['verdict'], 'pass' | 'fail' | 'doubt'>> = {
+const grounds: Readonly<Record<Sweep['verdict'], Ground>> = {
   pass: 'pass',
   fail: 'fail',
   inconclusive: 'doubt',
@@ -55,20 +56,17 @@ const grounds: Readonly<Record<Sweep['verdict'], 'pass' | 'fail' | 'doubt'>> = {
   impossible: 'fail',
   interrupted: 'doubt',
 };
-const signs = { pass: '✓', fail: '✕', doubt: '?' } as const;
 
 function answer(sweep: Sweep): Html {
   const { scenario, axes, verdict, reason, world } = sweep;
-  const ground = grounds[verdict];
   const note = seedsNote(sweep);
-  return html`<section id="answer" aria-labelledby="question">
-<div class="asked"><p>${scenario.name}, swept in the ${world} world</p><h1 id="question">${scenario.question ?? scenario.name}</h1></div>
-<p class="answer ${ground}"><strong><span aria-hidden="true">${signs[ground]}</span> ${sweepVerdictWords[verdict]}</strong> <span class="reason">${reason}</span></p>
-<div class="card"><h2>What was varied</h2><dl class="pairs">${axes.map(
-    ({ name, values }) => html`<dt><code>${name}</code></dt><dd>${values.map(({ text }) => text).join(', ')}</dd>`,
-  )}</dl>${note === undefined ? undefined : html`<p class="hint">${note}</p>`}</div>
-</section>
-`;
+  return answerSection(
+    { about: `${scenario.name}, swept in the ${world} world`, question: scenario.question ?? scenario.name },
+    { ground: grounds[verdict], words: sweepVerdictWords[verdict], reason },
+    html`<div class="card"><h2>What was varied</h2><dl class="pairs">${axes.map(
+      ({ name, values }) => html`<dt><code>${name}</code></dt><dd>${values.map(({ text }) => text).join(', ')}</dd>`,
+    )}</dl>${note === undefined ? undefined : html`<p class="hint">${note}</p>`}</div>`,
+  );
 }
 
 function leftOut(sweep: Sweep): Html | undefined {

@@ -5,12 +5,12 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, exitCodes, OperatorError } from '../../common/errors.ts';
+import { lastLines } from './sim-process.ts';
 
 /** A build that no gate has used for so long is removed. */
 const keptMs = 14 * 86_400e3;
 /** What a gate left behind that was killed; no build takes that long. */
 const keptPartMs = 3600e3;
-const keptErrorLines = 8;
 
 export type BuildOptions = {
   /** Root folder of a checkout. */
@@ -107,18 +107,7 @@ async function install(folder: string, { ref, signal }: BuildOptions): Promise<v
     stdio: ['ignore', 'pipe', 'pipe'],
     signal,
   });
-  const lines: string[] = [];
-  const keepLines = (text: Buffer): void => {
-    lines.push(
-      ...text
-        .toString()
-        .split('\n')
-        .filter((line) => line.trim() !== ''),
-    );
-    lines.splice(0, lines.length - keptErrorLines);
-  };
-  child.stdout.on('data', keepLines);
-  child.stderr.on('data', keepLines);
+  const lines = lastLines(child.stdout, child.stderr);
   const code = await new Promise<number | string | null>((resolve) => {
     child.once('error', (error) => resolve(errorCode(error))).once('close', resolve);
   });

@@ -1,10 +1,9 @@
 // The runs of a gate: base and candidate in turns (ABBA …), so that what the machine does meanwhile, warming up or somebody
 // else's work, falls on both alike.
 
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { programPath } from '../../common/child-program.ts';
 import { errorCode, exitCodes, OperatorError } from '../../common/errors.ts';
+import { lastLines, startSim } from './sim-process.ts';
 
 /** One build with its settings. */
 export type GateSide = {
@@ -38,7 +37,6 @@ export type GateProgress = {
 };
 
 const progressMs = 1000;
-const keptErrorLines = 10;
 
 /** `rounds` runs a side: A B, B A, A B … */
 export function interleaved(base: GateSide, candidate: GateSide, rounds: number): PlannedRun[] {
@@ -83,25 +81,10 @@ async function makeRun({ side, round }: PlannedRun, options: GateOptions): Promi
   const out = join(folder, side.name, String(round + 1).padStart(2, '0'));
   const sets = side.sets.flatMap((set) => ['--set', set]);
   const words = ['run', scenario, '--world', world, '--seed', String(seedOf(round)), '--quiet', '--out', out, ...sets];
-  const child = spawn(process.execPath, [programPath('simulator/gate/run-process'), side.program, ...words], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  // Its end is how it learns that it is to stop; a terminal's Ctrl-C reaches it anyhow.
-  const stop = (): void => {
-    child.stdin.end();
-  };
+  const { child, stop } = startSim(side.program, words);
+  // A terminal's Ctrl-C reaches it anyhow.
   signal.addEventListener('abort', stop);
-  const said: string[] = [];
-  child.stderr.on('data', (text: Buffer) => {
-    said.push(
-      ...text
-        .toString()
-        .split('\n')
-        .filter((line) => line.trim() !== ''),
-    );
-    said.splice(0, said.length - keptErrorLines);
-  });
-  child.stdin.on('error', () => undefined); // it ended first: its exit is noticed
+  const said = lastLines(child.stderr);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (error) => reject(notCarriedOut(side, errorCode(error), said))).once('close', resolve);
   }).finally(() => signal.removeEventListener('abort', stop));

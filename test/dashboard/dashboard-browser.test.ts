@@ -1,37 +1,25 @@
 // The live page in a real browser (Debian's Chromium): it grows with its run, leaves alone what its reader is doing, survives a
 // connection that breaks, and says when nothing more comes.
 
-import { existsSync } from 'node:fs';
 import net from 'node:net';
-import axe, { type AxeResults } from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Dashboard } from '../../simulator/dashboard/dashboard.ts';
 import type { Result, Run } from '../../simulator/result/result.ts';
+import { ask, canBrowse, closeBrowser, mistakes, openBrowser } from '../reports/opened-page.ts';
 import { resultOf, withMeasurement, withTexts } from '../reports/some-results.ts';
 import { openDashboard, portOf, progressAt, runUntil } from './course.ts';
 
-const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-if (program === undefined)
-  process.stderr.write('skipped: tests of the live page in a browser (Chromium is not installed here)\n');
+afterAll(closeBrowser);
 
-let browser: Browser;
 let result: Result;
 let claim: Run;
 let measurement: Run;
 beforeAll(async () => {
-  if (program === undefined) return;
+  if (!canBrowse) return;
   result = withMeasurement(await resultOf('failover'));
   [claim, measurement] = runsOf(result);
-  browser = await chromium.launch({
-    executablePath: program,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    ],
-  });
 });
-afterAll(async () => await browser?.close());
 
 function runsOf({ runs: [first, second] }: Result): [Run, Run] {
   if (first === undefined || second === undefined) throw new Error('a claim and a measurement');
@@ -52,7 +40,7 @@ async function serve(of: Result = result): Promise<Dashboard> {
 type Opened = { readonly page: Page; readonly said: readonly string[] };
 
 async function open(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  const context = await (await openBrowser()).newContext({ viewport: { width: 1280, height: 860 }, ...options });
   opened.push(context);
   const page = await context.newPage();
   const said: string[] = [];
@@ -69,9 +57,6 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<O
   return { page, said };
 }
 
-/** An expression in the page (the tests are compiled without the types of a browser). */
-const ask = <Value>(page: Page, expression: string): Promise<Value> => page.evaluate<Value>(expression);
-
 /** Asks until it is so: the page's policy forbids Playwright to ask from within. */
 async function until(page: Page, expression: string): Promise<void> {
   while (!(await ask<boolean>(page, expression))) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -86,7 +71,7 @@ async function lastMoment(page: Page): Promise<string> {
   return /^[^:]+/.exec((await page.locator('#spoken').textContent()) ?? '')?.[0] ?? '';
 }
 
-describe.skipIf(program === undefined)('in a browser', () => {
+describe.skipIf(!canBrowse)('in a browser', () => {
   it('grows with its run: values, events, charts that were not there, at last the report', async () => {
     const dashboard = await serve();
     dashboard.add(claim);
@@ -208,14 +193,6 @@ describe.skipIf(program === undefined)('in a browser', () => {
     expect(await last.title()).toContain(result.verdict.toUpperCase());
     expect(await last.locator(`${egress} svg`).count()).toBe(1);
   });
-
-  /** What axe finds wrong, outside of pictures. */
-  async function mistakes(page: Page): Promise<string[]> {
-    await page.evaluate(axe.source);
-    const { violations, passes } = await page.evaluate<AxeResults>(`axe.run({ exclude: ['svg'] })`);
-    expect(passes.length).toBeGreaterThan(0);
-    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-  }
 
   it.each([
     { colorScheme: 'light', viewport: { width: 1280, height: 860 } },

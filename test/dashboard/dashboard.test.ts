@@ -83,6 +83,22 @@ describe('a reader of the stream', () => {
     expect(main).toContain('What is said of the measurement is preliminary');
   });
 
+  it('sees a wrong byte as what it is at once: nothing makes it good again', async () => {
+    const [judged] = measurement.expectations;
+    if (judged === undefined) throw new Error('something that is expected');
+    const failed = (metric: string) => ({ ...judged, metric, text: `${metric} == 0`, verdict: 'fail' as const });
+    const expectations = ['integrity.corruptBytes', 'range.failedCount'].map(failed);
+    const dashboard = await openDashboard({ ...result, runs: [{ ...measurement, expectations }] });
+    opened.push(dashboard);
+    dashboard.take(runUntil(measurement, 5));
+    const { main } = await read(dashboard).until(() => true);
+    const looks = [...main.matchAll(/class="verdict ([a-z]+)"><span aria-hidden="true">.<\/span> ([a-z ]+)/gi)];
+    expect(looks.map(([, ground, words]) => [ground, words])).toEqual([
+      ['fail', 'FAIL'],
+      ['doubt', 'not so far'],
+    ]);
+  });
+
   it('of a run that could not be carried out is told why', async () => {
     const dashboard = await open();
     dashboard.fail('node hq: expected a free port, found <EADDRINUSE>');
@@ -191,7 +207,7 @@ describe('the server', () => {
     const dashboard = await open();
     const answer = await ask(dashboard.url, path, options);
     expect(answer.status).toBe(status);
-    expect(answer.text).toMatch(/^[A-Z].+\.\n$|^There is one page, at \/\.\n$/);
+    expect(answer.text).toMatch(/^[A-Z].+\.\n$/);
   });
 
   it.each([

@@ -14,32 +14,47 @@ if (!canBrowse) process.stderr.write('skipped: tests of pages in a browser (Chro
 
 export type Opened = { readonly page: Page; readonly said: readonly string[]; readonly asked: readonly string[] };
 
-/** Of the file of tests that runs now: where its pages lie, and what shows them. */
-let folder: string | undefined;
-let launched: Promise<Browser> | undefined;
+let launched: { readonly browser: Promise<Browser>; readonly folder: string } | undefined;
 
 /** After the last test of a file that opens pages. */
 export async function closeBrowser(): Promise<void> {
-  await (await launched)?.close();
+  if (launched === undefined) return;
+  const { browser, folder } = launched;
   launched = undefined;
-  if (folder !== undefined) rmSync(folder, { recursive: true });
-  folder = undefined;
+  await (await browser).close();
+  rmSync(folder, { recursive: true, force: true });
 }
 
-/** A page, opened from a file; with what the console says, and what is asked for beside the file, to its end. */
-export async function openPage(html: string, options: BrowserContextOptions = {}): Promise<Opened> {
-  launched ??= chromium.launch({
+/** One for all pages of a file. */
+export function openBrowser(): Promise<Browser> {
+  return launch().browser;
+}
+
+function launch(): NonNullable<typeof launched> {
+  launched ??= { browser: startBrowser(), folder: mkdtempSync(join(tmpdir(), 'report-page-')) };
+  return launched;
+}
+
+function startBrowser(): Promise<Browser> {
+  return chromium.launch({
     executablePath: program ?? '',
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   });
-  folder ??= mkdtempSync(join(tmpdir(), 'report-page-'));
+}
+
+/** A page, opened from a file; with what the console says, and what is asked for beside the file, to its end. */
+export async function openPage(html: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  const { folder, browser } = launch();
   const file = join(folder, `${crypto.randomUUID()}.html`);
   writeFileSync(file, html);
-  const browser = await launched;
-  const context = await browser.newContext({ offline: true, viewport: { width: 1280, height: 860 }, ...options });
+  const context = await (await browser).newContext({
+    offline: true,
+    viewport: { width: 1280, height: 860 },
+    ...options,
+  });
   const page = await context.newPage();
   const [said, asked]: [string[], string[]] = [[], []];
   page.on('console', (message) => said.push(message.text()));

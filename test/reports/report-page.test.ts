@@ -17,6 +17,10 @@ beforeAll(async () => {
 /** The page without its style and its scripts. */
 const markupOf = (page: string): string => page.replaceAll(/<(style|script)\b[^>]*>[\s\S]*?<\/\1>/g, '<$1></$1>');
 
+/** `class: text` of each such element. */
+const looksOf = (page: string, element: RegExp): string[] =>
+  [...page.matchAll(element)].map(([, name = '', text = '']) => `${name}: ${text.replaceAll(/<[^>]*>/g, '')}`);
+
 const unescaped = (text: string): string =>
   text
     .replaceAll('&lt;', '<')
@@ -62,6 +66,34 @@ describe('a page', () => {
     expect(friendly.length).toBeGreaterThan(1000);
     expect(texts('</title></style></script><script>alert(1)</script><img src=x onerror=alert(1)>')).toEqual(friendly);
     expect(texts(`" onload='x' autofocus ${'`'}<!--${'`'} ]]> &lt;b&gt; \u2028 \0`)).toEqual(friendly);
+  });
+
+  it.each([
+    { verdict: 'pass', expected: 'pass', shown: 'answer pass: ✓ PASS' },
+    { verdict: 'fail', expected: 'pass', shown: 'answer fail: ✕ FAIL' },
+    { verdict: 'fail', expected: 'fail', shown: 'answer note: i FAIL' },
+    { verdict: 'inconclusive', expected: 'pass', shown: 'answer doubt: ? INCONCLUSIVE' },
+    { verdict: 'interrupted', expected: 'fail', shown: 'answer doubt: ? INTERRUPTED' },
+  ] as const)(
+    'has a colour and a sign for a scenario that is to $expected: $verdict',
+    ({ verdict, expected, shown }) => {
+      const page = reportPage({ ...failover, verdict, scenario: { ...failover.scenario, expected } });
+      expect(looksOf(page, /<p class="(answer [a-z]+)"><strong>(.*?)<\/strong>/g)).toEqual([shown]);
+    },
+  );
+
+  it('has a colour and a sign for the verdict of each expectation', () => {
+    const [run, verdict] = [firstRun(failover), firstRun(failover).expectations[0]];
+    if (verdict === undefined) throw new Error('something that is expected');
+    const verdicts = ['pass', 'fail', 'inconclusive', 'notJudged'] as const;
+    const expectations = verdicts.map((each) => ({ ...verdict, verdict: each }));
+    const page = reportPage({ ...failover, runs: [{ ...run, expectations }] });
+    expect(looksOf(page, /<td role="cell" class="(verdict [a-z]+)">(.*?)(?:<span class="hint">.*?)?<\/td>/g)).toEqual([
+      'verdict pass: ✓ pass',
+      'verdict fail: ✕ FAIL',
+      'verdict doubt: ? inconclusive',
+      'verdict doubt: ? not judged',
+    ]);
   });
 
   it('allows one script, by its hash, and nothing else', () => {

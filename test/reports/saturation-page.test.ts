@@ -59,7 +59,7 @@ describe('the page of a search', () => {
       await page.locator('[data-plot="finish"]').focus();
       await page.keyboard.press('Home');
       const spoken = page.locator('#spoken');
-      expect(await spoken.textContent()).toMatch(/^\d+: measured [\d.]+ (m?s|min)( [\d.]+ s)?, held [\d.]+/);
+      expect(await spoken.textContent()).toMatch(/^\d+: modelled [\d.]+ (m?s|min)( [\d.]+ s)?, held [\d.]+/);
       await page.keyboard.press('End');
       expect(await spoken.textContent()).toMatch(/, FAIL \d+/);
     });
