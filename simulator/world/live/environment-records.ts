@@ -50,12 +50,12 @@ export class EnvironmentRecords {
     return { nodes, cdn, timeline: [...this.timeline] };
   }
 
-  /** Asks for all books and ledgers. */
+  /** Asks for all books and ledgers. What is still answered to {@link sample} later changes nothing in what it gives. */
   async close(): Promise<EnvironmentPart> {
     const nodes = await Promise.all([...this.#environment.nodes.values()].map((node) => this.#node(node)));
     const books = await this.#environment.cdnBooks();
     const ledger = await this.#environment.cdnLedger();
-    return { nodes, cdn: { books, ledger, samples: this.#cdn.samples }, timeline: this.timeline };
+    return { nodes, cdn: { books, ledger, samples: [...this.#cdn.samples] }, timeline: [...this.timeline] };
   }
 
   async #node(node: LiveNode): Promise<NodeRecord> {
@@ -63,7 +63,7 @@ export class EnvironmentRecords {
     const books = await this.#environment.nodeBooks(node);
     const external = node.spec.url !== undefined;
     const isWhole = node.lostLives === 0 && books?.lostWorkerCount === 0 && ledger !== undefined;
-    const samples = this.#nodes.get(node.spec.id)?.samples ?? [];
+    const samples = [...(this.#nodes.get(node.spec.id)?.samples ?? [])];
     const { id, parent } = node.spec;
     return { id, parent, external, lost: !external && !isWhole, books, ledger, samples };
   }
