@@ -15,7 +15,7 @@ import { type ClientOrder, type ClientReport, connectedLine } from './run-client
 const order = JSON.parse(process.argv[2] ?? '') as ClientOrder;
 const { port, target, sizeBytes, pieceBytes, mode } = order;
 const content = new ContentFunction(order.objectId, 1);
-const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+const readBuffer = Buffer.allocUnsafeSlow(2 ** 20);
 const kernelReads = loadKernelReads();
 /** Latencies in ms, of the first requests so many: more do not change a percentile. */
 const latenciesMs = new Float64Array(2 ** 20);

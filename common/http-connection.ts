@@ -56,8 +56,14 @@ export type ConnectionOptions = {
   readonly onClose?: (connection: HttpConnection) => void;
 };
 
-/** A body wakes us once so many bytes are there, or its rest. A device's buffer in the kernel then holds twice that. */
-const gatheredBytes = 256 * 1024;
+/** A body wakes us once so many bytes are there, or its rest. A device's buffer in the kernel then holds twice that: less for many. */
+const gatheredBytesOfFew = 512 * 1024;
+const gatheredBytesOfMany = 256 * 1024;
+/** Open connections of a process that are still few: their kernel memory is 128 MiB at the most. */
+const fewConnectionsMax = 128;
+let openCount = 0;
+
+const gatheredBytes = (): number => (openCount <= fewConnectionsMax ? gatheredBytesOfFew : gatheredBytesOfMany);
 
 export class HttpConnection {
   readonly #options: ConnectionOptions;
@@ -220,6 +226,7 @@ export class HttpConnection {
   #connected(): void {
     if (this.#state === 'closed') return;
     this.#state = 'open';
+    openCount += 1;
     if (this.#options.kernelReads !== undefined) this.#fd = descriptorOf(this.#socket);
     this.#peer = peerKey(this.#socket.localAddress, this.#socket.localPort);
     this.lastProgressMs = performance.now();
@@ -238,7 +245,7 @@ export class HttpConnection {
     const { line } = this.#options;
     if (line === undefined) {
       this.#parser.feed(buffer, 0, bytes);
-      this.#drop(gatheredBytes);
+      this.#drop(gatheredBytesOfFew);
     } else {
       // The end of an answer is told when the line lets all that came through.
       this.#isHeld = true;
@@ -254,7 +261,7 @@ export class HttpConnection {
   /** Drops what is there of the body, where that is wanted; returns how much it was. */
   #drop(bytesMax: number): number {
     const { drops, kernelReads } = this.#options;
-    const count = Math.min(gatheredBytes, bytesMax, this.#parser.bodyBytesLeft);
+    const count = Math.min(gatheredBytesOfFew, bytesMax, this.#parser.bodyBytesLeft);
     if (drops !== true || this.#fd === undefined || !this.isOpen || !this.#countBody || count <= 0) return 0;
     const dropped = kernelReads?.drop(this.#fd, count) ?? 0;
     if (dropped === 0) return 0;
@@ -267,8 +274,8 @@ export class HttpConnection {
   /** Sleeps until enough of the rest of a body has come, and no more than its line lets through at once. */
   #gather(): void {
     if (this.#fd === undefined || !this.isOpen) return;
-    const ofLine = this.#options.line?.readBytesMax ?? gatheredBytes;
-    this.#wakeAt(this.#isSlow ? 1 : Math.max(1, Math.min(gatheredBytes, ofLine, this.#parser.bodyBytesLeft)));
+    const enough = Math.min(gatheredBytes(), this.#options.line?.readBytesMax ?? Number.POSITIVE_INFINITY);
+    this.#wakeAt(this.#isSlow ? 1 : Math.max(1, Math.min(enough, this.#parser.bodyBytesLeft)));
   }
 
   #wakeAt(bytes: number): void {
@@ -329,6 +336,7 @@ export class HttpConnection {
     if (this.#sink !== undefined) this.cut = true;
     this.#sink = undefined;
     this.#onConnect = undefined;
+    if (this.#state === 'open') openCount -= 1;
     this.#state = 'closed';
     this.#options.onClose?.(this);
   }

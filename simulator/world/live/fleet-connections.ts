@@ -7,8 +7,11 @@ import type { LedgerEntry } from '../../../common/ledger.ts';
 import type { LiveDevice } from './live-device.ts';
 import type { Endpoint } from './range-transfer.ts';
 
-/** Read buffer that all connections of the process share; and where all but heads is dropped in the kernel. */
-const readBufferBytes = 256 * 1024;
+/**
+ * Read buffer that all connections of the process share: more than is gathered, so that one read takes what came meanwhile, too.
+ * And where all but heads is dropped in the kernel.
+ */
+const readBufferBytes = 2 ** 20;
 const headBufferBytes = 4096;
 /** How fast the whole fleet connects before a window, and how often it tries again for devices that lost theirs. */
 export const connectsPerSecond = 5000;
