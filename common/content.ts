@@ -1,11 +1,11 @@
 // Content without storage: any byte of any object is a pure function of (object id, version, offset), made and compared
 // at memory speed. So an origin of many GB needs no disk, and every receiver can check all it gets.
 //
-//   page (4096 bytes)  ┌ object hash, 8 ┬ version, 4 ┬ page index, 8 ┬ 4076 bytes of the pattern block from `start` ┐
-//   pattern block      256 KiB + 4076 bytes, pseudo-random, the same in every process
+//   page (16 KiB)  ┌ object hash, 8 ┬ version, 4 ┬ page index, 8 ┬ 16,364 bytes of the pattern block from `start` ┐
+//   pattern block  256 KiB + 16,364 bytes, pseudo-random, the same in every process
 //
-// `start` is a keyed permutation of the page's index within its GiB (2^18 pages): two pages of one GiB never share it, and
-// pages of other objects, versions or GiBs do so once in 262,144. So bytes that are displaced or mixed are seen even where
+// `start` is a keyed permutation of the page's index within its 4 GiB (2^18 pages): two pages of these never share it, and
+// pages of others, or of other objects or versions, do so once in 262,144. So bytes that are displaced or mixed are seen even where
 // no stamp is. Integers are little-endian. Invariant: neither `fill` nor `firstDifference` allocates on Node's heap more
 // than a view per page.
 
@@ -14,14 +14,15 @@ import { assert } from './errors.ts';
 import { hashText, mix32 } from './random.ts';
 
 /** Bytes of a page; each page begins with a stamp. */
-export const pageBytes = 4096;
+export const pageBytes = 16_384;
 /** Bytes of a stamp: object hash (low, high), version, page index (low, high), each 32 bits. */
 export const stampBytes = 20;
 
-const pagesPerGiB = 2 ** 18;
-const startMask = pagesPerGiB - 1;
+/** Pages that are ordered by one key: 4 GiB. */
+const pagesPerKey = 2 ** 18;
+const startMask = pagesPerKey - 1;
 const secondBasis = 0x9747b28c;
-const pattern = makePattern(pagesPerGiB + pageBytes - stampBytes);
+const pattern = makePattern(pagesPerKey + pageBytes - stampBytes);
 
 /** The bytes of one version of one object. Keep one per download or answer: making it costs a hash of the id. */
 export class ContentFunction {
@@ -30,8 +31,8 @@ export class ContentFunction {
   readonly version: number;
   readonly #hashLow: number;
   readonly #hashHigh: number;
-  /** The key of the pages of one GiB, the one that was asked for last. */
-  #keyedGiB = -1;
+  /** The key of one stretch of pages, the one that was asked for last. */
+  #keyedStretch = -1;
   #key = 0;
 
   constructor(objectId: string, version: number) {
@@ -107,10 +108,10 @@ export class ContentFunction {
   }
 
   #patternStart(page: number): number {
-    const gib = Math.floor(page / pagesPerGiB);
-    if (gib !== this.#keyedGiB) {
-      this.#keyedGiB = gib;
-      this.#key = keyOf(this.#hashLow, this.#hashHigh, this.version, gib);
+    const stretch = Math.floor(page / pagesPerKey);
+    if (stretch !== this.#keyedStretch) {
+      this.#keyedStretch = stretch;
+      this.#key = keyOf(this.#hashLow, this.#hashHigh, this.version, stretch);
     }
     return patternStartOf(this.#key, page);
   }
@@ -144,12 +145,12 @@ export class ContentFunction {
   }
 }
 
-/** What the order of a GiB's pages in the pattern block follows from, as 32 bits with a sign. */
-function keyOf(hashLow: number, hashHigh: number, version: number, gib: number): number {
-  return mix32(hashLow ^ mix32(hashHigh ^ mix32(version ^ mix32(gib)))) | 0;
+/** What the order of a stretch's pages in the pattern block follows from, as 32 bits with a sign. */
+function keyOf(hashLow: number, hashHigh: number, version: number, stretch: number): number {
+  return mix32(hashLow ^ mix32(hashHigh ^ mix32(version ^ mix32(stretch)))) | 0;
 }
 
-/** Where in the pattern block a page's bytes begin: a permutation of 18 bits, keyed by object, version and GiB. */
+/** Where in the pattern block a page's bytes begin: a permutation of 18 bits, keyed by object, version and stretch. */
 function patternStartOf(key: number, page: number): number {
   let start = (page ^ key) & startMask;
   start = Math.imul(start, 0x2c9277b5) & startMask;
@@ -268,7 +269,7 @@ function describeStamp(
     const high = source.readUInt32LE(i + 4);
     const version = source.readUInt32LE(i + 8);
     const page = source.readUInt32LE(i + 12) + source.readUInt32LE(i + 16) * 2 ** 32;
-    const from = patternStartOf(keyOf(low, high, version, Math.floor(page / pagesPerGiB)), page);
+    const from = patternStartOf(keyOf(low, high, version, Math.floor(page / pagesPerKey)), page);
     const bodyStart = i + stampBytes;
     if (pattern.compare(source, bodyStart, bodyStart + evidenceBytes, from, from + evidenceBytes) !== 0) continue;
     const belongs = offset + (i - sourceStart);
