@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
 import { extentBytes } from '../cache/protocol.ts';
-import { bootTime } from '../cache/store/boot-time.ts';
 import { CheckedRuns } from '../cache/store/checked-runs.ts';
 import { ColdIndex } from '../cache/store/cold-index.ts';
 import { DriveFiles } from '../cache/store/drive-files.ts';
 import { writeSnapshot } from '../cache/store/journal.ts';
 import { type EntryExtent, line } from '../cache/store/records.ts';
+import { bootTime } from '../common/boot-time.ts';
 import { programPath, type ReadyLine } from '../common/child-program.ts';
 import type { Measurement } from './measurement.ts';
 

@@ -1,6 +1,6 @@
 // All that a drive holds, as the lines of a new journal.
 
-import { bootTime } from './boot-time.ts';
+import { bootTime } from '../../common/boot-time.ts';
 import type { Drive } from './drive.ts';
 import { entryOf } from './entries.ts';
 import type { Snapshot } from './journal.ts';

@@ -9,10 +9,10 @@
 // cold, never both. Bytes are journalled after they were written, with their checksum; bytes that are stored are not written
 // again. An extent's number is never used twice, and no file is made on a drive before its orphans are gone.
 
+import { bootTime } from '../../common/boot-time.ts';
 import { errorCode } from '../../common/errors.ts';
 import { extentBytes } from '../protocol.ts';
 import type { DriveSetting } from '../settings.ts';
-import { bootTime } from './boot-time.ts';
 import { bytesOf, crcInBackground, crcOf } from './checksum.ts';
 import type { Drive } from './drive.ts';
 import { loadDrive } from './drive-loading.ts';

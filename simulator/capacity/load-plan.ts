@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import { assert, errorCode, OperatorError } from '../../common/errors.ts';
+import { isPlanDocument, isScenarioDocument } from '../scenario/document-kind.ts';
 import { readProfiles } from '../scenario/load-profile.ts';
 import { isObject, problem as problemAt } from '../scenario/outline.ts';
 import { applyOverride, type Override } from '../scenario/override.ts';
@@ -36,11 +37,20 @@ export function loadPlan(path: string, overrides: readonly string[] = []): Loade
   return { spec: parsePlan(text, path, overrides), text, path };
 }
 
+/** Whether a file is a capacity plan and no scenario, whatever is wrong in it. False when it cannot be read. */
+export function isPlanFile(path: string): boolean {
+  try {
+    return isPlanDocument(readYaml(readFileSync(path, 'utf8'), path).document);
+  } catch {
+    return false; // whoever loads it says why
+  }
+}
+
 /** Checks a plan's text. `file` is for messages, and for the folder of profiles beside it. Throws as {@link loadPlan} does. */
 export function parsePlan(text: string, file: string, overrides: readonly string[] = []): PlanSpec {
   const { document, mistakes: ofForm, locate } = readYaml(text, file);
   if (document === undefined) throw badFile(file, ofForm);
-  if (isObject(document) && document['fleet'] !== undefined && document['deadline'] === undefined) {
+  if (isScenarioDocument(document)) {
     const message = `${file}: expected a capacity plan (payload, deadline, sites), found a scenario. Run it with “sim run ${file}”, or search how much it bears with “sim saturate ${file}”.`;
     throw new OperatorError('BAD_PLAN', message, 2);
   }

@@ -1,8 +1,9 @@
-// `sim validate FILE…`: checks scenarios and hardware profiles, and runs nothing.
+// `sim validate FILE…`: checks scenarios, capacity plans and hardware profiles, and runs nothing.
 
 import type { Command } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { formatCount } from '../../common/units.ts';
+import { isPlanFile, loadPlan } from '../capacity/load-plan.ts';
 import { glanceAtLog } from '../replay/choose-format.ts';
 import { loadScenario } from '../scenario/load.ts';
 import { isProfileFile, loadProfile } from '../scenario/load-profile.ts';
@@ -16,12 +17,12 @@ export function addValidateCommand(program: Command): void {
     .summary('check scenario files without running them')
     .description(
       'Checks scenario files: every mistake of every file, each with file:line:column. Runs nothing.\n' +
-        'A file in a folder named "profiles" is checked as a hardware profile.',
+        'Capacity plans are known by their keys; a file in a folder named "profiles" is checked as a hardware profile.',
     )
-    .argument('<scenario...>', 'scenario files, or hardware profiles (YAML)')
+    .argument('<scenario...>', 'scenario files, capacity plans, or hardware profiles (YAML)')
     .addHelpText(
       'after',
-      '\nExamples:\n  sim validate scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml scenarios/profiles/*.yaml\n\nExit code 2 when a file has a mistake.',
+      '\nExamples:\n  sim validate scenarios/enterprise.yaml\n  sim validate scenarios/*.yaml scenarios/profiles/*.yaml plans/*.yaml\n\nExit code 2 when a file has a mistake.',
     )
     .action(validate);
 }
@@ -30,7 +31,7 @@ async function validate(paths: readonly string[]): Promise<void> {
   const messages: string[] = [];
   for (const path of paths) {
     try {
-      const found = isProfileFile(path) ? `hardware profile, ${loadProfile(path).name}` : await summary(path);
+      const found = await summary(path);
       process.stdout.write(`${path}: ok (${found})\n`);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
@@ -41,8 +42,22 @@ async function validate(paths: readonly string[]): Promise<void> {
 }
 
 async function summary(path: string): Promise<string> {
+  if (isProfileFile(path)) return `hardware profile, ${loadProfile(path).name}`;
+  return isPlanFile(path) ? ofPlan(path) : await ofScenario(path);
+}
+
+function ofPlan(path: string): string {
+  const { sites } = loadPlan(path).spec;
+  const [siteCount, deviceCount] = [
+    total(sites, ({ count }) => count),
+    total(sites, (site) => site.count * site.devices),
+  ];
+  return `capacity plan, ${counted(siteCount, 'site')}, ${counted(deviceCount, 'device')}`;
+}
+
+async function ofScenario(path: string): Promise<string> {
   const { replay, fleet, nodes, events, expect }: Scenario = loadScenario(path).scenario;
-  const deviceCount = fleet.reduce((sum, group) => sum + group.devices, 0);
+  const deviceCount = total(fleet, ({ devices }) => devices);
   return [
     replay === undefined ? counted(deviceCount, 'device') : await glance(replay, path),
     counted(nodes.length, 'node'),
@@ -59,5 +74,8 @@ async function glance(replay: ReplaySpec, path: string): Promise<string> {
   });
   return `log ${replay.log}, ${formatName}, first request at ${new Date(firstTimeMs).toISOString()}`;
 }
+
+const total = <T>(values: readonly T[], of: (value: T) => number): number =>
+  values.reduce((sum, value) => sum + of(value), 0);
 
 const counted = (count: number, of: string): string => `${formatCount(count)} ${of}${count === 1 ? '' : 's'}`;

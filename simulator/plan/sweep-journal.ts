@@ -1,5 +1,6 @@
 // The journal of a sweep: what is swept in its first line, then a line for each point as it ends, in any order. Each is on the
-// disk before it counts. Whatever ends a sweep, the lines before are whole; what was torn off the last one is cut away.
+// disk before it counts. Whatever ends a sweep, the lines before are whole; what was torn off the last one is cut away. A lock
+// beside it keeps a second sweep out.
 //
 //     {"journal":1, …identity}⏎ {"index":4, …}⏎ {"index":0, …}⏎ {"ind   ← torn
 
@@ -7,9 +8,11 @@ import { readFileSync, statSync, truncateSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, OperatorError } from '../../common/errors.ts';
+import { leaveLock, takeLock } from '../../common/process-lock.ts';
 import type { SweepPoint } from '../result/sweep.ts';
 
 export const journalName = 'sweep.jsonl';
+export const journalLockName = 'sweep.lock';
 
 /** What makes two sweeps the same one: values by what they are called in words. */
 export type SweepIdentity = Readonly<Record<string, unknown>>;
@@ -18,23 +21,33 @@ export class SweepJournal {
   /** By index. */
   readonly points: ReadonlyMap<number, SweepPoint>;
   readonly #file: FileHandle;
-  readonly #path: string;
+  readonly #folder: string;
   #waiting: string[] = [];
   /** Of the lines that wait. */
   #next: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, file: FileHandle, points: ReadonlyMap<number, SweepPoint>) {
-    this.#path = path;
+  private constructor(folder: string, file: FileHandle, points: ReadonlyMap<number, SweepPoint>) {
+    this.#folder = folder;
     this.#file = file;
     this.points = points;
   }
 
   /**
-   * Opens the journal of a folder, or begins one. Throws an OperatorError when the folder has another sweep, or a journal that
-   * cannot be read.
+   * Opens the journal of a folder, or begins one. Throws an OperatorError when the folder has another sweep, one that runs, or a
+   * journal that cannot be read.
    */
   static async open(folder: string, identity: SweepIdentity): Promise<SweepJournal> {
+    lock(folder);
+    try {
+      return await SweepJournal.#open(folder, identity);
+    } catch (error) {
+      unlock(folder);
+      throw error;
+    }
+  }
+
+  static async #open(folder: string, identity: SweepIdentity): Promise<SweepJournal> {
     const path = join(folder, journalName);
     const found = statSync(path, { throwIfNoEntry: false });
     if (found?.isFile() === false) throw badJournal(path, 'something that is no file');
@@ -45,7 +58,7 @@ export class SweepJournal {
     } catch (error) {
       throw cannotWrite(path, error);
     }
-    const journal = new SweepJournal(path, file, points ?? new Map());
+    const journal = new SweepJournal(folder, file, points ?? new Map());
     if (points === undefined) await journal.#append(JSON.stringify({ journal: 1, ...identity }));
     return journal;
   }
@@ -58,6 +71,7 @@ export class SweepJournal {
   async close(): Promise<void> {
     await this.#writing.catch(() => undefined); // whoever added the lines has heard of it
     await this.#file.close();
+    unlock(this.#folder);
   }
 
   /** Lines that come while others are written go together, by one write and one sync. */
@@ -71,11 +85,34 @@ export class SweepJournal {
         await this.#file.appendFile(`${lines.join('\n')}\n`);
         await this.#file.datasync();
       } catch (error) {
-        throw cannotWrite(this.#path, error);
+        throw cannotWrite(join(this.#folder, journalName), error);
       }
     });
     this.#writing = this.#next;
     return this.#next;
+  }
+}
+
+function lock(folder: string): void {
+  const path = join(folder, journalLockName);
+  let holder: number | undefined;
+  try {
+    holder = takeLock(path);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+  if (holder === undefined) return;
+  const message =
+    `${folder}: expected a folder of its own, found one that another sweep writes to, process ${holder}. Wait for its end, or ` +
+    `choose another folder by --out (or remove ${path} if that process is no sweep).`;
+  throw new OperatorError('SWEEP_RUNS', message, 3);
+}
+
+function unlock(folder: string): void {
+  try {
+    leaveLock(join(folder, journalLockName));
+  } catch {
+    // Somebody took it away: there is nothing to leave.
   }
 }
 

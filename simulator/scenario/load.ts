@@ -12,6 +12,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { assert, errorCode, OperatorError } from '../../common/errors.ts';
 import { crossCheck } from './cross-checks.ts';
+import { isPlanDocument } from './document-kind.ts';
 import { readProfiles } from './load-profile.ts';
 import { outlineOf } from './outline.ts';
 import { applyOverride, type Override } from './override.ts';
@@ -88,6 +89,10 @@ export function parseScenario(
 ): Parsed {
   const { document, mistakes: ofForm, locate } = readYaml(text, file);
   if (document === undefined) throw badFile(file, ofForm);
+  if (isPlanDocument(document)) {
+    const message = `${file}: expected a scenario (content, nodes, fleet), found a capacity plan. Look for the nodes that it takes with “sim plan ${file}”.`;
+    throw new OperatorError('BAD_SCENARIO', message);
+  }
   const mistakes = [...ofForm];
   const applied: Override[] = [];
   for (const [index, override] of overrides.entries()) {

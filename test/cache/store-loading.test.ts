@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { bootTime } from '../../cache/store/boot-time.ts';
 import { CheckedRuns } from '../../cache/store/checked-runs.ts';
 import { ColdIndex } from '../../cache/store/cold-index.ts';
 import { DriveFiles } from '../../cache/store/drive-files.ts';
 import { writeSnapshot } from '../../cache/store/journal.ts';
 import { line } from '../../cache/store/records.ts';
 import { Store } from '../../cache/store/store.ts';
+import { bootTime } from '../../common/boot-time.ts';
 import { ContentFunction } from '../../common/content.ts';
 import { expectContent, origin, until, withSetup } from './node-process.ts';
 

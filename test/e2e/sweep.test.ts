@@ -97,10 +97,18 @@ describe.concurrent('sim sweep', { timeout: 90_000 }, () => {
     expect(points(again)).toEqual(points(whole));
   });
 
-  test('Ctrl-C keeps what has ended, and says how to go on', async () => {
+  test('is alone in its folder; Ctrl-C keeps what has ended, and says how to go on', async () => {
     const vary = ['--vary', 'devices=1000..3000:200'];
     const run = sweeping(vm, vary);
     await eventually('points in the journal', () => (journaled(run) > 2 ? true : undefined), 20_000);
+    run.signal('SIGSTOP');
+    const second = sweeping(vm, vary, { out: run.out });
+    expect(await second.exitCode()).toBe(3);
+    expect(second.stderr).toBe(
+      `${run.out}: expected a folder of its own, found one that another sweep writes to, process ${run.child.pid}. Wait for its end, ` +
+        `or choose another folder by --out (or remove ${join(run.out, 'sweep.lock')} if that process is no sweep).\n`,
+    );
+    run.signal('SIGCONT');
     run.signal('SIGINT');
     expect(await run.exitCode(), run.stderr).toBe(130);
     const { verdict, points } = sweepOf(run);
@@ -110,6 +118,7 @@ describe.concurrent('sim sweep', { timeout: 90_000 }, () => {
     expect(run.stdout).toMatch(/INTERRUPTED: of \d+ of 200 runs/);
     expect(run.stdout).toContain('To go on: sim sweep');
     expect(run.file('sweep.csv').split('\n')).toHaveLength(points.length + 2);
+    expect(existsSync(join(run.out, 'sweep.lock'))).toBe(false);
   });
 
   const inNamespace = ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c'];

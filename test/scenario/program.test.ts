@@ -102,6 +102,31 @@ describe('sim validate of a hardware profile', () => {
   });
 });
 
+describe('sim validate of a capacity plan', () => {
+  const plan =
+    'payload: 2 GB\ndeadline: 24 h\nsites:\n  - { id: hq, devices: 1000 }\n  - { id: branch, count: 40, devices: 50 }\n';
+
+  it('knows it by its keys, as sim run does', async () => {
+    const file = scenarioFile('plan.yaml', plan);
+    expect(await sim('validate', file)).toEqual({
+      exitCode: 0,
+      stdout: `${file}: ok (capacity plan, 41 sites, 3,000 devices)\n`,
+      stderr: '',
+    });
+    expect(await sim('run', file)).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: `${file}: expected a scenario (content, nodes, fleet), found a capacity plan. Look for the nodes that it takes with “sim plan ${file}”.\n`,
+    });
+  });
+
+  it('has its mistakes told as sim plan does', async () => {
+    const { exitCode, stderr } = await sim('validate', scenarioFile('bad-plan.yaml', plan.replace('24 h', '24')));
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('bad-plan.yaml:2:11  deadline: expected a duration');
+  });
+});
+
 describe('sim schema', () => {
   it('prints the JSON Schema', async () => {
     expect(await sim('schema')).toEqual({ exitCode: 0, stdout: scenarioJsonSchema(), stderr: '' });
