@@ -47,7 +47,7 @@ export function addValidateModelCommand(program: Command): void {
       'after',
       `
 Examples:
-  $ sim calibrate && sim validate-model                 about four minutes; let the machine have nothing else to do
+  $ sim calibrate && sim validate-model                 about three and a half minutes; let the machine have nothing else to do
   $ sim validate-model scenarios/failover.yaml          one of your own
 
 Exit codes: 0 all were compared, 2 bad usage, 3 a run could not be carried out, 130 interrupted.`,
