@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Address, formatAddress } from '../../common/address.ts';
 import { OperatorError } from '../../common/errors.ts';
 import { formatDuration } from '../../common/units.ts';
-import { MetricsServer } from '../export/prometheus/metrics-server.ts';
-import { RunPages } from '../export/prometheus/run-pages.ts';
+import type { MetricsServer } from '../export/prometheus/metrics-server.ts';
+import type { RunPages } from '../export/prometheus/run-pages.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { LiveProgress } from '../world/live/live-progress.ts';
 import type { Snapshot } from '../world/live/live-snapshots.ts';
@@ -88,6 +88,9 @@ export class ServedMetrics {
     run: (served: ServedMetrics | undefined) => Promise<void>,
   ): Promise<void> {
     if (metrics === undefined) return await run(undefined);
+    // A tenth of a second until they are loaded, which only those wait for who ask for it.
+    const { RunPages } = await import('../export/prometheus/run-pages.ts');
+    const { MetricsServer } = await import('../export/prometheus/metrics-server.ts');
     const pages = new RunPages(scenario, Date.now());
     const server = await MetricsServer.open(metrics, '--metrics', (path, host) => pages.answer(path, host));
     try {

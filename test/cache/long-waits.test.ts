@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { runsLongTests } from '../long-tests.ts';
 import { withMount } from './mounted.ts';
 import {
   adminJson,
@@ -22,43 +23,46 @@ import { withScripted } from './scripted-node.ts';
 import { type Asked, contentOf, honest, send, type Version } from './scripted-origin.ts';
 
 describe.concurrent('who waits', () => {
-  it('no more leaves a fill that goes on for ten seconds and not for ever; what has come is kept', async () => {
-    const version: Version = { id: 'left', version: 1, sizeBytes: 300_000 };
-    const all: Asked[] = [];
-    const answer = (asked: Asked): void => {
-      if (all.push(asked) > 1) {
-        send(asked, version, honest(asked, version));
-        return;
-      }
-      const { response } = asked;
-      response.writeHead(206, { 'Content-Length': String(version.sizeBytes), ...honest(asked, version).fields });
-      let sent = 0;
-      const drip = setInterval(() => {
-        response.write(contentOf(version, sent, sent + 100));
-        sent += 100;
-      }, 100);
-      response.once('close', () => clearInterval(drip));
-    };
-    await withScripted(answer, async (node) => {
-      const first = node.get('/left', {}, { onBody: (_bytes, request) => request.destroy() });
-      await node.origin.hasBeenAsked(1);
-      const response = all[0]?.response;
-      const startedAtMs = performance.now();
-      await Promise.all([first, response === undefined ? undefined : once(response, 'close')]);
-      const elapsedMs = performance.now() - startedAtMs;
-      expect(elapsedMs).toBeGreaterThan(9000);
-      expect(elapsedMs).toBeLessThan(13_000);
-      const reply = await node.get('/left');
-      expect([reply.status, reply.complete, reply.body.length]).toEqual([200, true, version.sizeBytes]);
-      expectContent(reply.body, version.id);
-      expect(all.length).toBe(2);
-      expect(Number(/bytes=([0-9]+)-/.exec(all[1]?.headers.range ?? '')?.[1])).toBeGreaterThan(5000);
-    });
-  });
+  it.skipIf(!runsLongTests)(
+    'no more leaves a fill that goes on for ten seconds and not for ever; what has come is kept',
+    async () => {
+      const version: Version = { id: 'left', version: 1, sizeBytes: 300_000 };
+      const all: Asked[] = [];
+      const answer = (asked: Asked): void => {
+        if (all.push(asked) > 1) {
+          send(asked, version, honest(asked, version));
+          return;
+        }
+        const { response } = asked;
+        response.writeHead(206, { 'Content-Length': String(version.sizeBytes), ...honest(asked, version).fields });
+        let sent = 0;
+        const drip = setInterval(() => {
+          response.write(contentOf(version, sent, sent + 100));
+          sent += 100;
+        }, 100);
+        response.once('close', () => clearInterval(drip));
+      };
+      await withScripted(answer, async (node) => {
+        const first = node.get('/left', {}, { onBody: (_bytes, request) => request.destroy() });
+        await node.origin.hasBeenAsked(1);
+        const response = all[0]?.response;
+        const startedAtMs = performance.now();
+        await Promise.all([first, response === undefined ? undefined : once(response, 'close')]);
+        const elapsedMs = performance.now() - startedAtMs;
+        expect(elapsedMs).toBeGreaterThan(9000);
+        expect(elapsedMs).toBeLessThan(13_000);
+        const reply = await node.get('/left');
+        expect([reply.status, reply.complete, reply.body.length]).toEqual([200, true, version.sizeBytes]);
+        expectContent(reply.body, version.id);
+        expect(all.length).toBe(2);
+        expect(Number(/bytes=([0-9]+)-/.exec(all[1]?.headers.range ?? '')?.[1])).toBeGreaterThan(5000);
+      });
+    },
+  );
 });
 
 describe.concurrent('a drive that goes', () => {
-  it('as somebody else fills its file system, serves what it has', async (context) => {
+  it.skipIf(!runsLongTests)('as somebody else fills its file system, serves what it has', async (context) => {
     await withMount('tmpfs', 16, context, async (folder) => {
       await withSetup({ drives: [], node: ['--drive', `${folder}=12MB`] }, async (setup) => {
         await expectWhole(setup, 'mine', 1_000_000);

@@ -3,6 +3,7 @@
 // balance. In one file, because most of the time these runs wait, and they can do so side by side.
 
 import { describe, expect, test } from 'vitest';
+import { runsLongTests } from '../long-tests.ts';
 import { canLookUp, SimRun } from './sim-run.ts';
 
 const sound = {
@@ -50,34 +51,38 @@ describe.concurrent('a node that goes away', () => {
     expect(timeline.map(({ what }) => what)).toEqual(['kill hq', 'restart hq']);
   });
 
-  test('frozen: connections hang for the time-out, then the CDN; thawed, it is used again', {
-    timeout: 60_000,
-  }, async () => {
-    const run = new SimRun('scenarios/freeze.yaml', {
-      set: {
-        'fleet.0.devices': 40,
-        'fleet.0.arrive.over': '1 s',
-        'fleet.1.devices': 10,
-        'fleet.1.arrive.at': '23 s',
-        'fleet.1.arrive.over': '500 ms',
-        'nodes.0.limit.egress': '200 Mbit/s',
-        'events.0.at': '800 ms',
-        'events.1.at': '22 s',
-        'expect.1': 'fallback.deviceCount >= 5',
-      },
-      options: ['--seed', '23'],
-    });
-    expect(await run.exitCode()).toBe(0);
-    const metrics = run.metrics();
-    expect(metrics).toMatchObject({ ...sound, 'group.late.fleet.bytesFromCdn': 0, 'fleet.usefulBytes': 200e6 });
-    expect(metrics['fallback.timeMs.p50']).toBeGreaterThan(4000);
-    expect((metrics['fallback.byCause.stall'] ?? 0) + (metrics['fallback.byCause.timeout'] ?? 0)).toBe(
-      metrics['fallback.deviceCount'],
-    );
-    // A node that does not answer for 21 s must not bend what is sampled of the CDN meanwhile.
-    const series = run.run().series.columns['cdn.egressBitsPerSecond'] ?? [];
-    expect(series.reduce((total, value) => total + value / 8, 0)).toBeCloseTo(metrics['cdn.egressBytes'] ?? 0, -1);
-  });
+  test.skipIf(!runsLongTests)(
+    'frozen: connections hang for the time-out, then the CDN; thawed, it is used again',
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      const run = new SimRun('scenarios/freeze.yaml', {
+        set: {
+          'fleet.0.devices': 40,
+          'fleet.0.arrive.over': '1 s',
+          'fleet.1.devices': 10,
+          'fleet.1.arrive.at': '23 s',
+          'fleet.1.arrive.over': '500 ms',
+          'nodes.0.limit.egress': '200 Mbit/s',
+          'events.0.at': '800 ms',
+          'events.1.at': '22 s',
+          'expect.1': 'fallback.deviceCount >= 5',
+        },
+        options: ['--seed', '23'],
+      });
+      expect(await run.exitCode()).toBe(0);
+      const metrics = run.metrics();
+      expect(metrics).toMatchObject({ ...sound, 'group.late.fleet.bytesFromCdn': 0, 'fleet.usefulBytes': 200e6 });
+      expect(metrics['fallback.timeMs.p50']).toBeGreaterThan(4000);
+      expect((metrics['fallback.byCause.stall'] ?? 0) + (metrics['fallback.byCause.timeout'] ?? 0)).toBe(
+        metrics['fallback.deviceCount'],
+      );
+      // A node that does not answer for 21 s must not bend what is sampled of the CDN meanwhile.
+      const series = run.run().series.columns['cdn.egressBitsPerSecond'] ?? [];
+      expect(series.reduce((total, value) => total + value / 8, 0)).toBeCloseTo(metrics['cdn.egressBytes'] ?? 0, -1);
+    },
+  );
 
   test.skipIf(!canLookUp)(
     'one of its workers killed from outside: the run goes on, the lost books are told',
@@ -190,7 +195,7 @@ describe.concurrent('a live window: the whole fleet connects first, then ranges 
     expect(expectations[0]).toMatchObject({ verdict: 'notJudged', reason: 'it is for the virtual world only' });
   });
 
-  test('at most: the limit of the node is what comes', async () => {
+  test.skipIf(!runsLongTests)('at most: the limit of the node is what comes', async () => {
     const run = new SimRun(`
 name: Window
 seed: 9
