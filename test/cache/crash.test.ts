@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomStream } from '../../common/random.ts';
+import { randomCases } from '../long-tests.ts';
 import {
   ask,
   blocksAtOnce,
@@ -22,7 +23,7 @@ import {
 
 const isLinux = process.platform === 'linux';
 const seed = Number(process.env['CRASH_SEED'] ?? 1);
-const rounds = Number(process.env['CRASH_ROUNDS'] ?? 10);
+const rounds = Number(process.env['CRASH_ROUNDS'] ?? randomCases(10));
 
 /** Kills the owner and its workers at once. */
 async function killAll(setup: Setup): Promise<void> {

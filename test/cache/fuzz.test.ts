@@ -11,13 +11,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { randomCases } from '../long-tests.ts';
 import { adminJson, childrenOf, type Program, startProgram, until } from './node-process.ts';
 
 const host = 'fuzz.test';
 const sizeBytes = 50_000;
 const content = Buffer.from(Array.from({ length: sizeBytes }, (_, i) => (i * 31 + (i >> 8) * 7) & 0xff));
 const seed = Number(process.env['FUZZ_SEED'] ?? 1);
-const cases = Number(process.env['FUZZ_CASES'] ?? 1500);
+const cases = Number(process.env['FUZZ_CASES'] ?? randomCases(1500));
 
 /** What the origin was asked that it should never be asked. */
 const strange: string[] = [];

@@ -3,10 +3,11 @@
 
 import { expect, it } from 'vitest';
 import { randomStream } from '../../common/random.ts';
+import { randomCases } from '../long-tests.ts';
 import { expectOwnContent, until, withSetup } from './node-process.ts';
 
 const seed = Number(process.env['SOAK_SEED'] ?? 1);
-const requests = Number(process.env['SOAK_REQUESTS'] ?? 800);
+const requests = Number(process.env['SOAK_REQUESTS'] ?? randomCases(800));
 
 const faults: readonly Record<string, unknown>[] = [
   { status: 503 },

@@ -22,11 +22,12 @@ import type { Generation } from '../../cache/store/generation.ts';
 import { Store } from '../../cache/store/store.ts';
 import { ContentFunction } from '../../common/content.ts';
 import { type RandomStream, randomStream } from '../../common/random.ts';
+import { randomCases } from '../long-tests.ts';
 import { blocksUnder, until } from './node-process.ts';
 
 const sizeBytes = 3_000_000;
 const warmCountMax = 4;
-const seeds = Number(process.env['STORE_SEEDS'] ?? 6);
+const seeds = Number(process.env['STORE_SEEDS'] ?? randomCases(6));
 
 afterEach(() => {
   delete process.env['CACHE_NODE_BOOT_ID'];

@@ -8,6 +8,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import fc from 'fast-check';
 import { Client } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomCases } from '../long-tests.ts';
 import { cases, mutatedCases, noiseCases, type ResponseCase } from './random-response.ts';
 import { type Outcome, parseChunks } from './response-outcome.ts';
 
@@ -159,7 +160,7 @@ function unexplained(text: string, ours: Outcome, theirs: UndiciOutcome): string
 }
 
 /** Set ORACLE_RUNS for a longer search, among others each time. */
-const runs = Number(process.env['ORACLE_RUNS'] ?? 2000);
+const runs = Number(process.env['ORACLE_RUNS'] ?? randomCases(2000));
 const seed = process.env['ORACLE_RUNS'] === undefined ? { seed: 20_261_128 } : {};
 
 describe('beside undici', () => {

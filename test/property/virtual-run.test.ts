@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Scenario } from '../../simulator/scenario/scenario.ts';
 import { plannedDevices } from '../../simulator/world/fleet-plan.ts';
 import { runVirtual, type VirtualRun } from '../../simulator/world/virtual/virtual-world.ts';
+import { randomCases } from '../long-tests.ts';
 import { type Hazards, randomDocument, type ScenarioDocument, scenarioOfDocument } from './random-scenario.ts';
 import { brokenLaws } from './run-invariants.ts';
 
@@ -10,7 +11,7 @@ import { brokenLaws } from './run-invariants.ts';
  * The same scenarios in every run of the tests; ORACLE_RUNS searches longer, and among others each time:
  * `ORACLE_RUNS=1000 npx vitest run --project parts test/property`.
  */
-const runs = Number(process.env['ORACLE_RUNS'] ?? 40);
+const runs = Number(process.env['ORACLE_RUNS'] ?? randomCases(40));
 const seed = process.env['ORACLE_RUNS'] === undefined ? { seed: 20_261_128 } : {};
 const limitMs = Math.max(30_000, runs * 1000);
 
