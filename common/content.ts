@@ -21,7 +21,8 @@ export const stampBytes = 20;
 /** Pages that are ordered by one key: 4 GiB. */
 const pagesPerKey = 2 ** 18;
 const startMask = pagesPerKey - 1;
-const secondBasis = 0x9747b28c;
+/** Changes with the form of content, and with it every stamp and entity tag: what was stored of another form is known. */
+const secondBasis = 0x9747b28d;
 const pattern = makePattern(pagesPerKey + pageBytes - stampBytes);
 
 /** The bytes of one version of one object. Keep one per download or answer: making it costs a hash of the id. */

@@ -63,8 +63,6 @@ const gatheredBytesOfMany = 256 * 1024;
 const fewConnectionsMax = 128;
 let openCount = 0;
 
-const gatheredBytes = (): number => (openCount <= fewConnectionsMax ? gatheredBytesOfFew : gatheredBytesOfMany);
-
 export class HttpConnection {
   readonly #options: ConnectionOptions;
   readonly #socket: net.Socket;
@@ -89,6 +87,8 @@ export class HttpConnection {
   #fd: number | undefined;
   #wakeAtBytes = 1;
   #isSlow = false;
+  /** Whether its sender was slow before: then it may gather less, so that it gathers. */
+  #wasSlow = false;
 
   constructor(options: ConnectionOptions, onConnect?: (failure: Failure | undefined) => void) {
     this.#options = options;
@@ -185,6 +185,7 @@ export class HttpConnection {
   readAtOnce(): boolean {
     const isNews = !this.#isSlow;
     this.#isSlow = true;
+    this.#wasSlow = true;
     if (this.#state === 'open') this.#wakeAt(1);
     return isNews;
   }
@@ -274,7 +275,9 @@ export class HttpConnection {
   /** Sleeps until enough of the rest of a body has come, and no more than its line lets through at once. */
   #gather(): void {
     if (this.#fd === undefined || !this.isOpen) return;
-    const enough = Math.min(gatheredBytes(), this.#options.line?.readBytesMax ?? Number.POSITIVE_INFINITY);
+    const isOneOfFew = openCount <= fewConnectionsMax && !this.#wasSlow;
+    const gathered = isOneOfFew ? gatheredBytesOfFew : gatheredBytesOfMany;
+    const enough = Math.min(gathered, this.#options.line?.readBytesMax ?? Number.POSITIVE_INFINITY);
     this.#wakeAt(this.#isSlow ? 1 : Math.max(1, Math.min(enough, this.#parser.bodyBytesLeft)));
   }
 

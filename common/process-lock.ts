@@ -2,29 +2,60 @@
 // boot it runs in and the time it started: numbers are used again, and after a kill -9 the next process of that number must
 // not keep others out. Where the system does not tell a process's start (no /proc), a number in use is taken for the holder.
 
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { bootTime } from './boot-time.ts';
-import { errorCode } from './errors.ts';
+import { errorCode, OperatorError } from './errors.ts';
 
-/** Undefined: this process holds it now. Else the number of the process that does. Throws what the file system says. */
+/** A lock is made, and then written: what is empty for so long was left by a process that died between the two. */
+const writingMs = 50;
+/** Others may take it and leave it meanwhile; so often they do not. */
+const triesMax = 100;
+
+/**
+ * Undefined: this process holds it now. Else the number of the process that does. Throws what the file system says, and an
+ * OperatorError when there is something that can be neither read nor made.
+ */
 export function takeLock(path: string): number | undefined {
-  const mine = `${process.pid} ${bootTime()} ${startOf(process.pid) ?? '-'}`;
-  try {
-    writeFileSync(path, mine, { flag: 'wx' });
-    return undefined;
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    if (made(path)) return undefined;
+    const text = textOf(path);
+    if (text === undefined) continue; // its holder has just left it
+    const [pid = '', boot, start] = text.split(' ');
+    const isHeld = boot === bootTime() && Number(pid) !== process.pid && isProcess(Number(pid), start);
+    if (isHeld) return Number(pid);
+    if (textOf(path) === text) rmSync(path, { force: true });
   }
-  const [pid = '', boot, start] = readFileSync(path, 'utf8').split(' ');
-  const isHeld = boot === bootTime() && Number(pid) !== process.pid && isProcess(Number(pid), start);
-  if (isHeld) return Number(pid);
-  writeFileSync(path, mine);
-  return undefined;
+  throw new OperatorError('BAD_LOCK', `${path}: expected a lock, or nothing, found neither. Remove it.`, 3);
 }
 
-/** Throws what the file system says. */
+/** Leaves it, if this process holds it. Throws what the file system says. */
 export function leaveLock(path: string): void {
-  unlinkSync(path);
+  if (textOf(path) === ours()) rmSync(path, { force: true });
+}
+
+const ours = (): string => `${process.pid} ${bootTime()} ${startOf(process.pid) ?? '-'}`;
+
+function made(path: string): boolean {
+  try {
+    writeFileSync(path, ours(), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    return false;
+  }
+}
+
+/** Undefined: there is none. */
+function textOf(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8');
+    if (text !== '') return text;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writingMs);
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 /** Whether the process that wrote the lock is still there. */

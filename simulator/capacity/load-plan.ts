@@ -37,14 +37,8 @@ export function loadPlan(path: string, overrides: readonly string[] = []): Loade
   return { spec: parsePlan(text, path, overrides), text, path };
 }
 
-/** Whether a file is a capacity plan and no scenario, whatever is wrong in it. False when it cannot be read. */
-export function isPlanFile(path: string): boolean {
-  try {
-    return isPlanDocument(readYaml(readFileSync(path, 'utf8'), path).document);
-  } catch {
-    return false; // whoever loads it says why
-  }
-}
+/** Whether a text is that of a capacity plan, whatever is wrong in it. */
+export const isPlanText = (text: string): boolean => isPlanDocument(readYaml(text, '').document);
 
 /** Checks a plan's text. `file` is for messages, and for the folder of profiles beside it. Throws as {@link loadPlan} does. */
 export function parsePlan(text: string, file: string, overrides: readonly string[] = []): PlanSpec {

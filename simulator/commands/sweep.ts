@@ -125,23 +125,23 @@ async function run(path: string, options: SweepOptions): Promise<void> {
   const out = options.out ?? outFolder(loaded.path, startedAt, { prefix: 'sweep-' });
   await carryOut(out, options, async (signal, progress) => {
     const journal = await SweepJournal.open(out, identityOf(terms, seeds, tried));
-    let points: ReadonlyMap<number, SweepPoint>;
+    let swept: Sweep;
     try {
       const line = new SweepProgress(terms.places.length, journal.points.size);
-      points = await sweep(terms, {
+      const points = await sweep(terms, {
         journal,
         signal,
         threads: options.threads,
         onDone: (point) => progress.showLine(line.after(point), 'sweep'),
         onLive: (state) => progress.showLine(`${line.text()}  ${progressText(state)}`, `run ${line.done}`),
       });
+      progress.end();
+      const command = repeatCommand(loaded, world, options);
+      swept = sweepOf(terms, seeds, metrics, points, { command, startedAt });
+      await writeSweep(out, swept);
     } finally {
       await journal.close();
     }
-    progress.end();
-    const command = repeatCommand(loaded, world, options);
-    const swept = sweepOf(terms, seeds, metrics, points, { command, startedAt });
-    await writeSweep(out, swept);
     if (options.json) process.stdout.write(`${JSON.stringify(swept, null, 1)}\n`);
     else if (!options.quiet) printSweep(swept, process.stdout, out);
     process.exitCode = swept.exitCode;

@@ -3,9 +3,9 @@
 import type { Command } from 'commander';
 import { OperatorError } from '../../common/errors.ts';
 import { formatCount } from '../../common/units.ts';
-import { isPlanFile, loadPlan } from '../capacity/load-plan.ts';
+import { isPlanText, parsePlan } from '../capacity/load-plan.ts';
 import { glanceAtLog } from '../replay/choose-format.ts';
-import { loadScenario } from '../scenario/load.ts';
+import { parseScenario, readScenarioFile } from '../scenario/load.ts';
 import { isProfileFile, loadProfile } from '../scenario/load-profile.ts';
 import type { ReplaySpec } from '../scenario/replay-spec.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -43,11 +43,12 @@ async function validate(paths: readonly string[]): Promise<void> {
 
 async function summary(path: string): Promise<string> {
   if (isProfileFile(path)) return `hardware profile, ${loadProfile(path).name}`;
-  return isPlanFile(path) ? ofPlan(path) : await ofScenario(path);
+  const text = readScenarioFile(path).toString('utf8');
+  return isPlanText(text) ? ofPlan(text, path) : await ofScenario(text, path);
 }
 
-function ofPlan(path: string): string {
-  const { sites } = loadPlan(path).spec;
+function ofPlan(text: string, path: string): string {
+  const { sites } = parsePlan(text, path);
   const [siteCount, deviceCount] = [
     total(sites, ({ count }) => count),
     total(sites, (site) => site.count * site.devices),
@@ -55,8 +56,8 @@ function ofPlan(path: string): string {
   return `capacity plan, ${counted(siteCount, 'site')}, ${counted(deviceCount, 'device')}`;
 }
 
-async function ofScenario(path: string): Promise<string> {
-  const { replay, fleet, nodes, events, expect }: Scenario = loadScenario(path).scenario;
+async function ofScenario(text: string, path: string): Promise<string> {
+  const { replay, fleet, nodes, events, expect }: Scenario = parseScenario(text, path).scenario;
   const deviceCount = total(fleet, ({ devices }) => devices);
   return [
     replay === undefined ? counted(deviceCount, 'device') : await glance(replay, path),

@@ -12,6 +12,7 @@ import { leaveLock, takeLock } from '../../common/process-lock.ts';
 import type { SweepPoint } from '../result/sweep.ts';
 
 export const journalName = 'sweep.jsonl';
+/** Beside the journal, while a sweep writes it. */
 export const journalLockName = 'sweep.lock';
 
 /** What makes two sweeps the same one: values by what they are called in words. */
@@ -109,10 +110,11 @@ function lock(folder: string): void {
 }
 
 function unlock(folder: string): void {
+  const path = join(folder, journalLockName);
   try {
-    leaveLock(join(folder, journalLockName));
-  } catch {
-    // Somebody took it away: there is nothing to leave.
+    leaveLock(path);
+  } catch (error) {
+    throw cannotWrite(path, error);
   }
 }
 

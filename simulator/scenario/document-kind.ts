@@ -2,12 +2,13 @@
 
 import { isObject } from './outline.ts';
 
+/** A scenario and no capacity plan, whatever is wrong in it. */
 export const isScenarioDocument = (document: unknown): boolean =>
   isObject(document) && document['fleet'] !== undefined && document['deadline'] === undefined;
 
+/** A capacity plan and no scenario, whatever is wrong in it. */
 export const isPlanDocument = (document: unknown): boolean =>
   isObject(document) &&
-  document['deadline'] !== undefined &&
-  document['payload'] !== undefined &&
+  (document['deadline'] ?? document['payload']) !== undefined &&
   document['fleet'] === undefined &&
   document['content'] === undefined;

@@ -53,7 +53,8 @@ export function loadScenario(path: string, overrides: readonly string[] = []): L
   };
 }
 
-function readScenarioFile(path: string): Buffer {
+/** Throws an OperatorError (BAD_SCENARIO) that says what was probably meant. */
+export function readScenarioFile(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { randomCases } from '../long-tests.ts';
+import { randomCases } from '../random-cases.ts';
 import { adminJson, childrenOf, type Program, startProgram, until } from './node-process.ts';
 
 const host = 'fuzz.test';

@@ -8,12 +8,12 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ContentFunction, describeDifference } from '../../common/content.ts';
 import { IntervalSet } from '../../common/interval-set.ts';
-import { randomCases } from '../long-tests.ts';
+import { randomCases } from '../random-cases.ts';
 import { ModelObject, ModelOrigin, sizeOf, type ValidatorKind, validators } from './model-origin.ts';
 import type { Reply } from './node-process.ts';
 import { ScriptedNode } from './scripted-node.ts';
 
-/** Runs, not time: a busy machine looks as often as a quiet one, where they take 7 s. */
+/** Runs, not time: a busy machine looks as often as a quiet one, where all take 7 s. */
 const runs = { mixing: randomCases(45), union: randomCases(80) };
 const budgetMs = process.env['MODEL_MS'] === undefined ? undefined : Number(process.env['MODEL_MS']);
 const seed = process.env['MODEL_SEED'] === undefined ? undefined : Number(process.env['MODEL_SEED']);

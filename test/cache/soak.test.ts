@@ -3,7 +3,7 @@
 
 import { expect, it } from 'vitest';
 import { randomStream } from '../../common/random.ts';
-import { randomCases } from '../long-tests.ts';
+import { randomCases } from '../random-cases.ts';
 import { expectOwnContent, until, withSetup } from './node-process.ts';
 
 const seed = Number(process.env['SOAK_SEED'] ?? 1);

@@ -22,7 +22,7 @@ import type { Generation } from '../../cache/store/generation.ts';
 import { Store } from '../../cache/store/store.ts';
 import { ContentFunction } from '../../common/content.ts';
 import { type RandomStream, randomStream } from '../../common/random.ts';
-import { randomCases } from '../long-tests.ts';
+import { randomCases } from '../random-cases.ts';
 import { blocksUnder, until } from './node-process.ts';
 
 const sizeBytes = 3_000_000;

@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import fc from 'fast-check';
 import { Client } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomCases } from '../long-tests.ts';
+import { randomCases } from '../random-cases.ts';
 import { cases, mutatedCases, noiseCases, type ResponseCase } from './random-response.ts';
 import { type Outcome, parseChunks } from './response-outcome.ts';
 

@@ -121,7 +121,7 @@ const whole = (bytes: number): Scripted => ({ status: 206, framing: 'length', by
 
 describe.each(ways)('a body that is $way', (way) => {
   it('is counted to the byte, whatever its size', async () => {
-    const sizes = [0, 1, 4095, 4096, 4097, 262_144, 262_145, 1_048_576, 3_000_000];
+    const sizes = [0, 1, 4095, 4096, 4097, 262_144, 262_145, 524_288, 524_289, 1_048_576, 3_000_000];
     const { outcome } = await take(sizes.map(whole), way);
     expect(outcome).toEqual({
       answers: sizes.flatMap((bytes) => ['206', `${bytes} bytes, complete`]),
@@ -172,6 +172,40 @@ describe.skipIf(kernelReads === undefined)('the kernel', () => {
     const chunked = { ...whole(300_000), framing: 'chunked' } as const;
     expect((await take([whole(1_000_000)], dropped)).droppedBytes).toBeGreaterThan(500_000);
     expect((await take([{ ...whole(1_000_000), status: 404 }, chunked], dropped)).droppedBytes).toBe(0);
+  });
+
+  it('gathers more where connections are few, and less again where they are many', async () => {
+    const reads = gathered.kernelReads as NonNullable<Way['kernelReads']>;
+    let mostBytes = 0;
+    const watched = {
+      drop: reads.drop,
+      wakeAt: (fd: number, bytes: number) => {
+        mostBytes = Math.max(mostBytes, bytes);
+        reads.wakeAt(fd, bytes);
+      },
+    };
+    const most = async (): Promise<number> => {
+      mostBytes = 0;
+      await take([whole(3_000_000)], { ...gathered, kernelReads: watched });
+      return mostBytes;
+    };
+    expect(await most()).toBe(512 * 1024);
+    const readBuffer = Buffer.allocUnsafeSlow(4096);
+    const others = await Promise.all(
+      Array.from(
+        { length: 128 },
+        () =>
+          new Promise<HttpConnection>((resolve) => {
+            const one: HttpConnection = new HttpConnection({ host: '127.0.0.1', port, readBuffer }, () => resolve(one));
+          }),
+      ),
+    );
+    expect(await most()).toBe(256 * 1024);
+    for (const [index, one] of others.entries()) {
+      if (index % 2 === 0) one.close();
+      else one.reset();
+    }
+    expect(await most()).toBe(512 * 1024);
   });
 
   it('keeps what a slow sender has sent until the reader asks for it', async () => {

@@ -163,11 +163,11 @@ describe.skipIf(!canBrowse)('in a browser', () => {
     const way = await tunnelTo(portOf(dashboard.url));
     const { page, said } = await open(way.url);
     await page.locator(`${egress} svg`).waitFor();
-    await way.cut();
+    way.cut();
     await page.getByText(/^The run cannot be reached since .* goes on trying\.$/).waitFor();
     expect(await lastMoment(page)).toBe('3.50 s');
     dashboard.take(runUntil(measurement, 9));
-    await way.mend();
+    way.mend();
     await connection(page).waitFor({ state: 'hidden' });
     await until(page, `document.querySelector('${egress}').textContent.includes('6 s')`);
     expect(said).toEqual([]);
@@ -179,13 +179,15 @@ describe.skipIf(!canBrowse)('in a browser', () => {
     const { page } = await open(way.url);
     dashboard.take(runUntil(measurement, 6));
     await page.locator(`${egress} svg`).waitFor();
-    await way.cut();
+    way.cut();
     const other = await serve({ ...result, scenario: { ...result.scenario, name: 'Another one' } });
-    await way.mend(portOf(other.url));
+    way.mend(portOf(other.url));
     await page.getByText('Another run is at this address now.').waitFor();
     expect(await page.title()).toContain('Failover');
 
     const { page: last } = await open(dashboard.url);
+    dashboard.take(runUntil(measurement, 9));
+    await until(last, `document.querySelector('${egress}').textContent.includes('6 s')`); // it follows the run by now
     dashboard.end(result, 'out/failover');
     await dashboard.close();
     opened.splice(opened.indexOf(dashboard), 1);
@@ -232,17 +234,22 @@ describe.skipIf(!canBrowse)('in a browser', () => {
 
 type Tunnel = {
   readonly url: string;
-  /** Breaks all connections, and takes no new ones. */
-  cut(): Promise<void>;
-  /** Takes connections again, to that port. */
-  mend(port?: number): Promise<void>;
+  /** Breaks all connections, and each new one. */
+  cut(): void;
+  /** Lets connections through again, to that port. */
+  mend(port?: number): void;
 };
 
-/** A way to a server that can break, as one by ssh does. */
+/** A way to a server that can break, as one by ssh does. It keeps its port meanwhile, which somebody else might get. */
 async function tunnelTo(port: number): Promise<Tunnel> {
   let to = port;
+  let isCut = false;
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
+    if (isCut) {
+      socket.destroy();
+      return;
+    }
     const there = net.connect(to, '127.0.0.1');
     for (const end of [socket, there]) {
       sockets.add(end);
@@ -250,22 +257,25 @@ async function tunnelTo(port: number): Promise<Tunnel> {
     }
     socket.pipe(there).pipe(socket);
   });
-  const listen = (at: number): Promise<void> => new Promise((resolve) => server.listen(at, '127.0.0.1', resolve));
-  await listen(0);
-  const own = (server.address() as net.AddressInfo).port;
-  const cut = async (): Promise<void> => {
-    const closed = new Promise((resolve) => server.close(resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    isCut = true;
     for (const socket of sockets) socket.destroy();
     sockets.clear();
-    await closed;
   };
-  opened.push({ close: () => (server.listening ? cut() : undefined) });
+  opened.push({
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      cut();
+      await closed;
+    },
+  });
   return {
-    url: `http://localhost:${own}/`,
+    url: `http://localhost:${(server.address() as net.AddressInfo).port}/`,
     cut,
-    mend: async (other = to) => {
+    mend: (other = to) => {
       to = other;
-      await listen(own);
+      isCut = false;
     },
   };
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Scenario } from '../../simulator/scenario/scenario.ts';
 import { plannedDevices } from '../../simulator/world/fleet-plan.ts';
 import { runVirtual, type VirtualRun } from '../../simulator/world/virtual/virtual-world.ts';
-import { randomCases } from '../long-tests.ts';
+import { randomCases } from '../random-cases.ts';
 import { type Hazards, randomDocument, type ScenarioDocument, scenarioOfDocument } from './random-scenario.ts';
 import { brokenLaws } from './run-invariants.ts';
 

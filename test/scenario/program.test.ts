@@ -124,6 +124,14 @@ describe('sim validate of a capacity plan', () => {
     const { exitCode, stderr } = await sim('validate', scenarioFile('bad-plan.yaml', plan.replace('24 h', '24')));
     expect(exitCode).toBe(2);
     expect(stderr).toContain('bad-plan.yaml:2:11  deadline: expected a duration');
+    for (const [from, to] of [
+      ['deadline: 24 h\n', ''],
+      ['payload', 'paylod'],
+    ] as const) {
+      const bad = await sim('validate', scenarioFile('bad-plan.yaml', plan.replace(from, to)));
+      expect(bad.exitCode).toBe(2);
+      expect(bad.stderr).toContain(from.startsWith('deadline') ? 'deadline: expected' : 'paylod: expected');
+    }
   });
 });
 
