@@ -63,6 +63,24 @@ events: [{ at: 5 min, kill: one }]`);
     }
   });
 
+  it('no peak is above what the ways carry that a node comes to have', async () => {
+    // A device behind another link, which a second node has filled until that dies, turns to the first one.
+    const scenario = parse(`
+name: Peaks of ways
+worlds: [virtual]
+content: [{ id: small, size: 2 MB }, { id: large, size: 100 GB }]
+sites: [{ id: hq }, { id: a, parent: hq, link: 100 Mbit/s }, { id: b, parent: hq, link: 100 Mbit/s }]
+nodes: [{ id: one, site: hq }, { id: two, site: hq }]
+fleet:
+  - { id: many, site: a, devices: 20000, cacheHosts: [one], wants: [small], arrive: { over: 2 h } }
+  - { id: one, site: b, devices: 1, cacheHosts: [two, one], wants: [large], policy: { fallbackDelayBackground: 1 h } }
+events: [{ at: 61 s, kill: two }]`);
+    const { metrics } = (await runVirtual(scenario)).run;
+    const peak = metrics['node.one.egressBitsPerSecond.peak'];
+    expect(peak).toBeGreaterThan(100e6);
+    expect(peak).toBeLessThanOrEqual(200e6 * (1 + 1e-9));
+  });
+
   it('N equal flows on one link end together, N times as late as one', async () => {
     const of = (devices: number) =>
       finishMsOf(`
