@@ -246,7 +246,7 @@ export class HttpConnection {
     const { line } = this.#options;
     if (line === undefined) {
       this.#parser.feed(buffer, 0, bytes);
-      this.#drop(gatheredBytesOfFew);
+      this.#drop(Number.POSITIVE_INFINITY);
     } else {
       // The end of an answer is told when the line lets all that came through.
       this.#isHeld = true;

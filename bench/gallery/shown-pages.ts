@@ -84,7 +84,7 @@ export const pictures: readonly Picture[] = [
     heightPx: 1500,
     served: {
       words: ['run', 'scenarios/failover.yaml', '--world', 'live', '--out', 'out/gallery/dashboard', '--ui', '0'],
-      until: 'kill hq',
+      until: 'restart hq',
     },
   },
   { file: 'console.webp', page: 'smoke/console' },

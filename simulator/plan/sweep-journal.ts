@@ -100,7 +100,7 @@ function lock(folder: string): void {
   try {
     holder = takeLock(path);
   } catch (error) {
-    throw cannotWrite(path, error);
+    throw error instanceof OperatorError ? error : cannotWrite(path, error);
   }
   if (holder === undefined) return;
   const message =

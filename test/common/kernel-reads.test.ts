@@ -167,6 +167,15 @@ describe.each(ways)('a body that is $way', (way) => {
 describe.skipIf(kernelReads === undefined)('the kernel', () => {
   const gathered = ways[1] as Way;
   const dropped = ways[2] as Way;
+  /** The most bytes that were waited for since this was 0. */
+  let mostBytes = 0;
+  const watchedReads: NonNullable<Way['kernelReads']> = {
+    drop: (fd, count) => gathered.kernelReads?.drop(fd, count) ?? 0,
+    wakeAt: (fd, bytes) => {
+      mostBytes = Math.max(mostBytes, bytes);
+      gathered.kernelReads?.wakeAt(fd, bytes);
+    },
+  };
 
   it('drops bodies of known length and 2xx only: all others are read', async () => {
     const chunked = { ...whole(300_000), framing: 'chunked' } as const;
@@ -175,18 +184,9 @@ describe.skipIf(kernelReads === undefined)('the kernel', () => {
   });
 
   it('gathers more where connections are few, and less again where they are many', async () => {
-    const reads = gathered.kernelReads as NonNullable<Way['kernelReads']>;
-    let mostBytes = 0;
-    const watched = {
-      drop: reads.drop,
-      wakeAt: (fd: number, bytes: number) => {
-        mostBytes = Math.max(mostBytes, bytes);
-        reads.wakeAt(fd, bytes);
-      },
-    };
     const most = async (): Promise<number> => {
       mostBytes = 0;
-      await take([whole(3_000_000)], { ...gathered, kernelReads: watched });
+      await take([whole(3_000_000)], { ...gathered, kernelReads: watchedReads });
       return mostBytes;
     };
     expect(await most()).toBe(512 * 1024);
@@ -206,6 +206,28 @@ describe.skipIf(kernelReads === undefined)('the kernel', () => {
       else one.reset();
     }
     expect(await most()).toBe(512 * 1024);
+  });
+
+  it('gathers less from a sender that was slow', async () => {
+    script = [whole(3_000_000), whole(3_000_000)];
+    const options = { host: '127.0.0.1', port, readBuffer: Buffer.allocUnsafeSlow(4096), kernelReads: watchedReads };
+    const connection: HttpConnection = await new Promise((resolve) => {
+      const opened: HttpConnection = new HttpConnection(options, () => resolve(opened));
+    });
+    const answer = (onHead: () => void): Promise<void> =>
+      new Promise((resolve, reject) => {
+        connection.send('GET / HTTP/1.1\r\n\r\n', {
+          onHead,
+          onBody: () => undefined,
+          onEnd: resolve,
+          onFailure: ({ detail }) => reject(new Error(detail)),
+        });
+      });
+    await answer(() => connection.readAtOnce());
+    mostBytes = 0;
+    await answer(() => undefined);
+    expect(mostBytes).toBe(256 * 1024);
+    connection.reset();
   });
 
   it('keeps what a slow sender has sent until the reader asks for it', async () => {
