@@ -25,6 +25,11 @@ const compactBytesMin = 4 * 2 ** 20;
 const growthShare = 0.9;
 /** A drive that was full keeps so much less than it held. */
 const fullMarginBytes = 2 ** 20;
+/**
+ * How long a smaller limit is given to take effect: blocks of what was evicted are free once its readers have closed the
+ * file and the file system has committed it (ext4: every 5 s by default). That it is full until then says nothing new.
+ */
+const settlingMs = 5000;
 
 export class Drive {
   readonly index: number;
@@ -47,6 +52,7 @@ export class Drive {
   /** What the node believes it may use: the drive's size, less when its file system turned out to be full. */
   limitBytes: number;
   #compactAtBytes = 0;
+  #settledAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(setting: DriveSetting, index: number) {
     this.index = index;
@@ -105,6 +111,9 @@ export class Drive {
 
   /** The file system has no room although the drive's size is not reached: the node makes do with what it holds. */
   noteFull(): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#settledAtMs) return;
+    this.#settledAtMs = nowMs + settlingMs;
     let heldBytes = this.usedBytes;
     for (const generation of this.warm) {
       for (const { drive, reserved, runs } of generation.extents.values()) {

@@ -1,7 +1,17 @@
 // Drives: the quota in real blocks, eviction, drives that are too small, full, gone.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -219,6 +229,23 @@ describe('a drive that goes', () => {
       });
     },
   );
+
+  it('as what it evicts stays open elsewhere, takes the file system for no smaller than it is', async (context) => {
+    await withMount('tmpfs', 8, context, async (folder) => {
+      await withSetup({ drives: [], node: ['--drive', `${folder}=100MB`] }, async (setup) => {
+        for (let i = 0; i < 8; i += 1) await expectWhole(setup, `f${i}`, 1_000_000);
+        const extents = join(folder, 'do-cache', 'extents');
+        const files = readdirSync(extents, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+        const held = files.map((file) => openSync(join(file.parentPath, file.name), 'r'));
+        expect(held.length).toBeGreaterThan(4);
+        // Their blocks do not become free: nothing of these fits, whatever is evicted for it.
+        for (let i = 0; i < 8; i += 1) await expectWhole(setup, `g${i}`, 1_000_000);
+        for (const fd of held) closeSync(fd);
+        for (let i = 0; i < 4; i += 1) await expectWhole(setup, `h${i}`, 1_000_000);
+        expect((await setup.books()).storedBytes).toBeGreaterThan(3_000_000);
+      });
+    });
+  });
 
   it('as its file system becomes read-only, leaves a node that passes through', async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'cache-tmpfs-'));
