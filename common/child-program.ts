@@ -1,12 +1,12 @@
 // What every program that `sim` starts has in common: where it is, how it says that it is ready, and that it does not
 // outlive its parent.
 
-import { basename, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const here = dirname(fileURLToPath(import.meta.url));
 /** The folder of package.json. */
-export const repositoryRoot = basename(dirname(here)) === 'dist' ? dirname(dirname(here)) : dirname(here);
+export const repositoryRoot = rootOf(dirname(fileURLToPath(import.meta.url)));
 
 /** The file of a built program, e.g. `cache/main`, whether we run from `dist/` or from the sources (tests). */
 export function programPath(name: string): string {
@@ -24,4 +24,9 @@ export function printReady(listen: string, admin: string): void {
 /** Calls `stop` once standard input ends: the parent holds the other end of the pipe and closes it by dying. */
 export function watchParent(stop: () => void): void {
   process.stdin.on('end', stop).on('error', stop).resume();
+}
+
+/** Built or not, this file is one or more folders below it. */
+function rootOf(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
 }

@@ -36,13 +36,11 @@ export function isOtherHarness(one: Checkout, other: Checkout): boolean {
   return harnessHash(one) !== harnessHash(other);
 }
 
-/** All that runs but the node. */
+/** All that runs but the node: every program is built with what it imports. */
 function harnessHash({ folder }: Checkout): string {
   const hash = createHash('sha256');
-  for (const part of ['simulator', 'common']) {
-    const place = join(folder, 'dist', part);
-    const names = readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
-    for (const name of names.sort()) hash.update(`${part}/${name}\n`).update(readFileSync(join(place, name)));
-  }
+  const place = join(folder, 'dist', 'simulator');
+  const names = readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
+  for (const name of names.sort()) hash.update(`${name}\n`).update(readFileSync(join(place, name)));
   return hash.digest('hex');
 }

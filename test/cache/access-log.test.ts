@@ -4,10 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AccessLog } from '../../cache/access-log.ts';
 import { type AccessRecord, accessLine } from '../../cache/access-record.ts';
+import { builtModule } from '../built-module.ts';
 
 const record: AccessRecord = {
   atMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
@@ -109,11 +111,12 @@ describe('the log', () => {
     expect(warnings).toEqual(['access log /dev/full: lines are dropped (ENOSPC); requests are served as before']);
   });
 
-  it.runIf(process.platform === 'linux')('holds at most 4 MiB for a reader that does not read', () => {
+  it.runIf(process.platform === 'linux')('holds at most 4 MiB for a reader that does not read', async () => {
     const path = join(folder, 'pipe');
     expect(spawnSync('mkfifo', [path]).status).toBe(0);
+    const module = await builtModule('cache/access-log', folder);
     // A reader that never reads: opened for both, so that neither end waits for the other.
-    const child = spawnSync(process.execPath, ['--input-type=module', '-e', fullPipeProgram(path)], {
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', fullPipeProgram(module, path)], {
       encoding: 'utf8',
       timeout: 20_000,
       cwd: process.cwd(),
@@ -134,10 +137,10 @@ describe('the log', () => {
 });
 
 /** Writes 8 MiB of lines into a pipe that nobody empties, and says how many were dropped. */
-function fullPipeProgram(path: string): string {
+function fullPipeProgram(module: string, path: string): string {
   return `
     import { openSync } from 'node:fs';
-    import { AccessLog } from './dist/cache/access-log.js';
+    import { AccessLog } from ${JSON.stringify(pathToFileURL(module).href)};
     openSync(${JSON.stringify(path)}, 'r+');
     const warnings = [];
     const log = new AccessLog({ path: ${JSON.stringify(path)}, maskSignatures: true }, (text) => warnings.push(text));

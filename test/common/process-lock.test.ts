@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { repositoryRoot } from '../../common/child-program.ts';
 import { leaveLock, takeLock } from '../../common/process-lock.ts';
+import { builtModule } from '../built-module.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'process-lock-'));
 const path = join(folder, 'lock');
@@ -16,8 +17,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Another process that holds it, until it is killed. */
 async function holder(): Promise<{ readonly pid: number; kill(): Promise<void> }> {
-  const module = JSON.stringify(`file://${join(repositoryRoot, 'dist/common/process-lock.js')}`);
-  const program = `import(${module}).then(({ takeLock }) => { console.log(takeLock(${JSON.stringify(path)})); setInterval(() => 0, 1000); })`;
+  const module = pathToFileURL(await builtModule('common/process-lock', folder)).href;
+  const program = `import(${JSON.stringify(module)}).then(({ takeLock }) => { console.log(takeLock(${JSON.stringify(path)})); setInterval(() => 0, 1000); })`;
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   expect(String(said)).toBe('undefined\n');

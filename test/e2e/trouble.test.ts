@@ -94,7 +94,7 @@ describe.skipIf(!canLookUp).concurrent('a part of the run dies (found by /proc)'
 
   test('the CDN: its books are unavailable, not zero', async () => {
     const run = new SimRun(slow);
-    await run.isDownloading();
+    await run.isDownloading(2e6);
     process.kill(run.processes('simulator/cloud/main')[0]?.pid ?? 0, 'SIGKILL');
     expect(await run.exitCode()).toBe(3);
     expect(run.said()).toContain('The run could not be carried to its end: the CDN ended unexpectedly');
@@ -111,7 +111,7 @@ describe.skipIf(!canLookUp).concurrent('a part of the run dies (found by /proc)'
   ])("a node's owner, not by the scenario, $how", async ({ scenario, how }) => {
     const run = new SimRun(scenario);
     if (how === 'frozen') await stopped(run);
-    else await run.isDownloading();
+    else await run.isDownloading(2e6);
     process.kill(run.nodeProcesses()[0]?.pid ?? 0, 'SIGKILL');
     expect(await run.exitCode()).toBe(3);
     expect(run.said()).toContain('The run could not be carried to its end: node hq ended unexpectedly');

@@ -11,7 +11,7 @@ import { formatAddress } from '../../common/address.ts';
 import { permute } from '../../simulator/device/permutation.ts';
 import { Setup } from '../cache/node-process.ts';
 import { type Answer, contentOf, partHead, type RawRequest, RawServer } from '../world/raw-server.ts';
-import { k6Js } from './exported.ts';
+import { k6Js, k6Ts, withoutTypes } from './exported.ts';
 import { namesOf, numbersOf, runInStandIn } from './k6-stand-in.ts';
 
 const MiB = 2 ** 20;
@@ -71,10 +71,18 @@ async function runInK6(script: string): Promise<string> {
   }
 }
 
+const runStandIn = async (script: string): Promise<string> => (await runInStandIn(script)).stdout;
+
 describe.each([
-  { engine: 'the stand-in for k6', isThere: true, run: async (script: string) => (await runInStandIn(script)).stdout },
-  { engine: 'k6', isThere: hasK6, run: runInK6 },
-])('a script in $engine', ({ isThere, run }) => {
+  { engine: 'the stand-in for k6', written: k6Js, isThere: true, run: runStandIn },
+  {
+    engine: 'the stand-in for k6, as TypeScript',
+    written: k6Ts,
+    isThere: true,
+    run: (script: string) => runStandIn(withoutTypes(script)),
+  },
+  { engine: 'k6', written: k6Js, isThere: hasK6, run: runInK6 },
+])('a script in $engine', ({ written, isThere, run }) => {
   it.skipIf(!isThere)(
     'counts what the books of node and CDN say',
     async () => {
@@ -82,7 +90,7 @@ describe.each([
   - { id: lab, devices: 5, client: linux, cacheHosts: [hq], wants: [app], arrive: { at: 1 s } }`;
       const before = { node: await setup.books(), cdn: await setup.cdnBooks() };
       const stdout = await run(
-        k6Js(scenario(fleet), { nodes: { hq: urlOf(setup.node.listen) }, cdn: urlOf(setup.cdn.listen) }),
+        written(scenario(fleet), { nodes: { hq: urlOf(setup.node.listen) }, cdn: urlOf(setup.cdn.listen) }),
       );
       const after = { node: await setup.books(), cdn: await setup.cdnBooks() };
       const { counts } = numbersOf(stdout);

@@ -95,8 +95,8 @@ class StandIn {
     this.#environment = environment;
     const exports = names ?? ['options', 'setup', 'device', 'range', 'handleSummary'];
     const body = text
-      .replaceAll(/^import \{ (.*) \} from '(.*)';$/gm, "const { $1 } = k6['$2'];")
-      .replaceAll(/^import (\w+) from '(.*)';$/gm, "const $1 = k6['$2'];")
+      .replaceAll(/^import \{ (.*) \} from ['"](.*)['"];$/gm, "const { $1 } = k6['$2'];")
+      .replaceAll(/^import (\w+) from ['"](.*)['"];$/gm, "const $1 = k6['$2'];")
       .replaceAll(/^export /gm, '');
     this.#compiled = new vm.Script(
       `(k6, __ENV, console) => {'use strict';\n${body}\nreturn { ${exports.join(', ')} };\n}`,

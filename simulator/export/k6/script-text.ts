@@ -1,14 +1,14 @@
-// The text of a script: the scenario's values, and the very modules that the two worlds run (policies, order of pieces),
-// put one behind the other. The `.ts` is made of the sources, the `.js` of what the build made of them; k6 needs no file
-// beside either.
+// The text of a script: the scenario's values, and the very modules that the two worlds run (policies, order of pieces). In
+// the `.ts` their sources are put one behind the other, in the `.js` is what the build made of them (rolldown.config.ts);
+// k6 needs no file beside either.
 //
 //     const exported = { … }            what the export wrote of the scenario
 //     export const options = { … }      arrivals and thresholds
 //     modules                           without imports of each other, without `export`
 //     export function setup, device …   what k6 calls
 //
-// Top-level names of all modules share one scope: the test that type-checks a script finds two that are alike. The
-// JavaScript of k6 is not the newest: no ??= and the like (goja issue 647).
+// Top-level names of all modules share one scope in the `.ts`: the test that type-checks a script finds two that are alike.
+// The JavaScript of k6 is not the newest: no ??= and the like (goja issue 647).
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export type ScriptLanguage = 'ts' | 'js';
 /** What k6's operator can hold in a ConfigMap. */
 export const scriptBytesMax = 2 ** 20;
 
-/** In an order in which nothing is used before it is there. `only`: of a module that holds more than a script needs. */
+/** Of a `.ts`, in an order in which nothing is used before it is there. `only`: of a module that holds more than a script needs. */
 const modules: readonly { readonly path: string; readonly only?: readonly string[] }[] = [
   { path: 'common/errors', only: ['assert', 'assertNever'] },
   { path: 'common/random', only: ['hashText', 'mix32'] },
@@ -53,14 +53,12 @@ export type K6Script = {
 
 /** The whole script. Throws an OperatorError when it has 1 MiB or more, which an operator could not hand out. */
 export function scriptText(script: K6Script, language: ScriptLanguage): string {
-  const parts = modules.map(({ path, only }) => moduleParts(sourceOf(path, language), only));
-  const ofTypes = language === 'ts' ? ["import type { Options } from 'k6/options';"] : [];
-  const imports = [...new Set([...ofTypes, ...parts.flatMap((part) => part.imports)])];
+  const { imports, body } = language === 'ts' ? joinedSources() : builtBody();
   const text = [
     heading(script),
     imports.join('\n'),
     fromScenario(script, language),
-    ...parts.map((part) => part.body).filter((body) => body !== ''),
+    body,
     entryPoints(language === 'ts'),
   ].join('\n\n');
   const bytes = Buffer.byteLength(text);
@@ -124,21 +122,34 @@ export function handleSummary(summary${isTyped ? ': unknown' : ''}) {
   return summaryOf(exported, summary);
 }`;
 
-/** `dist/` has what the build made; the sources stand beside it. */
-function sourceOf(path: string, language: ScriptLanguage): string {
-  const file = language === 'ts' ? `${path}.ts` : join('dist', `${path}.js`);
-  return readFileSync(join(repositoryRoot, file), 'utf8');
+/** Code without `export`, and what it imports of k6. */
+type Code = { readonly imports: readonly string[]; readonly body: string };
+
+/** What the build made of `script/main.ts`: imports on top, at the end what it exports, each on a line. */
+function builtBody(): Code {
+  const text = readFileSync(join(repositoryRoot, 'dist/k6/body.js'), 'utf8');
+  const imports = [...text.matchAll(/^import .*;$/gm)].map(([line]) => line);
+  return { imports, body: text.replaceAll(/^(?:import|export) .*;$\n?/gm, '').trim() };
+}
+
+function joinedSources(): Code {
+  const parts = modules.map(({ path, only }) =>
+    moduleParts(readFileSync(join(repositoryRoot, `${path}.ts`), 'utf8'), only),
+  );
+  const imports = ["import type { Options } from 'k6/options';", ...parts.flatMap((part) => part.imports)];
+  const bodies = parts.map((part) => part.body).filter((body) => body !== '');
+  return { imports: [...new Set(imports)], body: bodies.join('\n\n') };
 }
 
 /** A module's imports from k6, and the rest without any import or `export`. */
-function moduleParts(text: string, only?: readonly string[]): { readonly imports: string[]; readonly body: string } {
+function moduleParts(text: string, only?: readonly string[]): Code {
   const imports: string[] = [];
   const body: string[] = [];
   for (const statement of topLevelStatements(text)) {
     const code = statement.replace(/^(?:\/\/.*\n|\/\*\*[\s\S]*?\*\/\n)*/, '');
     if (code.startsWith('import ')) {
       if (/from '(?:k6|k6\/[^']*)';$/.test(code)) imports.push(code);
-    } else if (only === undefined ? !code.startsWith('export {}') : only.includes(nameOf(code) ?? '')) {
+    } else if (only === undefined || only.includes(nameOf(code) ?? '')) {
       body.push(statement.replace(/^export /m, ''));
     }
   }
@@ -150,10 +161,7 @@ function moduleParts(text: string, only?: readonly string[]): { readonly imports
 function topLevelStatements(text: string): string[] {
   const statements: string[] = [];
   let isComment = false;
-  for (const line of text
-    .replace(/^\/\/# sourceMappingURL=.*$/m, '')
-    .trimEnd()
-    .split('\n')) {
+  for (const line of text.trimEnd().split('\n')) {
     const last = statements.length - 1;
     const begins = /^[^\s})\]]/.test(line);
     if (begins && !isComment) statements.push(line);
