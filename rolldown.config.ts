@@ -3,6 +3,10 @@
 
 import { defineConfig, type RolldownOptions } from 'rolldown';
 
+/** hdr-histogram-js looks for Node's zlib by `eval('require("zlib")')`, and takes a slower one where there is no `require`. */
+const requireOfNode =
+  "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);";
+
 /** Programs of one folder, which share what they have in common. */
 const programs = (folder: string, names: readonly string[], external: RegExp[] = []): RolldownOptions => ({
   input: Object.fromEntries(names.map((name) => [name, `${folder}/${name}.ts`])),
@@ -10,7 +14,15 @@ const programs = (folder: string, names: readonly string[], external: RegExp[] =
   external,
   transform: { target: 'node20' },
   logLevel: 'warn',
-  output: { dir: `dist/${folder}`, format: 'esm', chunkFileNames: '[name]-[hash].js', sourcemap: true, cleanDir: true },
+  checks: { eval: false },
+  output: {
+    dir: `dist/${folder}`,
+    format: 'esm',
+    banner: ({ moduleIds }) => (moduleIds.some((id) => id.includes('hdr-histogram-js')) ? requireOfNode : ''),
+    chunkFileNames: '[name]-[hash].js',
+    sourcemap: true,
+    cleanDir: true,
+  },
 });
 
 /** The body of exported scripts; k6 brings what it imports of k6. */
