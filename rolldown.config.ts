@@ -48,6 +48,9 @@ const script = (name: string): RolldownOptions => ({
   },
 });
 
+/** Everything but a path: `./x`, `/x`, `C:\\x`. The peers that benchmarks compare with stay as they are installed. */
+const packages = [/^(?!\.|\/|[A-Za-z]:)/];
+
 const simulatorPrograms = [
   'main',
   'cloud/main',
@@ -75,7 +78,7 @@ const benchPrograms = [
 export default defineConfig([
   programs('cache', ['main']),
   programs('simulator', simulatorPrograms),
-  programs('bench', benchPrograms, [/^[^./]/]),
+  programs('bench', benchPrograms, packages),
   k6Body,
   script('page'),
   script('live-page'),
