@@ -48,7 +48,7 @@ const script = (name: string): RolldownOptions => ({
   },
 });
 
-/** Everything but a path: `./x`, `/x`, `C:\\x`. The peers that benchmarks compare with stay as they are installed. */
+/** Everything but a path: `./x`, `/x`, `C:\x`. The peers that benchmarks compare with stay as they are installed. */
 const packages = [/^(?!\.|\/|[A-Za-z]:)/];
 
 const simulatorPrograms = [
