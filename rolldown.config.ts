@@ -48,8 +48,11 @@ const script = (name: string): RolldownOptions => ({
   },
 });
 
-/** Everything but a path: `./x`, `/x`, `C:\x`. The peers that benchmarks compare with stay as they are installed. */
-const packages = [/^(?!\.|\/|[A-Za-z]:)/];
+/**
+ * Everything but a path: `./x`, `/x`, `C:\x`. The peers that benchmarks compare with stay as they are installed.
+ * (`@oxc-project/` is rolldown's own: helpers that it writes into a bundle.)
+ */
+const packages = [/^(?!@oxc-project\/)[@a-z](?!:)/i];
 
 const simulatorPrograms = [
   'main',

@@ -1,6 +1,7 @@
 // Every program of ours that another one starts, by its name, is among those that are built.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { programPath, repositoryRoot } from '../../common/child-program.ts';
@@ -31,4 +32,33 @@ test('programs were found', () => {
   expect(programs).toEqual(
     expect.arrayContaining(['bench/range-client', 'cache/main', 'simulator/world/live/device-process']),
   );
+});
+
+const { dependencies, devDependencies } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+};
+
+/** What the files below a folder of dist/ import that is neither of them nor of Node: names of packages. */
+function packagesOf(folder: string): readonly string[] {
+  const place = join(repositoryRoot, 'dist', folder);
+  const files = readdirSync(place, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
+  expect(files.length).toBeGreaterThan(0);
+  const imported = files.flatMap((file) => {
+    const text = readFileSync(join(place, file), 'utf8');
+    return [...text.matchAll(/^(?:import|export) (?:[^"'`;]* from )?"([^"]+)";$/gm)].map(([, name = '']) => name);
+  });
+  const others = imported.filter((name) => !name.startsWith('.') && !isBuiltin(name));
+  return [...new Set(others.map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name))];
+}
+
+test('a program that people run imports nothing that is not in its bundle', () => {
+  expect(packagesOf('cache')).toEqual([]);
+  expect(packagesOf('simulator')).toEqual([]);
+});
+
+test('benchmarks import packages that are installed', () => {
+  const installed = Object.keys({ ...dependencies, ...devDependencies });
+  expect(packagesOf('bench')).toEqual(expect.arrayContaining(['autocannon', 'undici']));
+  expect(packagesOf('bench').filter((name) => !installed.includes(name))).toEqual([]);
 });
