@@ -31,6 +31,7 @@ const k6Body: RolldownOptions = {
   platform: 'neutral',
   external: [/^k6/],
   treeshake: { moduleSideEffects: false },
+  optimization: { inlineConst: false }, // people read it
   logLevel: 'warn',
   output: { file: 'dist/k6/body.js', format: 'esm' },
 };

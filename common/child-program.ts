@@ -28,5 +28,7 @@ export function watchParent(stop: () => void): void {
 
 /** Built or not, this file is one or more folders below it. */
 function rootOf(folder: string): string {
-  return existsSync(join(folder, 'package.json')) ? folder : rootOf(dirname(folder));
+  if (existsSync(join(folder, 'package.json'))) return folder;
+  if (dirname(folder) === folder) throw new Error(`expected package.json above ${fileURLToPath(import.meta.url)}`);
+  return rootOf(dirname(folder));
 }

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { build } from 'rolldown';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../../common/child-program.ts';
@@ -66,7 +67,23 @@ function typeMistakes(script: string): string[] {
     );
 }
 
-/** A script without its types and comments, in one form. */
+/** What a script declares, each in the form that the builder gives it, in order of the alphabet; without what it does not use. */
+async function declarations(script: string, language: 'ts' | 'js'): Promise<readonly string[]> {
+  const { output } = await build({
+    input: `script.${language}`,
+    platform: 'neutral',
+    external: [/^k6/],
+    treeshake: { moduleSideEffects: false },
+    optimization: { inlineConst: false },
+    plugins: [{ name: 'script', resolveId: (id) => (id.startsWith('script.') ? id : null), load: () => script }],
+    output: { comments: false },
+    write: false,
+    logLevel: 'warn',
+  });
+  const code = output[0].code.replace(/^\/\/ script\..*\n/m, ''); // the file's name
+  return code.split(/\n(?=[^\s})\]])/).sort();
+}
+
 describe('a script', () => {
   it('is right TypeScript, and uses nothing but k6', () => {
     expect(typeMistakes(k6Ts(text))).toEqual([]);
@@ -79,6 +96,12 @@ describe('a script', () => {
     expect(typeMistakes(`${k6Ts(text)}\nexport const x: number = process.pid;`)).toEqual([
       expect.stringContaining("Cannot find name 'process'"),
     ]);
+  });
+
+  it('is the same as TypeScript and as JavaScript', async () => {
+    const inJs = await declarations(k6Js(text), 'js');
+    expect(inJs.length).toBeGreaterThan(50);
+    expect(inJs).toEqual(await declarations(k6Ts(text), 'ts'));
   });
 
   it('is written in the JavaScript that k6 knows', () => {

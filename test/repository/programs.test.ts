@@ -1,4 +1,4 @@
-// Every program of ours that another one starts, by its name, is among those that are built.
+// What is built: every program of ours that another one starts, by its name, and in it all that it imports.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
